@@ -1,0 +1,253 @@
+"""The account's file in `BAKUP_HOME`: mode 0600, in clear or under a passphrase, never replaced by another.
+
+Under a passphrase the entropy is sealed by AES-256-GCM (key from Argon2id, the other fields as aad).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import unicodedata
+from collections.abc import Callable
+from typing import Annotated, Final, Literal, NoReturn, TypeAlias
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from bakup.account import private
+from bakup.account.keys import ENTROPY_BYTES, KEM_PUBLIC_BYTES, SIGNING_PUBLIC_BYTES, Account, PublicKeys
+from bakup.account.stream import TAG
+from bakup.errors import Damaged, Failed, Usage, WrongAccount
+
+NAME = "account"
+VERSION: Final = 1
+
+AskPassphrase: TypeAlias = Callable[[str], str]
+"""Gives the passphrase of the account with this id; called only when the file has one."""
+
+_MOST_BYTES = 16_384
+_SALT_BYTES = 16
+_NONCE_BYTES = 12
+_SEALED_BYTES = ENTROPY_BYTES + TAG
+
+# RFC 9106, section 4, second recommended option; the upper bounds keep a forged file from filling memory.
+_MEMORY_KIB = 65_536
+_PASSES = 3
+_LANES = 4
+
+
+class _Clear(Struct, frozen=True, forbid_unknown_fields=True, tag_field="protection", tag="none"):
+    """Entropy as it is."""
+
+    entropy: Annotated[bytes, Meta(min_length=ENTROPY_BYTES, max_length=ENTROPY_BYTES)]
+
+    def __repr__(self) -> str:
+        return "_Clear(...)"
+
+
+class _Sealed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="protection", tag="argon2id"):
+    """Entropy under a passphrase."""
+
+    salt: Annotated[bytes, Meta(min_length=_SALT_BYTES, max_length=_SALT_BYTES)]
+    nonce: Annotated[bytes, Meta(min_length=_NONCE_BYTES, max_length=_NONCE_BYTES)]
+    ciphertext: Annotated[bytes, Meta(min_length=_SEALED_BYTES, max_length=_SEALED_BYTES)] = b""
+    memory_kib: Annotated[int, Meta(ge=_MEMORY_KIB, le=1_048_576)] = _MEMORY_KIB
+    passes: Annotated[int, Meta(ge=_PASSES, le=16)] = _PASSES
+    lanes: Annotated[int, Meta(ge=1, le=16)] = _LANES
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    """The file's content."""
+
+    account: str
+    kem: Annotated[bytes, Meta(min_length=KEM_PUBLIC_BYTES, max_length=KEM_PUBLIC_BYTES)]
+    signing: Annotated[bytes, Meta(min_length=SIGNING_PUBLIC_BYTES, max_length=SIGNING_PUBLIC_BYTES)]
+    secret: _Clear | _Sealed
+    version: Literal[1] = VERSION
+
+
+class _Version(Struct, frozen=True):
+    version: int
+
+
+def exists(folder: str) -> bool:
+    """Whether `folder` has an account, readable or not."""
+    return os.path.lexists(_path(folder))
+
+
+def save(folder: str, entropy: bytes, passphrase: str | None = None) -> PublicKeys:
+    """Keep a new account in `folder`, which is made if need be (mode 0700).
+
+    Raises Failed when there is an account already or the file cannot be written, Usage for an empty
+    passphrase.
+    """
+    public = Account.from_entropy(entropy).public
+    data = _encode(_protect(public, entropy, passphrase))
+    path = _path(folder)
+    _make_folder(folder)
+    try:
+        private.create_whole(path, data)
+        private.sweep(path)
+    except FileExistsError:
+        raise _there_is_one(folder) from None
+    except OSError as error:
+        _cannot("write", path, error)
+    return public
+
+
+def load(folder: str, passphrase: AskPassphrase) -> Account:
+    """The account in `folder`.
+
+    Raises Usage when there is none, WrongAccount for a wrong passphrase, Damaged when the file is not what it
+    should be, Failed when it cannot be read or others may read it.
+    """
+    return Account.from_entropy(load_entropy(folder, passphrase))
+
+
+def load_entropy(folder: str, passphrase: AskPassphrase) -> bytes:
+    """The 32 secret bytes behind the account in `folder`, to show its words. Raises as `load`."""
+    file = _load(folder)
+    entropy = _unprotect(file, passphrase)
+    if Account.from_entropy(entropy).public != _public(file):
+        raise _damaged(folder)
+    return entropy
+
+
+def load_public(folder: str) -> PublicKeys:
+    """The public keys of the account in `folder`, without its passphrase. Raises as `load`."""
+    return _public(_load(folder))
+
+
+def has_passphrase(folder: str) -> bool:
+    """Whether the account in `folder` is under a passphrase. Raises as `load_public`."""
+    return isinstance(_load(folder).secret, _Sealed)
+
+
+def set_passphrase(folder: str, old: AskPassphrase, new: str | None) -> None:
+    """Put the account in `folder` under the passphrase `new`, or under none, in one step.
+
+    What stood in clear before may survive on the medium. Raises as `load`, and Usage for an empty passphrase.
+    """
+    entropy = load_entropy(folder, old)
+    data = _encode(_protect(Account.from_entropy(entropy).public, entropy, new))
+    path = _path(folder)
+    try:
+        private.replace(path, data)
+        private.sweep(path)
+    except OSError as error:
+        _cannot("write", path, error)
+
+
+def _path(folder: str) -> str:
+    return os.path.join(folder, NAME)
+
+
+def _make_folder(folder: str) -> None:
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError as error:
+        _cannot("make", folder, error)
+
+
+def _load(folder: str) -> _File:
+    path = _path(folder)
+    try:
+        data, open_to_others = private.read(path, _MOST_BYTES + 1)
+    except FileNotFoundError:
+        hints = ("make one: bakup account new", "with your 24 words: bakup account recover")
+        raise Usage(f"no account in {folder}", hints=hints, code="no-account") from None
+    except OSError as error:
+        _cannot("read", path, error)
+    if open_to_others:
+        hint = f"chmod 600 {shlex.quote(path)}"
+        raise Failed(f"others than you may read or write {path}", hints=(hint,), code="permissions")
+    if len(data) > _MOST_BYTES:
+        raise _damaged(folder)
+    return _decode(folder, data)
+
+
+def _encode(file: _File) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(file), indent=2) + b"\n"
+
+
+def _decode(folder: str, data: bytes) -> _File:
+    try:
+        version = msgspec.json.decode(data, type=_Version).version
+        if version > VERSION:
+            message = f"{_path(folder)} has version {version:,}; this bakup knows {VERSION}"
+            raise Failed(message, hints=("a newer bakup made it: use that one",), code="version")
+        file = msgspec.json.decode(data, type=_File)
+    except (msgspec.DecodeError, RecursionError):
+        raise _damaged(folder) from None
+    if _public(file).account_id != file.account:
+        raise _damaged(folder)
+    return file
+
+
+def _public(file: _File) -> PublicKeys:
+    return PublicKeys(file.kem, file.signing)
+
+
+def _protect(public: PublicKeys, entropy: bytes, passphrase: str | None) -> _File:
+    file = _File(public.account_id, public.kem, public.signing, _Clear(entropy))
+    if passphrase is None:
+        return file
+    if not passphrase:
+        raise Usage("an empty passphrase protects nothing", code="passphrase")
+    empty = _Sealed(secrets.token_bytes(_SALT_BYTES), secrets.token_bytes(_NONCE_BYTES))
+    ciphertext = _aead(empty, passphrase).encrypt(empty.nonce, entropy, _aad(file, empty))
+    return replace(file, secret=replace(empty, ciphertext=ciphertext))
+
+
+def _unprotect(file: _File, passphrase: AskPassphrase) -> bytes:
+    secret = file.secret
+    if isinstance(secret, _Clear):
+        return secret.entropy
+    aead = _aead(secret, passphrase(file.account))
+    try:
+        return aead.decrypt(secret.nonce, secret.ciphertext, _aad(file, secret))
+    except InvalidTag:
+        raise WrongAccount(f"wrong passphrase for account {file.account}", code="passphrase") from None
+
+
+def _aead(sealed: _Sealed, passphrase: str) -> AESGCM:
+    # The same passphrase typed on another system may come in another Unicode form.
+    secret = unicodedata.normalize("NFC", passphrase).encode("utf-8", "surrogateescape")
+    kdf = Argon2id(
+        salt=sealed.salt,
+        length=32,
+        iterations=sealed.passes,
+        lanes=sealed.lanes,
+        memory_cost=sealed.memory_kib,
+    )
+    return AESGCM(kdf.derive(secret))
+
+
+def _aad(file: _File, sealed: _Sealed) -> bytes:
+    """Everything but the ciphertext, in the order of the fields."""
+    return msgspec.json.encode(replace(file, secret=replace(sealed, ciphertext=b"")))
+
+
+def _there_is_one(folder: str) -> Failed:
+    return Failed(
+        f"there is an account in {folder} already; it is never replaced",
+        hints=(
+            "see which: bakup account show",
+            "to keep a second one, give it a folder: BAKUP_HOME=DIR bakup ...",
+        ),
+        code="account-exists",
+    )
+
+
+def _damaged(folder: str) -> Damaged:
+    hint = "move it away, then with your 24 words: bakup account recover"
+    return Damaged(f"{_path(folder)} is damaged, or no account file", hints=(hint,), code="account-file")
+
+
+def _cannot(verb: str, path: str, error: OSError) -> NoReturn:
+    raise Failed(f"cannot {verb} {path}: {error.strerror}", code="account-file") from error

@@ -1,0 +1,179 @@
+"""Check points become versions: intervals of ordinals, in the order in which check points are applied.
+
+An *ordinal* numbers applied check points of all sources, ascending. A version stands at ordinal o when
+`first <= o` and (`last` is NULL or `last >= o`); the versions with `last` NULL are the state of the source's
+`current` check point, which the next run compares with.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bakup.catalog.recording import VERSION_VALUES
+
+COPY = f"source, key, first, last, checkpoint, {VERSION_VALUES.removeprefix('key, ')}"
+
+
+def next_ordinal(connection: sqlite3.Connection) -> int:
+    """The first ordinal above all that are in use."""
+    row = connection.execute(
+        "SELECT max((SELECT coalesce(max(ordinal), 0) FROM checkpoints),"
+        " (SELECT coalesce(max(first), 0) FROM versions))"
+    ).fetchone()
+    return int(row[0]) + 1
+
+
+def reserve(connection: sqlite3.Connection, checkpoint: int) -> int:
+    """An ordinal for a check point that our own run is making; `strike_open` takes it back after a kill."""
+    ordinal = int(connection.execute("SELECT coalesce(max(ordinal), 0) + 1 FROM checkpoints").fetchone()[0])
+    connection.execute("UPDATE checkpoints SET ordinal = ? WHERE id = ?", [ordinal, checkpoint])
+    return ordinal
+
+
+def strike_open(connection: sqlite3.Connection, target: int) -> int:
+    """Forget the entries of our own check points that never became complete; their chunks stay. Returns how many."""
+    rows = connection.execute(
+        "SELECT c.id, c.ordinal, c.source FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " WHERE s.target = ? AND c.complete = 0 AND c.ordinal IS NOT NULL",
+        [target],
+    ).fetchall()
+    for checkpoint, ordinal, source in rows:
+        connection.execute("DELETE FROM versions WHERE source = ? AND first = ?", [source, ordinal])
+        connection.execute("UPDATE checkpoints SET ordinal = NULL WHERE id = ?", [checkpoint])
+        for table in ("removals", "parts", "unread", "lines"):
+            connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])  # noqa: S608
+    return len(rows)
+
+
+def mark_complete(connection: sqlite3.Connection, target: int) -> list[int]:
+    """Check points that are complete but not applied, in the order to apply them (spec sections 6.2 and 6.4).
+
+    Complete: the END is known, or a later check point of the same source and signer names the digest.
+    """
+    connection.execute(
+        "UPDATE checkpoints SET digest = (SELECT n.previous_digest FROM checkpoints n WHERE n.source ="
+        " checkpoints.source AND n.previous_uuid = checkpoints.uuid LIMIT 1), entries_lost = 1"
+        " WHERE digest IS NULL AND EXISTS (SELECT 1 FROM checkpoints n WHERE n.source = checkpoints.source"
+        " AND n.previous_uuid = checkpoints.uuid)"
+        " AND source IN (SELECT id FROM sources WHERE target = ?)",
+        [target],
+    )
+    rows = connection.execute(
+        "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " WHERE s.target = ? AND c.complete = 0 AND c.digest IS NOT NULL AND c.ordinal IS NULL"
+        " ORDER BY c.source, c.sequence, c.time_ns, c.uuid",
+        [target],
+    ).fetchall()
+    return [int(row[0]) for row in rows]
+
+
+def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
+    """Apply a complete check point that another run made: its staged entries become versions."""
+    source, based_on = connection.execute(
+        "SELECT source, based_on FROM checkpoints WHERE id = ?", [checkpoint]
+    ).fetchone()
+    if based_on is not None:
+        _stand_at(connection, source, based_on)
+    ordinal = next_ordinal(connection)
+    connection.execute(
+        f"INSERT OR IGNORE INTO versions (source, first, checkpoint, {VERSION_VALUES})"  # noqa: S608
+        f" SELECT ?, ?, checkpoint, {VERSION_VALUES} FROM staged WHERE checkpoint = ? ORDER BY key",
+        [source, ordinal, checkpoint],
+    )
+    if based_on is not None:
+        connection.execute(
+            "INSERT OR IGNORE INTO removals SELECT checkpoint, key, 0 FROM staged WHERE checkpoint = ?",
+            [checkpoint],
+        )
+    connection.execute("DELETE FROM staged WHERE checkpoint = ?", [checkpoint])
+    connection.execute("UPDATE checkpoints SET ordinal = ? WHERE id = ?", [ordinal, checkpoint])
+    finish(connection, checkpoint)
+
+
+def finish(connection: sqlite3.Connection, checkpoint: int) -> None:
+    """A check point whose entries stand in `versions` at its ordinal becomes the source's current one."""
+    source, ordinal, based_on = connection.execute(
+        "SELECT source, ordinal, based_on FROM checkpoints WHERE id = ?", [checkpoint]
+    ).fetchone()
+    if based_on is None:
+        _close_unlisted(connection, source, ordinal)
+    else:
+        _close_removed(connection, source, ordinal, checkpoint)
+    connection.execute("DELETE FROM removals WHERE checkpoint = ?", [checkpoint])
+    connection.execute("UPDATE checkpoints SET complete = 1 WHERE id = ?", [checkpoint])
+    connection.execute("UPDATE sources SET current = ? WHERE id = ?", [checkpoint, source])
+
+
+def settle_current(connection: sqlite3.Connection, target: int) -> None:
+    """Make each source's standing versions those of its latest check point (spec section 6.4)."""
+    for (source,) in connection.execute("SELECT id FROM sources WHERE target = ?", [target]).fetchall():
+        row = connection.execute(
+            "SELECT uuid FROM checkpoints WHERE source = ? AND complete = 1"
+            " ORDER BY sequence DESC, time_ns DESC, uuid DESC LIMIT 1",
+            [source],
+        ).fetchone()
+        if row is not None:
+            _stand_at(connection, source, row[0])
+
+
+def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
+    # A fork, or check points found out of order: go back to the state that the next one changes.
+    row = connection.execute(
+        "SELECT c.id, c.ordinal, s.current FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " WHERE c.source = ? AND c.uuid = ? AND c.complete = 1",
+        [source, uuid],
+    ).fetchone()
+    if row is None or row[0] == row[2]:
+        return
+    base, base_ordinal = row[0], row[1]
+    now = next_ordinal(connection)
+    connection.execute(
+        f"INSERT INTO versions ({COPY}) SELECT {COPY.replace('first, last', '?, NULL')} FROM versions"  # noqa: S608
+        " WHERE source = ? AND first <= ? AND last >= ?",
+        [now, source, base_ordinal, base_ordinal],
+    )
+    connection.execute(
+        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first > ? AND first < ?",
+        [now - 1, source, base_ordinal, now],
+    )
+    connection.execute("UPDATE sources SET current = ? WHERE id = ?", [base, source])
+
+
+def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -> None:
+    # A full listing: what it repeats goes on, what it does not list ends.
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS same (key BLOB PRIMARY KEY) WITHOUT ROWID")
+    connection.execute("DELETE FROM same")
+    if not connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM versions WHERE source = ? AND first < ?)", [source, ordinal]
+    ).fetchone()[0]:
+        return
+    connection.execute(
+        "INSERT INTO same SELECT n.key FROM versions n JOIN versions o ON o.source = n.source AND o.key = n.key"
+        " WHERE n.source = ? AND n.first = ? AND o.first < n.first AND o.last IS NULL AND o.kind = n.kind"
+        " AND o.size IS n.size AND o.digest IS n.digest AND o.attributes = n.attributes AND o.extra IS n.extra",
+        [source, ordinal],
+    )
+    connection.execute(
+        "DELETE FROM versions WHERE source = ? AND first = ? AND key IN (SELECT key FROM same)", [source, ordinal]
+    )
+    connection.execute(
+        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ?"
+        " AND key NOT IN (SELECT key FROM same)",
+        [ordinal - 1, source, ordinal],
+    )
+    connection.execute("DELETE FROM same")
+
+
+def _close_removed(connection: sqlite3.Connection, source: int, ordinal: int, checkpoint: int) -> None:
+    connection.execute(
+        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ? AND key IN"
+        " (SELECT key FROM removals WHERE checkpoint = ?)",
+        [ordinal - 1, source, ordinal, checkpoint],
+    )
+    subtrees = connection.execute(
+        "SELECT key FROM removals WHERE checkpoint = ? AND subtree = 1", [checkpoint]
+    ).fetchall()
+    connection.executemany(
+        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ? AND key > ? AND key < ?",
+        [(ordinal - 1, source, ordinal, key + b"\0" if key else b"", key + b"\1" if key else b"\xff") for (key,) in subtrees],
+    )

@@ -1,0 +1,174 @@
+"""Check points, sources and versions of paths, read from the catalog."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
+from bakup.model import CheckpointRef, Extent, path_key
+
+SELECT_CHECKPOINT = (
+    "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
+    " c.entries_lost, c.previous_uuid, c.previous_digest, c.based_on,"
+    " coalesce((SELECT sum(l.bytes) FROM lines l WHERE l.checkpoint = c.id), 0)"
+    " FROM checkpoints c JOIN sources s ON s.id = c.source"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRow:
+    """A source at a target; `current` is the row id of the check point that the standing versions show."""
+
+    id: int
+    uuid: bytes
+    signer: bytes
+    host: str
+    location: bytes
+    name: str
+    current: int | None
+
+    @property
+    def label(self) -> str:
+        """`host:/path`, or the name that the user gave it."""
+        return self.name or f"{self.host}:{self.location.decode('utf-8', 'surrogateescape')}"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointRow:
+    """A complete check point. `stored` is the bytes of the sectors that it lists; `files` None when its END is lost."""
+
+    id: int
+    uuid: bytes
+    source: int
+    ordinal: int
+    sequence: int
+    time_ns: int
+    digest: bytes
+    files: int | None
+    bytes: int | None
+    tags: tuple[str, ...]
+    entries_lost: bool
+    previous: CheckpointRef | None
+    based_on: bytes | None
+    stored: int
+
+    @property
+    def ref(self) -> CheckpointRef:
+        """What the next check point says of this one."""
+        return CheckpointRef(self.uuid, self.digest)
+
+
+def sources(connection: sqlite3.Connection, target: int) -> list[SourceRow]:
+    """Sources that have a complete check point at the target, by name."""
+    rows = connection.execute(
+        "SELECT id, uuid, signer, host, location, name, current FROM sources WHERE target = ?"
+        " AND current IS NOT NULL ORDER BY name, host, location, id",
+        [target],
+    )
+    return [SourceRow(*row) for row in rows]
+
+
+def checkpoints(connection: sqlite3.Connection, target: int, source: int | None = None) -> list[CheckpointRow]:
+    """Complete check points, by source, oldest first."""
+    rows = connection.execute(
+        f"{SELECT_CHECKPOINT} WHERE s.target = ? AND (? IS NULL OR s.id = ?) AND c.complete = 1"
+        " ORDER BY s.name, s.host, s.location, s.id, c.sequence, c.time_ns, c.uuid",
+        [target, source, source],
+    )
+    return [_checkpoint(row) for row in rows]
+
+
+def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
+    """The check point whose state stands, which the next one of this source follows."""
+    row = connection.execute(
+        f"{SELECT_CHECKPOINT} WHERE s.id = ? AND c.id = s.current", [source]
+    ).fetchone()
+    return None if row is None else _checkpoint(row)
+
+
+def versions_at(
+    connection: sqlite3.Connection, source: int, ordinal: int, path: bytes = b"", *, recursive: bool = True
+) -> Iterator[Version]:
+    """Versions that stand at `ordinal`, at or below `path`, in key order; not recursive: direct children only."""
+    key = path_key(path)
+    low, high = (key + b"\0", key + b"\1") if key else (b"", b"\xff" * 8)
+    where = "source = ? AND first <= ? AND (last IS NULL OR last >= ?)"
+    if not recursive:
+        where += f" AND key <> x'' AND instr(substr(key, {len(low) + 1}), x'00') = 0"
+    sql = f"SELECT {VERSION_COLUMNS} FROM versions WHERE {where} AND"  # noqa: S608
+    arguments = [source, ordinal, ordinal]
+    if recursive and key:
+        for row in connection.execute(f"{sql} key = ?", [*arguments, key]):
+            yield version_of(row)
+    for row in connection.execute(f"{sql} key >= ? AND key < ? ORDER BY key", [*arguments, low, high]):
+        yield version_of(row)
+
+
+def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: bytes) -> Version | None:
+    """The version of one path that stands at `ordinal`."""
+    row = connection.execute(
+        f"SELECT {VERSION_COLUMNS} FROM versions WHERE source = ? AND key = ? AND first <= ?"  # noqa: S608
+        " AND (last IS NULL OR last >= ?)",
+        [source, path_key(path), ordinal, ordinal],
+    ).fetchone()
+    return None if row is None else version_of(row)
+
+
+def extents_of(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
+    """The extents of a file's version, in order: all known ones or holes."""
+    if not version.parted:
+        if version.size:
+            yield Extent(version.size, version.digest)
+        return
+    blobs = connection.execute(
+        "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
+        [version.checkpoint, version.key, version.file_id],
+    )
+    for (blob,) in blobs:
+        for length, chunk in decode_extents(blob):
+            yield Extent(length, chunk)
+
+
+def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, str]:
+    """Keys of the paths that could not be read at a check point, with the reasons."""
+    rows = connection.execute("SELECT key, reason FROM unread WHERE checkpoint = ? ORDER BY key", [checkpoint])
+    return {bytes(key): str(reason) for key, reason in rows}
+
+
+def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> bytes | None:
+    """Uuid of the newest check point that has a version of `path`."""
+    row = connection.execute(
+        "SELECT c.uuid FROM versions v JOIN checkpoints c ON c.source = v.source AND c.complete = 1"
+        " AND c.ordinal >= v.first AND (v.last IS NULL OR c.ordinal <= v.last)"
+        " WHERE v.source = ? AND v.key = ? AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.checkpoint = c.id"
+        " AND u.key = v.key) ORDER BY c.ordinal DESC LIMIT 1",
+        [source, path_key(path)],
+    ).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[int, int]:
+    """(entries that incremental check points brought since the last full listing, entries of that listing)."""
+    rows = connection.execute(
+        "SELECT based_on IS NULL, (SELECT coalesce(sum(entries), 0) FROM lines WHERE checkpoint = checkpoints.id)"
+        " FROM checkpoints WHERE source = ? AND complete = 1 ORDER BY ordinal DESC",
+        [source],
+    )
+    changes = 0
+    for full, entries in rows:
+        if full:
+            return changes, int(entries)
+        changes += int(entries)
+    return changes, 0
+
+
+def _checkpoint(row: tuple[object, ...]) -> CheckpointRow:
+    identity, uuid, source, ordinal, sequence, time_ns, digest, files, size, tags, lost, prev, prev_digest, base, stored = row
+    previous = CheckpointRef(prev, prev_digest) if prev is not None else None  # type: ignore[arg-type]
+    return CheckpointRow(
+        identity, uuid, source, ordinal, sequence, time_ns, digest, files, size,  # type: ignore[arg-type]
+        tuple(json.loads(tags)), bool(lost), previous, base, stored,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,109 @@
+"""What a target lists, held against what the catalog believes is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SectorRow:
+    """A sector of the catalog; `size` in bytes."""
+
+    id: int
+    uuid: bytes
+    locator: str
+    size: int
+    state: str
+    header_digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`new`: objects to look at (locator, size). `missing`: sectors that are not there, or in another size.
+    `adopted`: pending ones that are there. `struck`: pending ones that are not. `back`: missing ones that are there again."""
+
+    new: tuple[tuple[str, int], ...]
+    missing: tuple[SectorRow, ...]
+    adopted: tuple[SectorRow, ...]
+    struck: tuple[SectorRow, ...]
+    back: tuple[SectorRow, ...]
+    present: int
+    known: int
+
+
+def sectors(connection: sqlite3.Connection, target: int) -> list[SectorRow]:
+    """All sectors that the catalog knows of a target."""
+    rows = connection.execute(
+        "SELECT id, uuid, locator, size, state, header_digest FROM sectors WHERE target = ? ORDER BY id", [target]
+    )
+    return [SectorRow(*row) for row in rows]
+
+
+def sector(connection: sqlite3.Connection, identity: int) -> SectorRow:
+    """One sector by its row id."""
+    row = connection.execute(
+        "SELECT id, uuid, locator, size, state, header_digest FROM sectors WHERE id = ?", [identity]
+    ).fetchone()
+    return SectorRow(*row)
+
+
+def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[str, int]]) -> Comparison:
+    """Hold a listing, streamed as (locator, size in bytes), against the catalog; changes nothing.
+
+    The listing is spilled to a temporary table: memory stays flat for any number of objects.
+    """
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (locator TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
+    connection.execute("DELETE FROM listed")
+    connection.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", listed)
+    new = connection.execute(
+        "SELECT l.locator, l.size FROM listed l WHERE NOT EXISTS (SELECT 1 FROM sectors s WHERE s.target = :t"
+        " AND s.locator = l.locator) AND NOT EXISTS (SELECT 1 FROM others o WHERE o.target = :t"
+        " AND o.locator = l.locator AND o.size = l.size) ORDER BY l.locator",
+        {"t": target},
+    ).fetchall()
+    groups: dict[str, list[SectorRow]] = {"missing": [], "adopted": [], "struck": [], "back": []}
+    known = present = 0
+    for row in connection.execute(
+        "SELECT s.id, s.uuid, s.locator, s.size, s.state, s.header_digest, l.size FROM sectors s"
+        " LEFT JOIN listed l ON l.locator = s.locator WHERE s.target = ?",
+        [target],
+    ):
+        sector_row, listed_size = SectorRow(*row[:6]), row[6]
+        there = listed_size == sector_row.size
+        known += sector_row.state in ("stored", "missing")
+        present += there
+        match sector_row.state, there:
+            case ("building", _) | ("pending", False):
+                groups["struck"].append(sector_row)
+            case "pending", True:
+                groups["adopted"].append(sector_row)
+            case "stored", False:
+                groups["missing"].append(sector_row)
+            case "missing", True:
+                groups["back"].append(sector_row)
+            case _:
+                pass
+    return Comparison(
+        tuple(new), tuple(groups["missing"]), tuple(groups["adopted"]), tuple(groups["struck"]), tuple(groups["back"]),
+        present, known,
+    )
+
+
+def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
+    """Forget sectors that never came to the target, with all that they would have held."""
+    for row in rows:
+        connection.execute(
+            "DELETE FROM chunks WHERE pack IN (SELECT id FROM packs WHERE sector = ?)", [row.id]
+        )
+        connection.execute("DELETE FROM packs WHERE sector = ?", [row.id])
+        connection.execute("DELETE FROM boxes WHERE sector = ?", [row.id])
+        connection.execute("DELETE FROM sectors WHERE id = ?", [row.id])
+
+
+def settle(connection: sqlite3.Connection, comparison: Comparison) -> None:
+    """Write down what a comparison found: states of sectors; pending ones that never came are struck."""
+    strike(connection, comparison.struck)
+    for rows, state in ((comparison.missing, "missing"), (comparison.adopted, "stored"), (comparison.back, "stored")):
+        connection.executemany("UPDATE sectors SET state = ? WHERE id = ?", [(state, row.id) for row in rows])

@@ -1,0 +1,206 @@
+"""Where chunks are: what serves dedup, what is lost, and the plan of reads for a restore."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bakup.catalog.rows import decode_extents
+
+BATCH = 500
+USABLE = "p.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A chunk's place: `position` and `length` of its data box's content, `offset` of the chunk in the raw pack."""
+
+    sector: int
+    position: int
+    length: int
+    raw_length: int
+    checkpoint: bytes
+    box_offset: int
+    offset: int
+    chunk_length: int
+
+
+def has_chunks(connection: sqlite3.Connection, target: int) -> bool:
+    """Whether any chunk of the target is known."""
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?)", [target]
+        ).fetchone()[0]
+    )
+
+
+def known_chunks(
+    connection: sqlite3.Connection, target: int, chunks: Sequence[bytes], *, signer: bytes, encrypted: bool
+) -> set[bytes]:
+    """Which of `chunks` may be referred to: stored by this signer, not under weaker protection, in a usable place."""
+    found: set[bytes] = set()
+    for start in range(0, len(chunks), BATCH):
+        batch = chunks[start : start + BATCH]
+        marks = ",".join("?" * len(batch))
+        found.update(
+            row[0]
+            for row in connection.execute(
+                "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND {USABLE}",  # noqa: S608
+                [*batch, target, signer, int(encrypted)],
+            )
+        )
+    return found
+
+
+def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list[Place]:
+    """All usable places of a chunk, those not known to be damaged first."""
+    rows = connection.execute(
+        "SELECT s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset, c.offset, c.length"
+        " FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+        " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing' ORDER BY p.damaged, p.id",
+        [chunk, target],
+    )
+    return [Place(*row) for row in rows]
+
+
+def troubled(connection: sqlite3.Connection, target: int, source: int | None = None) -> bool:
+    """Whether any sector that a check point lists is not there, or any pack is damaged: then `lost_keys` is worth its time."""
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state = 'missing')"
+            " OR EXISTS (SELECT 1 FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = :t AND p.damaged)"
+            " OR EXISTS (SELECT 1 FROM lines l JOIN checkpoints c ON c.id = l.checkpoint JOIN sources o"
+            " ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
+            " WHERE o.target = :t AND (:s IS NULL OR o.id = :s) AND s.id IS NULL)"
+            " OR EXISTS (SELECT 1 FROM checkpoints c JOIN sources o ON o.id = c.source WHERE o.target = :t"
+            " AND c.complete AND c.entries_lost)",
+            {"t": target, "s": source},
+        ).fetchone()[0]
+    )
+
+
+def chain_broken(connection: sqlite3.Connection, target: int, source: int) -> bool:
+    """Whether a sector with entries of the standing state is gone: then the next check point lists everything."""
+    rows = connection.execute(
+        "SELECT c.based_on IS NULL, c.entries_lost, EXISTS (SELECT 1 FROM lines l LEFT JOIN sectors s"
+        " ON s.target = ? AND s.uuid = l.sector WHERE l.checkpoint = c.id"
+        " AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending')))"
+        " FROM checkpoints c WHERE c.source = ? AND c.complete = 1 ORDER BY c.ordinal DESC",
+        [target, source],
+    )
+    for full, lost, gap in rows:
+        if lost or gap:
+            return True
+        if full:
+            return False
+    return False
+
+
+def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int) -> set[bytes]:
+    """Keys of the files at `ordinal` with a chunk that has no usable place."""
+    lost = {
+        row[0]
+        for row in connection.execute(
+            "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
+            " AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND NOT EXISTS (SELECT 1 FROM chunks c"
+            f" JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector WHERE c.id = v.digest AND s.target = :t AND {USABLE})",  # noqa: S608
+            {"s": source, "o": ordinal, "t": target},
+        )
+    }
+    parted = connection.execute(
+        "SELECT v.key, a.extents FROM versions v JOIN parts a ON a.checkpoint = v.checkpoint AND a.key = v.key"
+        " AND a.file_id = v.file_id WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
+        " AND v.kind = 1 AND v.parted = 1",
+        {"s": source, "o": ordinal},
+    )
+    for key, blob in parted:
+        if key not in lost and lost_chunks(connection, target, blob):
+            lost.add(key)
+    return lost
+
+
+def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set[bytes]:
+    """Chunks of an extents blob without a usable place."""
+    wanted = list({chunk for _, chunk in decode_extents(blob) if chunk is not None})
+    there: set[bytes] = set()
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        marks = ",".join("?" * len(batch))
+        there.update(
+            row[0]
+            for row in connection.execute(
+                "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND {USABLE}",  # noqa: S608
+                [*batch, target],
+            )
+        )
+    return set(wanted) - there
+
+
+def mark_damaged(connection: sqlite3.Connection, target: int, sector: bytes, positions: Iterable[int]) -> None:
+    """Packs of a sector that were found damaged, by the position of their boxes' content."""
+    connection.executemany(
+        "UPDATE packs SET damaged = 1 WHERE sector = (SELECT id FROM sectors WHERE target = ? AND uuid = ?)"
+        " AND position = ?",
+        [(target, sector, position) for position in positions],
+    )
+
+
+class ReadPlan:
+    """Which pack gives which bytes of which file, spilled to a temporary table of its own database.
+
+    `add` files in any order with numbers of the caller's; `packs` gives them back by sector and position, so that each pack
+    is opened once; `missing` gives what has no place.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, target: int) -> None:
+        self._connection = connection
+        self._target = target
+        connection.execute("DROP TABLE IF EXISTS temp.wanted")
+        connection.execute(
+            "CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,"
+            " length INTEGER NOT NULL, pack INTEGER, offset INTEGER)"
+        )
+
+    def add(self, rows: Iterable[tuple[int, int, bytes, int]]) -> None:
+        """Rows of (file number, position in the file, chunk id, length in bytes)."""
+        self._connection.executemany(
+            "INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", rows
+        )
+
+    def place(self) -> None:
+        """Choose a place for each chunk: the same one for equal chunks, the lowest usable pack."""
+        self._connection.execute(
+            "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
+            f" JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND {USABLE}"  # noqa: S608
+            " AND c.length = wanted.length ORDER BY c.pack LIMIT 1)",
+            [self._target],
+        )
+        self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")
+
+    def missing(self) -> Iterator[tuple[int, int, bytes, int]]:
+        """Rows of `add` that have no usable place."""
+        yield from self._connection.execute(
+            "SELECT file, position, chunk, length FROM wanted WHERE pack IS NULL ORDER BY file, position"
+        )
+
+    def packs(self) -> Iterator[tuple[Place, list[tuple[int, int, bytes, int, int]]]]:
+        """(place of the pack, [(file number, position, chunk id, length, offset in the pack)]), by sector and position."""
+        rows = self._connection.execute(
+            "SELECT w.pack, s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset,"
+            " w.file, w.position, w.chunk, w.length, w.offset"
+            " FROM packs p JOIN sectors s ON s.id = p.sector JOIN wanted w ON w.pack = p.id"
+            " WHERE p.id IN (SELECT DISTINCT pack FROM wanted) ORDER BY s.id, p.position, w.offset, w.file"
+        )
+        current: tuple[Place, list[tuple[int, int, bytes, int, int]]] | None = None
+        last = None
+        for pack, sector, position, length, raw, checkpoint, box, *want in rows:
+            if pack != last or current is None:
+                if current is not None:
+                    yield current
+                current, last = (Place(sector, position, length, raw, checkpoint, box, 0, 0), []), pack
+            current[1].append(tuple(want))  # type: ignore[arg-type]
+        if current is not None:
+            yield current

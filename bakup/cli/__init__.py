@@ -1,0 +1,1 @@
+"""The command line: parse, call a flow, render. Only here is anything printed, only here an exit code."""

@@ -1,0 +1,171 @@
+"""The two streams: the report to standard output, everything else to standard error (rules 3 to 5).
+
+Whatever stands on the terminal for the moment (progress) is wiped before a line is written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from bakup.cli import style
+from bakup.cli.problems import SHOWN_LINES, Problem, save_list
+
+Wipe = Callable[[], None]
+
+
+class Console:
+    """Writes lines; `level` is -1 for `-q`, 0, 1 for `-v`, 2 for `-vv`.
+
+    With `machine`, standard output takes JSON objects and nothing else.
+    """
+
+    def __init__(self, *, level: int = 0, machine: bool = False, exact: bool = False) -> None:
+        self.level = level
+        self.machine = machine
+        self.exact = exact
+        self.closed = False
+        self.wipe: Wipe = _nothing
+        for stream in (sys.stdout, sys.stderr):
+            _never_fail_on_letters(stream)
+
+    @property
+    def out(self) -> TextIO:
+        """Standard output."""
+        return sys.stdout
+
+    @property
+    def err(self) -> TextIO:
+        """Standard error."""
+        return sys.stderr
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked: standard input and standard error are a terminal."""
+        return style.is_terminal(sys.stdin) and style.is_terminal(self.err)
+
+    def report(self, *lines: str) -> None:
+        """Lines of the report; none with `-q`."""
+        if self.level >= 0:
+            self.product(*lines)
+
+    def product(self, *lines: str) -> None:
+        """Lines that are what a command is for: with `-q` too, not with `--json`."""
+        if not self.machine:
+            for line in lines:
+                self._write_out(line)
+
+    def object(self, facts: Mapping[str, object]) -> None:
+        """One JSON object, when `--json` asks for it."""
+        if self.machine:
+            from bakup.cli.machine import line
+
+            self._write_out(line(facts))
+
+    def problem(self, problem: Problem) -> None:
+        """`error:` or `warning:` with its lines and hints; a long list is cut on a terminal only."""
+        self._labelled(problem.kind, problem.message)
+        lines = problem.lines()
+        self._indented(self._shortened(problem, lines))
+        for hint in problem.hints:
+            self.hint(hint)
+
+    def note(self, message: str) -> None:
+        """A `note:`; none with `-q`."""
+        if self.level >= 0:
+            self._labelled("note", message)
+
+    def hint(self, text: str) -> None:
+        """A `hint:`; further lines are indented."""
+        self._labelled("hint", text)
+
+    def advice(self, text: str) -> None:
+        """A `hint:` after success: for people at a terminal only."""
+        if self.level >= 0 and style.is_terminal(self.err):
+            self.hint(text)
+
+    def trace(self, text: str) -> None:
+        """What `-vv` adds, on standard error."""
+        if self.level >= 2:
+            self._write_err(text)
+
+    def ask(self, text: str) -> str:
+        """A question and its answer. Raises EOFError when there is none."""
+        self.wipe()
+        self.err.write(text)
+        self.err.flush()
+        answer = sys.stdin.readline()
+        if not answer:
+            self.err.write("\n")
+            raise EOFError
+        return answer.rstrip("\r\n")
+
+    def raw(self, text: str) -> None:
+        """Text and terminal codes, as they are, to standard error."""
+        self.err.write(text)
+        self.err.flush()
+
+    def plain_error(self, text: str) -> None:
+        """A line of standard error without a label."""
+        self._write_err(text)
+
+    def _labelled(self, word: str, message: str) -> None:
+        head, *rest = message.split("\n")
+        label = style.label(word, colour=style.has_colour(self.err))
+        self._write_err(f"{label} {head}")
+        self._indented(rest)
+
+    def _indented(self, lines: list[str]) -> None:
+        for line in lines:
+            self._write_err(f"  {line.removeprefix('  ')}")
+
+    def _shortened(self, problem: Problem, lines: list[str]) -> list[str]:
+        if len(lines) <= SHOWN_LINES or not style.is_terminal(self.err):
+            return lines
+        file = save_list(problem, lines)
+        return [*lines[:SHOWN_LINES], f"... and {len(lines) - SHOWN_LINES:,} more in {file}"]
+
+    def _write_out(self, text: str) -> None:
+        if self.closed:
+            return
+        self.wipe()
+        ready = style.painted(text) if style.has_colour(self.out) and not self.machine else style.plain(text)
+        try:
+            self.out.write(ready + "\n")
+            if self.machine or style.is_terminal(self.out):
+                self.out.flush()
+        except BrokenPipeError:
+            self.close_out()
+
+    def flush(self) -> None:
+        """Write out what is buffered; a closed pipe is no failure."""
+        try:
+            self.out.flush()
+        except BrokenPipeError:
+            self.close_out()
+
+    def close_out(self) -> None:
+        """Nobody reads standard output any more: the rest of it goes nowhere."""
+        self.closed = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.out.fileno())
+        os.close(nowhere)
+
+    def _write_err(self, text: str) -> None:
+        self.wipe()
+        ready = style.painted(text) if style.has_colour(self.err) else style.plain(text)
+        self.flush()
+        self.err.write(ready + "\n")
+        self.err.flush()
+
+
+def _nothing() -> None:
+    return None
+
+
+def _never_fail_on_letters(stream: TextIO) -> None:
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")

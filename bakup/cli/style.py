@@ -1,0 +1,62 @@
+"""Bold and colour, kept out of texts until the stream is known: shown names never hold these marks."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+_BOLD, _PLAIN = "\x0e", "\x0f"
+_MARKS = str.maketrans({_BOLD: None, _PLAIN: None})
+_ANSI = str.maketrans({_BOLD: "\x1b[1m", _PLAIN: "\x1b[0m"})
+_COLOURS = {"error": "31", "warning": "33", "hint": "36", "note": "36"}
+
+
+def bold(text: str) -> str:
+    """A text that stands bold where a terminal allows it."""
+    return f"{_BOLD}{text}{_PLAIN}"
+
+
+def plain(text: str) -> str:
+    """The text without its marks."""
+    return text.translate(_MARKS)
+
+
+def painted(text: str) -> str:
+    """The text with its marks as ANSI codes."""
+    return text.translate(_ANSI)
+
+
+def label(word: str, *, colour: bool) -> str:
+    """`error:`, `warning:`, `hint:` or `note:`, in its colour."""
+    return f"\x1b[{_COLOURS[word]}m{word}:\x1b[0m" if colour else f"{word}:"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a stream is an open terminal."""
+    try:
+        return stream.isatty()
+    except ValueError:
+        return False
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether colour is wanted: a terminal, and neither `NO_COLOR` nor `TERM=dumb`."""
+    return is_terminal(stream) and can_move() and not os.environ.get("NO_COLOR")
+
+
+def can_move() -> bool:
+    """Whether the terminal takes cursor movements."""
+    return os.environ.get("TERM", "") != "dumb"
+
+
+def width(stream: TextIO) -> int:
+    """The terminal's columns, else 80."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether a stream can show more than ASCII: its encoding is UTF-8."""
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"

@@ -1,0 +1,138 @@
+"""What a flow tells, told on: drawn on a terminal, written as JSON, appended to the log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bakup.cli import machine, names, numbers, progress, style
+from bakup.cli.console import Console
+from bakup.cli.log import Log, event_text
+from bakup.cli.problems import Problem
+from bakup.cli.progress import Drawing, Pace
+
+if TYPE_CHECKING:
+    from bakup.flows.watch import Mark, Progress
+
+_STATUS_S = 1.0
+_SECTOR_STORED = "sector-stored"
+_CHECK_POINT_STORED = "check-point-stored"
+
+
+class Teller:
+    """A `bakup.flows.watch.Watch`; also counts what is stored, for the message of an interruption."""
+
+    def __init__(self, console: Console, log: Log) -> None:
+        self.console = console
+        self.stored_sectors = 0
+        self.stored_bytes = 0
+        self.stored_check_points = 0
+        self.last: Progress | None = None
+        self._log = log
+        self._pace = Pace()
+        self._next = 0.0
+        self._drawing = Drawing(console.err)
+        self._draws = console.level >= 0 and style.is_terminal(console.err) and style.can_move()
+        console.wipe = self._drawing.wipe
+
+    def progress(self, now: Progress) -> None:
+        """Draw or write how far a phase is, not too often."""
+        if self.last is None or self.last.phase != now.phase:
+            self._pace = Pace()
+            self._next = self._pace.began + (0.0 if self.console.machine else progress.FIRST_DRAW_S)
+        self.last = now
+        self._pace.take(now)
+        if time.monotonic() >= self._next:
+            self._tell(now)
+
+    def note(self, message: str) -> None:
+        """A note, shown at once."""
+        self.console.note(message)
+        self.console.object({"message_type": "note", "message": message})
+        self._log.write("INFO", "note", {"message": message})
+
+    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+        """A warning known before the work, shown at once."""
+        rows = tuple((names.shown_text(line),) for line in details)
+        facts = {"message": message, "details": list(details)} if details else {"message": message}
+        self.problem(Problem("warning", message, rows, code=code, facts=(facts,)))
+
+    def problem(self, problem: Problem) -> None:
+        """A problem to standard error, to JSON and to the log."""
+        self.console.problem(problem)
+        level = "WARN" if problem.kind == "warning" else "ERROR"
+        self._log.write(level, problem.code, {"message": problem.message.split("\n")[0]})
+        for line in problem.lines():
+            self._log.text(style.plain(line))
+        if problem.kind == "warning":
+            for facts in problem.facts:
+                self.console.object({"message_type": "warning", "code": problem.code, **facts})
+
+    def path(self, mark: Mark, path: bytes, size: int | None) -> None:
+        """One path of the work, with `-v`."""
+        if self.console.level < 1:
+            return
+        self.console.report(path_line(mark, path, size, exact=self.console.exact))
+        fields = machine.path_fields(path)
+        self.console.object({"message_type": "path", "mark": mark, **fields, "size_bytes": size})
+
+    def event(self, name: str, **facts: object) -> None:
+        """One event to the log; with `-vv` to standard error."""
+        self._log.write("INFO", name, facts)
+        self.console.trace(event_text(name, facts))
+        if name == _SECTOR_STORED:
+            self._sector_stored(facts)
+        elif name == _CHECK_POINT_STORED:
+            self.stored_check_points += 1
+
+    def status_line(self) -> str | None:
+        """Progress as one line, None before there is any."""
+        return None if self.last is None else progress.one_line(self.last, self._pace)
+
+    def wipe(self) -> None:
+        """Take the progress off the terminal."""
+        self._drawing.wipe()
+
+    def leave(self) -> bool:
+        """Let the progress stand, as after ctrl-C; gives whether there was any."""
+        return self._drawing.leave()
+
+    def _tell(self, now: Progress) -> None:
+        if self.console.machine and self.console.level >= 0:
+            self._next = time.monotonic() + _STATUS_S
+            self.console.object(_status(now, self._pace))
+        if self._draws:
+            self._next = time.monotonic() + progress.REDRAW_S
+            err = self.console.err
+            width, unicode, colour = style.width(err), style.is_unicode(err), style.has_colour(err)
+            self._drawing.draw(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
+
+    def _sector_stored(self, facts: dict[str, object]) -> None:
+        stored = facts.get("bytes")
+        self.stored_sectors += 1
+        self.stored_bytes += stored if isinstance(stored, int) else 0
+        sector = facts.get("sector")
+        if self.console.level >= 1 and isinstance(sector, bytes) and isinstance(stored, int):
+            told = numbers.size(stored, exact=self.console.exact)
+            self.console.report(f"sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
+
+
+def path_line(mark: str, path: bytes, size: int | None, *, exact: bool = False) -> str:
+    """A line of `-v`, as in `diff`: mark, size, path."""
+    told = "" if size is None else numbers.size(size, exact=exact)
+    return f"{mark}  {told:>8}  {names.shown(path)}"
+
+
+def _status(now: Progress, pace: Pace) -> dict[str, object]:
+    facts: dict[str, object] = {"message_type": "status", "phase": now.phase, "done_files": now.done_files}
+    totals: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("total_files", lambda: now.total_files),
+        ("done_bytes", lambda: now.done_bytes),
+        ("total_bytes", lambda: now.total_bytes),
+        ("done_sectors", lambda: now.done_sectors),
+        ("total_sectors", lambda: now.total_sectors),
+        ("elapsed_s", lambda: machine.seconds(pace.elapsed)),
+        ("left_s", lambda: machine.seconds(pace.left(now))),
+    )
+    return facts | {name: value for name, get in totals if (value := get()) is not None}

@@ -1,0 +1,99 @@
+"""The exception tree.
+
+    BakupError
+    ├── Failed            1    nothing wrong was written
+    ├── Usage             2    a choice that only the user can make
+    ├── NoTarget         10    the target is not there or denies access
+    │   └── StoreError   10    an answer of the store; `retry_may_help` says which
+    ├── Locked           11    another run holds this BAKUP_HOME
+    ├── WrongAccount     12    wrong account, words or passphrase
+    ├── Damaged          21    bytes that are not what they claim to be
+    │   └── Truncated    21    fewer bytes than claimed
+    ├── Untrusted        22    signed by nobody we believe, unsigned, or plain unasked
+    │   └── Foreign      22    another account's: not ours, not damage
+    └── History          23    a check point is missing, rolled back or forked
+
+Class attributes give the exit code (docs/exit-codes.md) and whether a retry may help.
+Messages are lower case, name the object, and have no full stop.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class BakupError(Exception):
+    """What a user is told: `message`, indented `details`, `hints` (each a whole line), and a stable `code`.
+
+    Args:
+        message: one line after `error: `; may hold further lines, which are indented.
+        hints: what can be done; a command stands last on its line or alone on the next.
+        code: for programs, in `--json`; never renamed.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retry_may_help: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hints: tuple[str, ...] = (), code: str = "failed") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hints = hints
+        self.code = code
+
+
+class Failed(BakupError):
+    """The work could not be done; nothing wrong was written."""
+
+
+class Usage(BakupError):
+    """A wrong call, or a choice that only the user can make."""
+
+    exit_code = 2
+
+
+class NoTarget(BakupError):
+    """The target is not there, is not mounted, or denies access."""
+
+    exit_code = 10
+
+
+class StoreError(NoTarget):
+    """A store answered with an error."""
+
+
+class Locked(BakupError):
+    """Another run on this BAKUP_HOME did not end in time."""
+
+    exit_code = 11
+
+
+class WrongAccount(BakupError):
+    """Wrong account, words or passphrase."""
+
+    exit_code = 12
+
+
+class Damaged(BakupError):
+    """Bytes are not what they claim to be."""
+
+    exit_code = 21
+
+
+class Truncated(Damaged):
+    """There are fewer bytes than claimed."""
+
+
+class Untrusted(BakupError):
+    """Not signed by the account or a writer it certified; or unsigned, or plain, and not asked for."""
+
+    exit_code = 22
+
+
+class Foreign(Untrusted):
+    """Another account's sector."""
+
+
+class History(BakupError):
+    """A check point is missing, rolled back or forked."""
+
+    exit_code = 23

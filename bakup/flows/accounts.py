@@ -1,0 +1,80 @@
+"""Make, recover, show and protect the account of this computer (`bakup account ...`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bakup.account import keyfile, private
+from bakup.account import words as bip39
+from bakup.account.keyfile import AskPassphrase
+from bakup.account.keys import Account, PublicKeys
+from bakup.errors import Failed
+from bakup.flows.reports import AccountCard
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A new account that is written nowhere yet."""
+
+    entropy: bytes = field(repr=False)
+    card: AccountCard
+
+
+def draft(target: str | None = None) -> Draft:
+    """A new random account with its card, for the backups at `target`; nothing is written."""
+    entropy = bip39.new_entropy()
+    return Draft(entropy, _card(entropy, target))
+
+
+def has_account(home: str) -> bool:
+    """Whether there is an account in `home`."""
+    return keyfile.exists(home)
+
+
+def keep(home: str, draft: Draft, passphrase: str | None = None) -> None:
+    """Write a drafted account into `home`, its words being safe. Raises Failed when there is one already."""
+    keyfile.save(home, draft.entropy, passphrase)
+
+
+def recover(home: str, words_text: str, passphrase: str | None = None) -> str:
+    """Bring an account back into `home` from its 24 words; gives its id.
+
+    Raises WrongAccount when the words are wrong, Failed when there is an account already.
+    """
+    return keyfile.save(home, bip39.from_words(words_text), passphrase).account_id
+
+
+def show(home: str) -> tuple[str, PublicKeys]:
+    """The id and the public keys of the account in `home`. Raises Usage when there is none."""
+    public = keyfile.load_public(home)
+    return public.account_id, public
+
+
+def words(home: str, passphrase: AskPassphrase) -> AccountCard:
+    """The card of the account in `home` again. Raises as `keyfile.load`."""
+    return _card(keyfile.load_entropy(home, passphrase))
+
+
+def change_passphrase(home: str, old: AskPassphrase, new: str | None) -> None:
+    """Set, change or (None) remove the account's passphrase. Raises as `keyfile.set_passphrase`."""
+    keyfile.set_passphrase(home, old, new)
+
+
+def write_words(file: str, words: tuple[str, ...], card_text: str) -> None:
+    """Write the words to the new file `file`, mode 0600, after `card_text` in lines that begin with `#`.
+
+    `recover` takes the file's whole text. Raises Failed when there is such a file or it cannot be written.
+    """
+    notes = [f"# {line}".rstrip() for line in card_text.splitlines()]
+    lines = [*notes, *(f"{number} {word}" for number, word in enumerate(words, 1)), ""]
+    try:
+        private.create(file, "\n".join(lines).encode())
+    except FileExistsError:
+        raise Failed(f"{file} is there already; nothing was written", code="exists") from None
+    except OSError as error:
+        raise Failed(f"cannot write {file}: {error.strerror}", code="words-file") from error
+
+
+def _card(entropy: bytes, target: str | None = None) -> AccountCard:
+    account = Account.from_entropy(entropy).public.account_id
+    return AccountCard(account=account, words=bip39.to_words(entropy), target=target)

@@ -1,0 +1,23 @@
+"""What only the user can decide or show; the command line implements it.
+
+Without a terminal each method raises `Usage` with the option that answers it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from bakup.flows.reports import AccountCard
+
+
+class Ask(Protocol):
+    """Questions of a flow to the user."""
+
+    def new_account(self, card: AccountCard) -> None:
+        """Show the card of a new account and have two words typed back; raises to leave nothing behind."""
+
+    def use_folder(self, target: str, files: int) -> bool:
+        """Whether a folder that holds other files and no sectors shall be a target."""
+
+    def passphrase(self, account: str) -> str:
+        """The passphrase of the account's key file."""

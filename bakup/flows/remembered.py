@@ -1,0 +1,139 @@
+"""What this computer remembers of targets, in state.db: what a target cannot give back."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bakup.catalog.history import CheckpointRow, SourceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A target as it was seen last: `sectors` there, when (`seen_ns`), and the protection it was made with."""
+
+    url: str
+    account: str
+    layout: str
+    encrypted: bool
+    signed: bool
+    sectors: int
+    seen_ns: int
+
+
+def recall(state: sqlite3.Connection, url: str) -> Remembered | None:
+    """What is remembered of the target `url`."""
+    row = state.execute(
+        "SELECT url, account, layout, encrypted, signed, sectors, seen_ns FROM targets WHERE url = ?", [url]
+    ).fetchone()
+    return None if row is None else Remembered(*row[:3], bool(row[3]), bool(row[4]), *row[5:])
+
+
+def remember(
+    state: sqlite3.Connection, url: str, *, account: str, encrypted: bool, signed: bool, sectors: int
+) -> None:
+    """Write down how many sectors are at `url` now. Its protection stays as it was first made."""
+    state.execute(
+        "INSERT INTO targets VALUES (?, ?, 'sectors', ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
+        " account = excluded.account, sectors = excluded.sectors, seen_ns = excluded.seen_ns",
+        [url, account, int(encrypted), int(signed), sectors, time.time_ns()],
+    )
+
+
+def forget(state: sqlite3.Connection, url: str) -> None:
+    """A new target stands at `url`: what was there does not matter any more."""
+    for table in ("targets", "heads", "findings"):
+        state.execute(f"DELETE FROM {table} WHERE url = ?", [url])  # noqa: S608
+
+
+def head_of(state: sqlite3.Connection, url: str, source: SourceRow) -> tuple[bytes, bytes, int] | None:
+    """(uuid, digest, sequence) of the newest check point of `source` that was seen at `url`."""
+    row = state.execute(
+        "SELECT checkpoint, digest, sequence FROM heads WHERE url = ? AND source = ? AND signer = ?",
+        [url, source.uuid, source.signer],
+    ).fetchone()
+    return None if row is None else (bytes(row[0]), bytes(row[1]), int(row[2]))
+
+
+def set_head(state: sqlite3.Connection, url: str, source: SourceRow, head: CheckpointRow) -> None:
+    """The newest check point of `source` at `url` is `head`; an older one never replaces a newer."""
+    state.execute(
+        "INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint,"
+        " digest = excluded.digest, sequence = excluded.sequence WHERE excluded.sequence >= heads.sequence",
+        [url, source.uuid, source.signer, head.uuid, head.digest, head.sequence],
+    )
+
+
+def begin_run(state: sqlite3.Connection, url: str, source: str) -> int:
+    """A sync of `source` begins; returns the run's number."""
+    cursor = state.execute(
+        "INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, source, time.time_ns()]
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def stored_so_far(state: sqlite3.Connection, run: int, stored_bytes: int, sectors: int) -> None:
+    """What an open run has put until now, for the run that goes on from it."""
+    state.execute(
+        "UPDATE runs SET stored_bytes = ?, stored_sectors = ? WHERE id = ?", [stored_bytes, sectors, run]
+    )
+
+
+def end_run(state: sqlite3.Connection, run: int, seconds: float) -> None:
+    """A run came to its end, in `seconds`."""
+    state.execute("UPDATE runs SET ended_ns = ?, seconds = ? WHERE id = ?", [time.time_ns(), seconds, run])
+
+
+def open_run(state: sqlite3.Connection, url: str, source: str) -> tuple[int, int] | None:
+    """(begun_ns, stored bytes) of the last run of `source` when it did not come to its end but put something."""
+    row = state.execute(
+        "SELECT begun_ns, stored_bytes, ended_ns FROM runs WHERE url = ? AND source = ? ORDER BY id DESC LIMIT 1",
+        [url, source],
+    ).fetchone()
+    return None if row is None or row[2] is not None or not row[1] else (int(row[0]), int(row[1]))
+
+
+def rate(state: sqlite3.Connection, url: str) -> float | None:
+    """Bytes stored a second in the last runs at `url` that stored something."""
+    row = state.execute(
+        "SELECT sum(stored_bytes), sum(seconds) FROM (SELECT stored_bytes, seconds FROM runs WHERE url = ?"
+        " AND ended_ns IS NOT NULL AND stored_bytes > 0 ORDER BY id DESC LIMIT 5)",
+        [url],
+    ).fetchone()
+    return row[0] / row[1] if row and row[0] and row[1] else None
+
+
+def add_findings(
+    state: sqlite3.Connection, url: str, sector: bytes, positions: Iterable[int], reason: str
+) -> None:
+    """Damage at `positions` (of data boxes' content) of a sector; -1 stands for the sector as a whole."""
+    now = time.time_ns()
+    state.executemany(
+        "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?)",
+        [(url, sector, position, reason, now) for position in positions],
+    )
+
+
+def clear_findings(state: sqlite3.Connection, url: str, sector: bytes) -> None:
+    """A sector was verified whole again."""
+    state.execute("DELETE FROM findings WHERE url = ? AND sector = ?", [url, sector])
+
+
+def findings(state: sqlite3.Connection, url: str) -> dict[bytes, list[int]]:
+    """Sector uuid -> positions found damaged at `url`."""
+    found: dict[bytes, list[int]] = {}
+    for sector, position in state.execute(
+        "SELECT sector, position FROM findings WHERE url = ? ORDER BY sector, position", [url]
+    ):
+        found.setdefault(bytes(sector), []).append(int(position))
+    return found
+
+
+def add_check(state: sqlite3.Connection, url: str, *, read_data: bool, exit_code: int) -> None:
+    """A check of `url` ended."""
+    state.execute(
+        "INSERT INTO checks (url, time_ns, read_data, exit_code) VALUES (?, ?, ?, ?)",
+        [url, time.time_ns(), int(read_data), exit_code],
+    )

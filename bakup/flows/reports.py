@@ -1,0 +1,322 @@
+"""What flows take and give back: options and reports, as plain frozen values. The command line renders them.
+
+Sizes are in bytes, times in nanoseconds since 1970 UTC, durations in seconds, uuids 16 raw bytes, paths raw bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bakup.flows.watch import Mark
+from bakup.model import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A row of a report: so many files, so many bytes."""
+
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOptions:
+    """Options of every command with a DST."""
+
+    accept_plain: bool = False
+    accept_unsigned: bool = False
+    parallel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of a source is backed up. Patterns are gitignore's; later ones win; `!` makes exceptions."""
+
+    patterns: tuple[str, ...] = ()
+    files_from: tuple[bytes, ...] | None = None
+    larger_than: int | None = None
+    caches: bool = False
+    one_file_system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """Options of `sync` and `plan`; sizes in bytes."""
+
+    selection: Selection = Selection()
+    checksum: bool = False
+    strict: bool = False
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    dry_run: bool = False
+    new_target: bool = False
+    use_folder: bool = False  # the user answered yes to "DST holds 12 other files ..."
+    always: bool = False
+    standalone: bool = False
+    level: int | None = 3  # zstd level; None = not compressed
+    sector_size: int = 256 * 1024 * 1024
+    pad: bool = False
+    spool: str | None = None
+    encrypt: bool = True
+    sign: bool = True
+    list_paths: bool = False  # plan -v: keep a line a path
+    target: TargetOptions = TargetOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointLine:
+    """A check point as `ls` shows it. `stored` is what it added to the target; `whole` = nothing of it is missing."""
+
+    uuid: bytes
+    source: str  # "laptop:/home/ana/Photos" or its name
+    time_ns: int
+    files: int
+    bytes: int
+    stored: int
+    tags: tuple[str, ...] = ()
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A path that could not be read; `last` is the newest check point that has a version of it."""
+
+    path: bytes
+    reason: str
+    last: bytes | None
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PathLine:
+    """A path of `plan -v` or `diff`."""
+
+    mark: Mark
+    path: bytes
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What `sync` or `plan` found in one source. Rows of zero are left out when shown."""
+
+    source: str
+    location: bytes
+    checkpoint: CheckpointLine | None  # None: plan, or a first run that stored nothing
+    made: bool  # False: nothing changed, the check point stands
+    new: Count = Count()
+    changed: Count = Count()
+    deleted: Count = Count()
+    stored_again: Count = Count()
+    unchanged: Count = Count()
+    vanished: Count = Count()
+    unreadable: tuple[Unreadable, ...] = ()
+    changing: tuple[PathLine, ...] = ()
+    excluded: Count = Count()
+    excluded_by: tuple[tuple[str, int], ...] = ()  # pattern or rule -> files
+    folders: tuple[tuple[bytes, Count], ...] = ()  # plan: where the changes are, largest first, at most 5
+    paths: tuple[PathLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """`sync`: what was stored; `plan`: what would be."""
+
+    target: str
+    sources: tuple[SourceReport, ...]
+    dry_run: bool
+    estimated_bytes: int = 0
+    estimated_sectors: int = 0
+    estimated_seconds: float | None = None
+    stored_bytes: int = 0
+    stored_sectors: int = 0
+    free_bytes: int | None = None
+    missing_sectors: tuple[bytes, ...] = ()  # sectors found missing whose content was stored again
+    gone: tuple[Lost, ...] = ()  # of those, files that the source no longer has
+    strict: bool = False
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A file that cannot be had whole; `available` of `bytes` are left."""
+
+    path: bytes
+    bytes: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`ls` with a path: the entries of one check point, as an iterator of (entry, size or None, stale)."""
+
+    checkpoint: CheckpointLine
+    base: bytes
+    entries: Iterator[ListedEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedEntry:
+    """One entry; `path` is relative to the listing's base; `unread`: older than the check point."""
+
+    path: bytes
+    entry: Entry
+    bytes: int | None
+    unread: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetListing:
+    """`ls` without a path: check points by source, oldest first."""
+
+    checkpoints: tuple[CheckpointLine, ...]
+    sectors: int
+    bytes: int
+    rebuilt: RebuildReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreOptions:
+    """Options of `restore`."""
+
+    source: str | None = None
+    at: str = "latest"
+    dry_run: bool = False
+    overwrite: Literal["always", "if-newer", "never"] | None = None
+    partial: bool = False
+    target: TargetOptions = TargetOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why files could not be restored; `message` like `sector ... is missing`."""
+
+    message: str
+    lost: tuple[Lost, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """`restore`. `older`: files restored from an earlier version because they could not be read at this check point."""
+
+    checkpoint: CheckpointLine
+    out: str
+    restored: Count
+    already_there: Count = Count()
+    not_restored: Count = Count()
+    kept: Count = Count()  # left as they are by --overwrite never or if-newer
+    causes: tuple[Cause, ...] = ()
+    older: tuple[bytes, ...] = ()
+    skipped: tuple[tuple[bytes, str], ...] = ()  # attributes or special files that could not be made, with the reason
+    partial: bool = False
+    dry_run: bool = False
+    rebuilt: RebuildReport | None = None
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """`rebuild`, or what a reading command rebuilt by itself."""
+
+    sectors: int
+    checkpoints: int
+    reads: int
+    read_bytes: int
+    rejected: tuple[tuple[str, str], ...] = ()  # object's name, reason: damaged, unsigned, another account's
+    exit_code: int = 0
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SectorProblem:
+    """A sector that is missing, damaged or not to be trusted, with the files that suffer."""
+
+    uuid: bytes | None
+    name: str
+    state: Literal["missing", "damaged", "untrusted"]
+    reason: str  # "is missing, 256 MiB", "is damaged at 41,943,040", "is not signed"
+    lost: tuple[Lost, ...] = ()
+    range: tuple[int, bytes, bytes] | None = None  # entries, first and last path, when names are gone
+    unchanged_in: tuple[tuple[str, int], ...] = ()  # source folder here, so many of the lost are unchanged in it
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """`check`. `exit_code` follows docs/exit-codes.md."""
+
+    target: str
+    sectors: int
+    expected_sectors: int
+    bytes: int
+    read_data: bool
+    checkpoints: int
+    sources: int
+    chunks: int = 0
+    damaged_chunks: int = 0
+    problems: tuple[SectorProblem, ...] = ()
+    lost: Count = Count()
+    lost_from: bytes | None = None  # first and last check point that miss something
+    lost_to: bytes | None = None
+    only_older: bool = False  # the latest check point of every source is whole
+    history: tuple[str, ...] = ()
+    foreign: int = 0
+    rebuilt: RebuildReport | None = None
+    exit_code: int = 0
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFile:
+    """What a sector can give back of a file: `ranges` of (offset, length) in bytes."""
+
+    path: bytes
+    bytes: int | None
+    ranges: tuple[tuple[int, int], ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SectorReport:
+    """`sector inspect`. Fields behind the account are None without it."""
+
+    uuid: bytes
+    version: int
+    total_bytes: int
+    header_bytes: int
+    data_bytes: int
+    meta_bytes: int
+    encrypted: bool
+    signed: bool
+    account: str | None  # id of the account it is for
+    signature: Literal["good", "bad", "not ours", "none"]
+    meta_state: Literal["good", "damaged"]
+    data_state: Literal["good", "damaged"]
+    checkpoints: tuple[tuple[bytes, str, int], ...] | None = None  # uuid, source, boxes
+    whole: Count | None = None
+    partial: Count | None = None
+    files: tuple[HeldFile, ...] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SectorRestoreReport:
+    """`sector restore`."""
+
+    sectors: int
+    restored: Count
+    partial: Count
+    not_restored: tuple[tuple[bytes, str], ...] = ()
+    rejected: tuple[tuple[str, str], ...] = ()
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCard:
+    """What the card shows; `words` are the secret: shown on the terminal or written to a 0600 file, nowhere else."""
+
+    account: str
+    words: tuple[str, ...] = field(repr=False)
+    target: str | None = None
+    also_needed: str = "nothing: the drive and these words bring everything back"

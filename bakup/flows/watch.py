@@ -1,0 +1,63 @@
+"""What a flow tells while it runs; the command line draws it, programs may ignore it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Mark = Literal["+", "-", "M", "U", "T", "!"]
+"""`+` new, `-` deleted, `M` content, `U` metadata only, `T` other type, `!` problem."""
+
+Phase = Literal["scanning", "storing", "restoring", "rebuilding", "checking", "listing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a phase is; totals are None while not known. `sectors_*` count sectors stored, read, checked."""
+
+    phase: Phase
+    done_files: int = 0
+    total_files: int | None = None
+    done_bytes: int = 0
+    total_bytes: int | None = None
+    done_sectors: int = 0
+    total_sectors: int | None = None
+    path: bytes = b""
+
+
+class Watch(Protocol):
+    """Told of progress and events, from the flow's main thread only; must return quickly and never raise."""
+
+    def progress(self, now: Progress) -> None:
+        """A new state of the phase; called often (a few times a second is drawn)."""
+
+    def note(self, message: str) -> None:
+        """A `note:` line, shown at once."""
+
+    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+        """A `warning:` known before the work, with indented lines; shown at once."""
+
+    def path(self, mark: Mark, path: bytes, size: int | None) -> None:
+        """One path of the work (`-v`)."""
+
+    def event(self, name: str, **facts: object) -> None:
+        """A line of the log and of `-vv`: an event's name and its exact facts; never a secret."""
+
+
+class Silent:
+    """A Watch that ignores everything."""
+
+    def progress(self, now: Progress) -> None:
+        """Ignore."""
+
+    def note(self, message: str) -> None:
+        """Ignore."""
+
+    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+        """Ignore."""
+
+    def path(self, mark: Mark, path: bytes, size: int | None) -> None:
+        """Ignore."""
+
+    def event(self, name: str, **facts: object) -> None:
+        """Ignore."""

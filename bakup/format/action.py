@@ -1,0 +1,184 @@
+"""Actions (section 5.4): the frame around every content, and the compression of PACK and GROUP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from struct import Struct
+
+import zstandard
+
+from bakup.errors import Damaged
+from bakup.format.constants import (
+    GROUP_MAX,
+    MUST_UNDERSTAND,
+    RAW_MAX,
+    ActionFlag,
+    ActionType,
+)
+
+ACTION = Struct("<IIHQ")
+RAW_LENGTH = Struct("<Q")
+
+Buffer = bytes | bytearray | memoryview
+
+_FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
+_COMPRESSIBLE = (ActionType.PACK, ActionType.GROUP)
+_KNOWN = frozenset(ActionType)
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action as it stands in a box; `type` may be one to skip, which `ActionType` does not know."""
+
+    type: int
+    compressed: bool
+    content: memoryview
+
+
+def frame(action: ActionType, content: Buffer, *, compressed: bool = False) -> bytes:
+    """The action of `content`, as it stands in a box."""
+    flags = ActionFlag.COMPRESSED if compressed else 0
+    return b"".join((ACTION.pack(flags, 0, action, len(content)), content))
+
+
+def unframe(content: Buffer) -> Iterator[Action]:
+    """The actions of a box's content, those to skip among them (section 8, item 6). Raises Damaged."""
+    view = memoryview(content)
+    at = 0
+    while at < len(view):
+        if len(view) - at < ACTION.size:
+            raise Damaged("an action is cut short")
+        flags, path_length, action, length = ACTION.unpack_from(view, at)
+        at += ACTION.size
+        _check(flags, path_length, action)
+        if length > len(view) - at:
+            raise Damaged("an action crosses its box's end")
+        yield Action(action, bool(flags), view[at : at + length])
+        at += length
+
+
+def pack_action(raw: Buffer | Sequence[Buffer], level: int | None) -> bytes:
+    """A PACK of chunks laid end to end: one buffer, or parts to join; 1 to `RAW_MAX` bytes.
+
+    Compressed by zstd at `level` (None: not) unless that saves nothing.
+    """
+    return _packed(ActionType.PACK, raw, level)
+
+
+def group_action(entries: Buffer, level: int | None) -> bytes:
+    """A GROUP of an encoded array of entries (`bakup.format.structures.encode_entries`), 1 to `GROUP_MAX` bytes."""
+    return _packed(ActionType.GROUP, entries, level)
+
+
+def pad_action(length: int) -> bytes:
+    """A PAD that is `length` bytes long with its frame, at least `ACTION.size`."""
+    return frame(ActionType.PAD, bytes(length - ACTION.size))
+
+
+def longest_action(raw_length: int) -> int:
+    """The most bytes that a PACK or GROUP of `raw_length` raw bytes takes: compression that saves nothing is not used."""
+    return ACTION.size + RAW_LENGTH.size + raw_length
+
+
+def unpack_action(action: Action) -> memoryview | bytes:
+    """The raw bytes of a PACK or GROUP. Checks every length before it is believed (section 5.4). Raises Damaged."""
+    limit = RAW_MAX if action.type == ActionType.PACK else GROUP_MAX
+    content = action.content
+    if len(content) < RAW_LENGTH.size:
+        raise Damaged("a pack is cut short")
+    (raw_length,) = RAW_LENGTH.unpack_from(content)
+    if not 1 <= raw_length <= limit:
+        raise Damaged(f"a raw length of {raw_length:,} is out of range")
+    body = content[RAW_LENGTH.size :]
+    if action.compressed:
+        return _decompress(body, raw_length)
+    if len(body) != raw_length:
+        raise Damaged(f"a pack of {len(body):,} bytes says {raw_length:,}")
+    return body
+
+
+def single_action(content: Buffer) -> Action:
+    """The one action that a data box or a CHECKPOINT's box holds. Raises Damaged for none or more."""
+    actions = list(unframe(content))
+    if len(actions) != 1:
+        raise Damaged(f"a box for one action holds {len(actions)}")
+    return actions[0]
+
+
+def unpack_data_box(content: Buffer, raw_length: int) -> memoryview | bytes:
+    """The chunks of a data box whose table row says `raw_length`; nothing for a PAD. Raises Damaged."""
+    action = single_action(content)
+    if raw_length == 0:
+        _check_pad(action)
+        return b""
+    if action.type != ActionType.PACK:
+        raise Damaged(f"an action of type {action.type:#06x} in the data region")
+    raw = unpack_action(action)
+    if len(raw) != raw_length:
+        raise Damaged(f"a pack of {len(raw):,} bytes where the table says {raw_length:,}")
+    return raw
+
+
+def _check(flags: int, path_length: int, action: int) -> None:
+    if flags & ~ActionFlag.COMPRESSED:
+        raise Damaged(f"unknown action flag in {flags:#x}")
+    if path_length:
+        raise Damaged("an action has a path")
+    if action not in _KNOWN:
+        if action & MUST_UNDERSTAND:
+            raise Damaged(f"unknown action type {action:#06x} must be understood")
+    elif flags and action not in _COMPRESSIBLE:
+        raise Damaged(f"an action of type {action:#06x} is compressed")
+
+
+def _check_pad(action: Action) -> None:
+    if action.type != ActionType.PAD:
+        raise Damaged(f"an action of type {action.type:#06x} where the table has a pad")
+    if any_set(action.content):
+        raise Damaged("a pad is not zeros")
+
+
+def any_set(data: Buffer) -> bool:
+    """Whether a byte of `data` is not zero."""
+    return bytes(data).count(0) != len(data)
+
+
+def _packed(action: ActionType, raw: Buffer | Sequence[Buffer], level: int | None) -> bytes:
+    data = raw if isinstance(raw, Buffer) else b"".join(raw)
+    length = RAW_LENGTH.pack(len(data))
+    body = data if level is None else _compressor(level).compress(data)
+    compressed = level is not None and len(body) < len(data)
+    if not compressed:
+        body = data
+    flags = ActionFlag.COMPRESSED if compressed else 0
+    return b"".join((ACTION.pack(flags, 0, action, len(length) + len(body)), length, body))
+
+
+def _decompress(body: memoryview, raw_length: int) -> bytes:
+    if body[: len(_FRAME_MAGIC)] != _FRAME_MAGIC:
+        raise Damaged("compressed content is no zstd frame")
+    try:
+        parameters = zstandard.get_frame_parameters(body)
+        if parameters.content_size != raw_length or parameters.dict_id:
+            raise Damaged(f"a zstd frame does not declare {raw_length:,} bytes without a dictionary")
+        return _decompressor().decompress(body, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise Damaged(f"a zstd frame does not unpack: {error}") from None
+
+
+def _compressor(level: int) -> zstandard.ZstdCompressor:
+    # One a thread and level: a compressor's tables are worth keeping, and it serves one thread at a time.
+    compressors: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
+    if level not in compressors:
+        compressors[level] = zstandard.ZstdCompressor(level=level, write_checksum=False)
+    return compressors[level]
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    decompressor: zstandard.ZstdDecompressor = _local.decompressor
+    return decompressor

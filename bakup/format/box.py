@@ -1,0 +1,81 @@
+"""Boxes (section 5.1) and the table of data boxes (section 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from struct import Struct
+
+from bakup.errors import Damaged
+from bakup.format.constants import BOX_MAX, OUTSIDE, RAW_MAX
+from bakup.model import TableRow
+
+BOX = Struct("<16sQQ")
+ROW = Struct("<16sQQQQ")
+TABLE_LENGTH = Struct("<Q")
+
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class BoxHeader:
+    """What precedes a box's content; `length` is the content's, in bytes."""
+
+    checkpoint: bytes
+    offset: int
+    length: int
+
+    def to_bytes(self) -> bytes:
+        """The 32 bytes before the content."""
+        return BOX.pack(self.checkpoint, self.offset, self.length)
+
+    @classmethod
+    def from_bytes(cls, data: Buffer) -> BoxHeader:
+        """Parse the 32 bytes before a content. Raises Damaged if cut short or the length is out of range."""
+        if len(data) < BOX.size:
+            raise Damaged("a box header is cut short")
+        header = cls(*BOX.unpack_from(data))
+        if not 1 <= header.length <= BOX_MAX:
+            raise Damaged(f"a box of {header.length:,} bytes is out of range")
+        return header
+
+
+def pack_table(rows: Iterable[TableRow]) -> bytes:
+    """The table and its length: the end of a meta region."""
+    pack = ROW.pack
+    table = b"".join(
+        [pack(row.checkpoint, row.offset, row.length, row.position, row.raw_length) for row in rows]
+    )
+    return table + TABLE_LENGTH.pack(len(table))
+
+
+def table_span(table_length: Buffer, meta_length: int) -> tuple[int, int]:
+    """Where the table is in a meta region of `meta_length` bytes of plaintext: (position, length).
+
+    `table_length` is the region's last 8 bytes. Raises Damaged if the table is no whole number of rows or does not
+    fit.
+    """
+    (length,) = TABLE_LENGTH.unpack(table_length)
+    position = meta_length - TABLE_LENGTH.size - length
+    if length % ROW.size or position < 0:
+        raise Damaged(f"a table of {length:,} bytes does not fit its region")
+    return position, length
+
+
+def unpack_table(table: Buffer, data_length: int) -> tuple[TableRow, ...]:
+    """Parse the rows of a table. Raises Damaged unless they tile a data region of `data_length` bytes of plaintext."""
+    rows = tuple([TableRow(*fields) for fields in ROW.iter_unpack(table)])
+    _check_tiling(rows, data_length)
+    return rows
+
+
+def _check_tiling(rows: Sequence[TableRow], data_length: int) -> None:
+    position = 0
+    for row in rows:
+        if row.position != position or not 1 <= row.length <= BOX_MAX:
+            raise Damaged(f"the table does not tile the data region at {position:,}")
+        if row.raw_length > RAW_MAX or (row.raw_length == 0) != (row.offset == OUTSIDE):
+            raise Damaged(f"the table's raw length at {position:,} is out of range")
+        position += BOX.size + row.length
+    if position != data_length:
+        raise Damaged(f"the table ends at {position:,}, the data region at {data_length:,}")

@@ -1,0 +1,60 @@
+"""RECORD contents (section 6.6): what only the account, or the check point's signer, may say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.msgpack import Decoder
+
+from bakup.errors import Damaged
+from bakup.format.codec import U16_MAX, Buffer, decode, encode, expect, expect_digest, expect_uuid
+from bakup.format.constants import MUST_UNDERSTAND, RecordType
+
+Revocation = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
+"""REVOKE: writer uuid, and (source uuid, last believed check point digest) for each source."""
+Forgotten = tuple[tuple[bytes, bytes], ...]
+"""FORGET: (check point uuid, check point digest) of each one dropped on purpose."""
+
+_revocation: Decoder[Revocation] = Decoder(Revocation)
+_forgotten: Decoder[Forgotten] = Decoder(Forgotten)
+
+
+def encode_revocation(revocation: Revocation) -> bytes:
+    """The content of a REVOKE."""
+    return encode(revocation)
+
+
+def decode_revocation(data: Buffer) -> Revocation:
+    """Parse the content of a REVOKE. Raises Damaged."""
+    value = decode(_revocation, data, "a revocation")
+    expect_uuid(value[0])
+    _expect_pairs(value[1])
+    return value
+
+
+def encode_forgotten(forgotten: Forgotten) -> bytes:
+    """The content of a FORGET."""
+    return encode(forgotten)
+
+
+def decode_forgotten(data: Buffer) -> Forgotten:
+    """Parse the content of a FORGET. Raises Damaged."""
+    value = decode(_forgotten, data, "a list of dropped check points")
+    _expect_pairs(value)
+    return value
+
+
+def check_record(record: int, content: bytes) -> None:
+    """Refuse a record that must be understood and is not, or whose content is not as its type says."""
+    if record == RecordType.REVOKE:
+        decode_revocation(content)
+    elif record == RecordType.FORGET:
+        decode_forgotten(content)
+    elif not 0 <= record <= U16_MAX or record & MUST_UNDERSTAND:
+        raise Damaged(f"unknown record {record:#06x} must be understood")
+
+
+def _expect_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    for uuid, digest in pairs:
+        expect_uuid(uuid)
+        expect_digest(digest)

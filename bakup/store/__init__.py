@@ -1,0 +1,1 @@
+"""Targets: where sectors are put, listed and read by ranges. The only room that uses fsspec."""

@@ -1,0 +1,225 @@
+"""Schema of catalog.db (docs/catalog.md)."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+catalog = Migrations("catalog")
+
+TABLES = """
+CREATE TABLE targets (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One row a sector. pending: recorded, not yet confirmed at the target; missing: the target lacks it now.
+CREATE TABLE sectors (
+    id INTEGER PRIMARY KEY,
+    target INTEGER NOT NULL REFERENCES targets(id),
+    uuid BLOB NOT NULL,
+    locator TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('building', 'pending', 'stored', 'missing')),
+    header_digest BLOB,
+    signer BLOB NOT NULL,
+    encrypted INTEGER NOT NULL,
+    signed INTEGER NOT NULL,
+    UNIQUE (target, uuid)
+) STRICT;
+
+-- Objects at a target that are not sectors of this account, so that they are looked at once only.
+CREATE TABLE others (
+    target INTEGER NOT NULL REFERENCES targets(id),
+    locator TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('no sector', 'duplicate', 'foreign', 'untrusted', 'damaged')),
+    detail TEXT NOT NULL,
+    PRIMARY KEY (target, locator)
+) STRICT, WITHOUT ROWID;
+
+-- current: the check point whose state the standing versions show.
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY,
+    target INTEGER NOT NULL REFERENCES targets(id),
+    uuid BLOB NOT NULL,
+    signer BLOB NOT NULL,
+    host TEXT NOT NULL,
+    location BLOB NOT NULL,
+    name TEXT NOT NULL,
+    current INTEGER,
+    UNIQUE (target, uuid, signer)
+) STRICT;
+
+-- ordinal: order in which check points were applied; NULL until a check point is complete.
+-- digest, files, bytes: from its END, as soon as that is known.
+CREATE TABLE checkpoints (
+    id INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES sources(id),
+    uuid BLOB NOT NULL,
+    ordinal INTEGER UNIQUE,
+    complete INTEGER NOT NULL DEFAULT 0,
+    sequence INTEGER NOT NULL,
+    time_ns INTEGER NOT NULL,
+    previous_uuid BLOB,
+    previous_digest BLOB,
+    based_on BLOB,
+    tags TEXT NOT NULL,
+    header_digest BLOB NOT NULL,
+    digest BLOB,
+    files INTEGER,
+    bytes INTEGER,
+    entries_lost INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (source, uuid)
+) STRICT;
+
+-- The sectors that a check point's END lists, in order.
+CREATE TABLE lines (
+    checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
+    position INTEGER NOT NULL,
+    sector BLOB NOT NULL,
+    header_digest BLOB,
+    entries INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    first_path BLOB NOT NULL,
+    last_path BLOB NOT NULL,
+    PRIMARY KEY (checkpoint, position)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lines_by_sector ON lines (sector);
+
+-- Boxes of metadata: which part of a check point's metadata stream stands in which sector.
+CREATE TABLE boxes (
+    sector INTEGER NOT NULL REFERENCES sectors(id),
+    checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    PRIMARY KEY (checkpoint, offset, sector)
+) STRICT, WITHOUT ROWID;
+
+-- Boxes of data: each is one pack. position and length: of the box's content in the region's plaintext.
+CREATE TABLE packs (
+    id INTEGER PRIMARY KEY,
+    sector INTEGER NOT NULL REFERENCES sectors(id),
+    position INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    raw_length INTEGER NOT NULL,
+    checkpoint BLOB NOT NULL,
+    offset INTEGER NOT NULL,
+    damaged INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX packs_by_sector ON packs (sector, position);
+
+-- Places of chunks; a chunk may have several.
+CREATE TABLE chunks (
+    id BLOB NOT NULL,
+    pack INTEGER NOT NULL REFERENCES packs(id),
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    PRIMARY KEY (id, pack, offset)
+) STRICT, WITHOUT ROWID;
+
+-- Every version of every path, as an interval of ordinals; last is NULL while it stands.
+-- digest: of a file; the id of its only chunk, unless parted: then its extents stand in parts.
+CREATE TABLE versions (
+    source INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER,
+    path ANY NOT NULL,
+    kind INTEGER NOT NULL,
+    size INTEGER,
+    mtime_ns INTEGER,
+    ctime_ns INTEGER,
+    inode INTEGER,
+    digest BLOB,
+    parted INTEGER NOT NULL,
+    file_id INTEGER NOT NULL,
+    attributes BLOB NOT NULL,
+    extra BLOB,
+    checkpoint INTEGER NOT NULL,
+    PRIMARY KEY (source, key, first)
+) STRICT, WITHOUT ROWID;
+
+-- Entries of check points that other runs made, until those are complete and applied.
+CREATE TABLE staged (
+    checkpoint INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    path ANY NOT NULL,
+    kind INTEGER NOT NULL,
+    size INTEGER,
+    mtime_ns INTEGER,
+    ctime_ns INTEGER,
+    inode INTEGER,
+    digest BLOB,
+    parted INTEGER NOT NULL,
+    file_id INTEGER NOT NULL,
+    attributes BLOB NOT NULL,
+    extra BLOB
+) STRICT;
+
+-- DELETE entries and replaced paths of a check point that is not applied yet.
+CREATE TABLE removals (
+    checkpoint INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    subtree INTEGER NOT NULL,
+    PRIMARY KEY (checkpoint, key, subtree)
+) STRICT, WITHOUT ROWID;
+
+-- Extents of files with more than one: runs of (length u64, chunk id; zeros for a hole), little-endian.
+CREATE TABLE parts (
+    checkpoint INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    file_id INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    extents BLOB NOT NULL,
+    PRIMARY KEY (checkpoint, key, file_id, offset)
+) STRICT, WITHOUT ROWID;
+
+-- Paths that could not be read at a check point.
+CREATE TABLE unread (
+    checkpoint INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    path ANY NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (checkpoint, key)
+) STRICT, WITHOUT ROWID;
+"""
+
+VIEWS = """
+-- For people: plain names, hex ids, UTC times.
+CREATE VIEW audit_checkpoints AS
+    SELECT lower(hex(c.uuid)) AS id, t.url AS target,
+        CASE s.name WHEN '' THEN s.host || ':' || CAST(s.location AS TEXT) ELSE s.name END AS source,
+        datetime(c.time_ns / 1000000000, 'unixepoch') AS time, c.sequence, c.complete, c.files, c.bytes, c.tags, c.ordinal
+    FROM checkpoints c JOIN sources s ON s.id = c.source JOIN targets t ON t.id = s.target;
+
+CREATE VIEW audit_files AS
+    SELECT f.id AS first_checkpoint, f.target, f.source, v.path, v.size,
+        datetime(v.mtime_ns / 1000000000, 'unixepoch') AS modified, lower(hex(v.digest)) AS digest,
+        v.first, v.last, v.last IS NULL AS current
+    FROM versions v JOIN audit_checkpoints f ON f.ordinal = v.first
+    WHERE v.kind = 1;
+
+CREATE VIEW audit_sectors AS
+    SELECT lower(hex(s.uuid)) AS sector, t.url AS target, s.locator, s.size, s.state, s.encrypted, s.signed,
+        (SELECT count(*) FROM packs p WHERE p.sector = s.id) AS packs,
+        (SELECT sum(p.raw_length) FROM packs p WHERE p.sector = s.id) AS raw_bytes
+    FROM sectors s JOIN targets t ON t.id = s.target;
+"""
+
+
+@catalog()
+def m001_tables(db: Database) -> None:
+    """Tables of the first release."""
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+@catalog()
+def m002_views(db: Database) -> None:
+    """Views for people."""
+    for statement in VIEWS.split(";\n"):
+        if statement.strip():
+            db.execute(statement)

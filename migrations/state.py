@@ -1,0 +1,80 @@
+"""Schema of state.db: what a target cannot give back (docs/catalog.md)."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+state = Migrations("state")
+
+TABLES = """
+-- Targets that this computer has written to or read: what was there last, and how it is protected.
+CREATE TABLE targets (
+    url TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    layout TEXT NOT NULL,
+    encrypted INTEGER NOT NULL,
+    signed INTEGER NOT NULL,
+    sectors INTEGER NOT NULL,
+    seen_ns INTEGER NOT NULL
+) STRICT;
+
+-- The newest check point of each source that was seen at a target: guards against a history that was rolled back.
+CREATE TABLE heads (
+    url TEXT NOT NULL,
+    source BLOB NOT NULL,
+    signer BLOB NOT NULL,
+    checkpoint BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (url, source, signer)
+) STRICT;
+
+-- When each source was last looked at, also when nothing had changed; an open run has no end.
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    source TEXT NOT NULL,
+    begun_ns INTEGER NOT NULL,
+    ended_ns INTEGER,
+    stored_bytes INTEGER NOT NULL DEFAULT 0,
+    stored_sectors INTEGER NOT NULL DEFAULT 0,
+    seconds REAL
+) STRICT;
+
+-- Damage that check or restore found, by place, so that the next sync stores it again.
+CREATE TABLE findings (
+    url TEXT NOT NULL,
+    sector BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    found_ns INTEGER NOT NULL,
+    PRIMARY KEY (url, sector, position)
+) STRICT;
+
+-- When a target was last verified, and how it was.
+CREATE TABLE checks (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    read_data INTEGER NOT NULL,
+    exit_code INTEGER NOT NULL
+) STRICT;
+
+-- States of sources that were changed for a backup and are to be restored.
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY,
+    source BLOB NOT NULL,
+    strategy TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    begun_ns INTEGER NOT NULL
+) STRICT;
+"""
+
+
+@state()
+def m001_tables(db: Database) -> None:
+    """Tables of the first release."""
+    for statement in TABLES.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
