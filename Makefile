@@ -52,7 +52,7 @@ check: $(READY) ## formatting, lint, types, layers, stale docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy --package bench
+	$(BIN)/mypy --package bench --package migrations
 	$(BIN)/lint-imports
 	$(if $(wildcard tools/reference.py),$(PY) tools/reference.py --check)
 
@@ -68,6 +68,9 @@ wheel: $(READY) ## dist/bakup-*.whl
 	rm -rf dist build/lib build/bdist.*
 	$(PY) -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
 	@ls -l dist
+
+wheels: $(READY) ## does every dependency come as a wheel on every platform?
+	$(PY) tools/wheels.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

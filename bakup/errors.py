@@ -28,16 +28,25 @@ class BakupError(Exception):
     Args:
         message: one line after `error: `; may hold further lines, which are indented.
         hints: what can be done; a command stands last on its line or alone on the next.
+        details: rows under the message; bytes cells are paths, str cells stand as they are.
         code: for programs, in `--json`; never renamed.
     """
 
     exit_code: ClassVar[int] = 1
     retry_may_help: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hints: tuple[str, ...] = (), code: str = "failed") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hints: tuple[str, ...] = (),
+        details: tuple[tuple[str | bytes, ...], ...] = (),
+        code: str = "failed",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hints = hints
+        self.details = details
         self.code = code
 
 

@@ -179,25 +179,25 @@ class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
 
 
 class SectorLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """One sector of a check point, as its END lists it (section 6.2)."""
+    """One sector of a check point, as its END lists it (section 6.2); `size` in bytes."""
 
     uuid: bytes
     header_digest: bytes | None
     entries: int
-    bytes: int
+    size: int
     first_path: bytes
     last_path: bytes
 
 
 class End(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
-    """Completes a check point (section 6.2); `files` and `bytes` count the whole source."""
+    """Completes a check point (section 6.2); `files` and `size` (bytes) count the whole source."""
 
     uuid: bytes
     part: int
     last: bool
     sectors: tuple[SectorLine, ...]
     files: int
-    bytes: int
+    size: int
 
 
 class TableRow(Struct, frozen=True):

@@ -1,7 +1,8 @@
-"""The programs that are measured, each with the commands that do the same work, and the limits beside them."""
+"""The programs that are measured, each with its commands for the same work, and the limits beside them."""
 
 from __future__ import annotations
 
+import abc
 import glob
 import os
 import shutil
@@ -10,17 +11,17 @@ import sys
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bench.measure import Command
+from bench.measure import Command, CommandFailed
 
 PASSWORD = "correct horse battery staple"
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 """Where bakup's own code lies."""
 
 
-class Contender:
-    """A program with a fresh store in `place`. A command that it has no such thing as is None.
+class Contender(abc.ABC):
+    """A program with a fresh store in `place`; None stands for a command that it does not have.
 
-    Order of calls: `prepare` once (not measured); then the commands, each run to its end before the next is asked for.
+    Order of calls: `prepare` once (not measured), then commands, each run to its end before the next.
     """
 
     name: ClassVar[str]
@@ -48,12 +49,13 @@ class Contender:
         """Make account, repository, folders: what is done once in the life of a store."""
         os.makedirs(self.place)
 
+    @abc.abstractmethod
     def store(self, source: str) -> Command:
         """Back up the folder `source`: the first time, and each time again."""
-        raise NotImplementedError
 
     def restore(self, source: str, out: str) -> Command | None:
         """Bring the latest state back below the empty folder `out`."""
+        return None
 
     def restored(self, source: str, out: str) -> str:
         """Where below `out` the files of `source` land."""
@@ -61,6 +63,7 @@ class Contender:
 
     def rebuild(self) -> Command | None:
         """Make the index again from the store alone; what is kept locally is removed by this call."""
+        return None
 
     def stored_bytes(self) -> int:
         """Bytes of all files of the store."""
@@ -72,7 +75,11 @@ class Contender:
     def _run(self, command: Command) -> None:
         """Run a command that is not measured."""
         env = {**os.environ, **command.env}
-        subprocess.run(command.argv, env=env, cwd=command.cwd, stdout=subprocess.DEVNULL, check=True)
+        done = subprocess.run(
+            command.argv, env=env, cwd=command.cwd, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise CommandFailed(f"{' '.join(command.argv)}: exit {done.returncode}\n{done.stderr}")
 
 
 class Bakup(Contender):
@@ -214,9 +221,12 @@ class Find(Contender):
 
 
 class Copy(Contender):
-    """The limit of a restore: the kernel's own calls from one tree to another."""
+    """The limit of a restore: a copy of the tree by the same system calls, nothing to open or unpack."""
 
     name = "cp -a"
+
+    def restored(self, source: str, out: str) -> str:
+        return out
 
     def store(self, source: str) -> Command:
         return self.command("true")

@@ -1,4 +1,4 @@
-"""What is backed up: Debian's linux-source-6.1 unpacked, and one file over 2 GB made from it. Made once, kept."""
+"""What is backed up: Debian's linux-source-6.1 unpacked, and one file over 2 GB made from it; made once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIMES = 10
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Where things lie. `tree`: the unpacked source; `big`: a folder with one file; `after`: that file, 64 KiB inserted."""
+    """Where things lie: `tree` unpacked, `big` a folder with one file, `after` what it becomes."""
 
     folder: str
     tree: str
@@ -33,7 +33,7 @@ class Corpus:
 
 
 def prepare(folder: str) -> Corpus:
-    """Download, unpack and make what is missing in `folder` (about 8 GB); put back what a killed run left changed."""
+    """Make what is missing in `folder` (about 8 GB), and put back what a killed run left changed."""
     os.makedirs(folder, exist_ok=True)
     corpus = Corpus(folder, f"{folder}/tree", f"{folder}/big", f"{folder}/{BIG_NAME}.after")
     _put_back_big(corpus)
@@ -80,7 +80,7 @@ def inserted(corpus: Corpus) -> Iterator[None]:
 
 
 def tenfold(corpus: Corpus) -> str:
-    """A tree of ten times as many files and bytes, no two alike: each copy has its number before every file's bytes."""
+    """A tree of ten times as many files and bytes, no two alike: each file begins with its copy's number."""
     folder = f"{corpus.folder}/ten"
     if not os.path.isdir(folder):
         shutil.rmtree(f"{folder}.new", ignore_errors=True)
@@ -137,7 +137,7 @@ def _unpack(folder: str, package: str, tree: str) -> None:
 
 
 def _make_big(corpus: Corpus) -> None:
-    """The tree as a tar, twice: as it is, then each byte turned by one, so that nothing repeats and all compresses."""
+    """The tree as a tar, twice: as it is, then each byte turned by one: it compresses, nothing repeats."""
     shutil.rmtree(corpus.big, ignore_errors=True)
     os.makedirs(f"{corpus.big}.new")
     tar = f"{corpus.folder}/tree.tar"

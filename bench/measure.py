@@ -40,8 +40,9 @@ def run(command: Command) -> Cost:
     """Run to the end and measure; file systems are synced before, so no run pays for another's dirty pages.
 
     CPU seconds are those that the kernel accounts to the program and to all descendants that were waited for.
-    Peak memory is the larger of the largest resident set of any one process and the largest sum, over the
-    process tree, of proportional set sizes (pages shared by forked workers count once), sampled ten times a second.
+    Peak memory is the larger of two: the largest resident set of any one process (the kernel's figure; not
+    below this program's own, about 30 MiB), and the largest sum of proportional set sizes over the process
+    tree (pages shared by forked workers count once), sampled ten times a second.
 
     Raises:
         CommandFailed: the program's exit code is not 0.

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown: one table each of times, CPU seconds and memory, ratios from the same run beside."""
+"""What was measured, as Markdown tables: times and sizes with ratios of the same run, CPU seconds, memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A row: its short name, what it says, whether it is a size, and the largest ratio to restic that is wanted."""
+    """A row: `bar` is the largest wanted ratio to restic, `limits` name what to print beside."""
 
     name: str
     title: str
@@ -55,7 +55,7 @@ def machine(folders: Iterable[str]) -> str:
     lines = [
         f"{os.cpu_count()} x {_first('/proc/cpuinfo', 'model name')}, {_memory()} of memory",
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}",
-        *(f"{purpose_fs}" for purpose_fs in dict.fromkeys(_file_system(folder) for folder in folders)),
+        " and ".join(dict.fromkeys(_file_system(folder) for folder in folders)),
     ]
     return "; ".join(lines)
 

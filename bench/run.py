@@ -1,7 +1,7 @@
 """`make bench`: bakup beside restic, Borg and rsync on the same work, in alternating runs on one machine.
 
-A round does all work with all contenders, each work by one after the other, in an order that turns by one each
-round. The first round is a warm-up: it is discarded, and what it restores is compared with the source.
+A round does all work with all contenders, each work by one after the other, in an order that turns by one
+from round to round. The first is a warm-up: it is discarded, what it restores is compared with the source.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def main() -> int:
     kinds = [kind for kind in contenders.ALL if not asked.only or kind.name.lower() in asked.only]
     works = asked.rows or DEFAULT_WORKS
     source = corpus.prepare(asked.folder)
-    tmpfs = f"/dev/shm/bakup-bench-{os.getpid()}"  # noqa: S108 - a tmpfs is what is asked for
+    tmpfs = f"/dev/shm/bakup-bench-{os.getpid()}"
     samples: list[Sample] = []
     try:
         for number in range(asked.runs + 1):

@@ -9,7 +9,7 @@ Without --words-file the words are asked for, unseen. Written from docs/format/s
 with bakup; section numbers below are that page's. Needs Python >= 3.11 and
 `pip install "cryptography>=50" zstandard blake3 mnemonic`.
 
-Exit codes: 0 all restored, 1 failed, 2 usage, 3 part could not be restored, 12 the words are of another account.
+Exit codes: 0 all restored, 1 failed, 2 usage, 3 part could not be restored, 12 words of another account.
 """
 
 import argparse
@@ -27,8 +27,9 @@ import sys
 import tempfile
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from datetime import datetime, timedelta
+from itertools import count, pairwise
+from operator import itemgetter
 from uuid import UUID
 
 import zstandard
@@ -47,14 +48,8 @@ from mnemonic import Mnemonic
 
 MAGIC, VERSION, FIRST_READ, HEADER_MAX, SECTOR_MAX = b"BKUP", 1, 4096, 65536, 32 << 30
 SEGMENT, TAG = 65536, 16
-BOX_MAX, RAW_MAX, GROUP_MAX, CHUNK_MAX, PATH_MAX, EXTENTS_MAX = (
-    16 << 20,
-    16 << 20,
-    4 << 20,
-    8 << 20,
-    1 << 20,
-    16384,
-)
+BOX_MAX, RAW_MAX, GROUP_MAX = 16 << 20, 16 << 20, 4 << 20
+CHUNK_MAX, PATH_MAX, EXTENTS_MAX = 8 << 20, 1 << 20, 16384
 OUTSIDE = 2**64 - 1
 ENCRYPTED, SIGNED = 1, 2
 PACK, GROUP, CHECKPOINT, END, PAD = 0x8001, 0x8002, 0x8003, 0x8004, 0x0005
@@ -97,9 +92,7 @@ def say(kind, text):
 
 def moment(ns):
     with contextlib.suppress(OverflowError):
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ns // 10**9)).strftime(
-            "%Y-%m-%d %H:%M:%SZ"
-        )
+        return f"{datetime(1970, 1, 1) + timedelta(seconds=ns // 10**9)}Z"  # noqa: DTZ001
     return f"{ns} ns"
 
 
@@ -116,11 +109,7 @@ def entropy_of(text):
             bad.append(str(number))
         words += hits[:1]
     if bad:
-        raise Stop(
-            2,
-            f"not in the BIP-39 list: word {', '.join(bad)}",
-            "compare with what you wrote down, letter by letter",
-        )
+        raise Stop(2, f"not in the BIP-39 list: word {', '.join(bad)}", "compare with what you wrote down")
     if len(words) != 24:
         raise Stop(2, f"an account has 24 words, here are {len(words)}", "give all words in their order")
     try:
@@ -167,7 +156,7 @@ FIELDS = {0x0001: None, 0x8001: 1252, 0x8002: 1168, 0x8003: None, 0xFFFF: 64}
 
 @dataclass
 class Sector:
-    """What is known of an accepted sector. `signer` is empty when nothing signs it: it then joins no one's chain."""
+    """What is known of an accepted sector. `signer` is empty if it is not signed: it joins no one's chain."""
 
     path: str
     uuid: bytes
@@ -227,10 +216,8 @@ def parse_fields(header):
         need(len(value) == length, "a header field is cut short")
         need(tag > before or tag == before == 0x8002, "header fields are out of order or repeated")
         need(tag in FIELDS or tag < 0x8000, f"unknown header field {tag:#06x}")
-        need(
-            FIELDS.get(tag) in (None, length) and (tag != 1 or length <= 4096),
-            f"header field {tag:#06x} has a wrong length",
-        )
+        fits = FIELDS.get(tag) in (None, length) and (tag != 1 or length <= 4096)
+        need(fits, f"header field {tag:#06x} has a wrong length")
         fields.setdefault(tag, []).append(value)
         before = tag
     return fields
@@ -244,12 +231,8 @@ def parse_certificate(value, account, signer):
     sources = [value[50 + 16 * i : 66 + 16 * i] for i in range(count)]
     need(key == signer, "the certificate is for another key")
     need(all(a < b for a, b in pairwise(sources)), "the certificate's sources are out of order")
-    verify(
-        account.signer,
-        value[-64:],
-        b"bakup/1 certificate\0" + value[:-64],
-        "the certificate is not of this account",
-    )
+    message = b"bakup/1 certificate\0" + value[:-64]
+    verify(account.signer, value[-64:], message, "the certificate is not of this account")
     return writer, set(sources)
 
 
@@ -277,8 +260,7 @@ def open_sector(file, path, account, demand):
             raise Foreign("belongs to another account")
         need(kem == account.kem, "its encryption key is not this account's, though its signer is")
         need(
-            (0x8003 in fields) == (signer != account.signer),
-            "neither signed by the account nor by one it certified",
+            (0x8003 in fields) == (signer != account.signer), "not signed by the account or one it certified"
         )
         if signer != account.signer:
             writer, sources = parse_certificate(fields[0x8003][0], account, signer)
@@ -287,12 +269,8 @@ def open_sector(file, path, account, demand):
     if flags & SIGNED:
         verify(signer, fields[0xFFFF][0], b"bakup/1 sector\0" + header[:-64], "the signature is wrong")
     lacking = demand & ~flags
-    options = " ".join(
-        name
-        for flag, name in ((ENCRYPTED, "--accept-plain"), (SIGNED, "--accept-unsigned"))
-        if lacking & flag
-    )
-    need(not lacking, f"not encrypted, or not signed: accepted only with {options}")
+    need(not lacking & ENCRYPTED, "it is not encrypted: read only with --accept-plain")
+    need(not lacking & SIGNED, "it is not signed: read only with --accept-unsigned")
     claimed = signer if flags & SIGNED else b""
     sector = Sector(path, uuid, claimed, writer, sources, length, data_length, meta_length, meta_digest)
     if flags & ENCRYPTED:
@@ -311,20 +289,17 @@ def open_keys(sector, account, info, sealed):
             break
     need(sector.data_key, "no encrypted key opens")
     for length in (sector.data_length, sector.meta_length):
-        need(
-            length % (SEGMENT + TAG) == 0 or length % (SEGMENT + TAG) > TAG,
-            "not a length of an encrypted region",
-        )
+        last = length % (SEGMENT + TAG)
+        need(last == 0 or last > TAG, "not a length of an encrypted region")
 
 
-def verified_meta(file, sector):
-    """4, 4.3 step 5: lengths, padding, `meta digest`; what was verified is copied, so that no one can change it after."""
+def verify_meta(file, sector, copy):
+    """4, 4.3 step 5: lengths, padding, `meta digest`. What was verified is copied, not to change after."""
     size, at = file.seek(0, os.SEEK_END), sector.start + sector.data_length
     need(size >= at + sector.meta_length, "the object is shorter than its header says")
     need(size <= SECTOR_MAX, "longer than a sector may be")
-    copy, digest = tempfile.SpooledTemporaryFile(64 << 20), blake3()  # noqa: SIM115
     file.seek(at)
-    left = sector.meta_length
+    left, digest = sector.meta_length, blake3()
     while left and (piece := file.read(min(left, 1 << 20))):
         digest.update(piece)
         copy.write(piece)
@@ -332,17 +307,11 @@ def verified_meta(file, sector):
     need(not left and digest.digest() == sector.meta_digest, "the meta region is damaged")
     while piece := file.read(1 << 20):
         need(not piece.strip(b"\0"), "the padding is not zeros")
-    return copy
 
 
 # --- 5 Regions -------------------------------------------------------------------------------------------
 
-BOX, ROW, ACTION, U64 = (
-    struct.Struct("<16sQQ"),
-    struct.Struct("<16sQQQQ"),
-    struct.Struct("<IIHQ"),
-    struct.Struct("<Q"),
-)
+BOX, ROW, ACTION, U64 = (struct.Struct(form) for form in ("<16sQQ", "<16sQQQQ", "<IIHQ", "<Q"))
 
 
 def parse_boxes(region, end):
@@ -396,10 +365,8 @@ def unpacked(compressed, content, most):
     if compressed:
         try:
             frame = zstandard.get_frame_parameters(body)
-            need(
-                body[:4] == b"\x28\xb5\x2f\xfd" and frame.content_size == raw and not frame.dict_id,
-                "not a zstd frame as it must be",
-            )
+            need(body[:4] == b"\x28\xb5\x2f\xfd" and not frame.dict_id, "not a zstd frame as it must be")
+            need(frame.content_size == raw, "a zstd frame of another size than its raw length")
             body = zstandard.ZstdDecompressor().decompress(body, allow_extra_data=False)
         except zstandard.ZstdError as why:
             raise Refused(f"a zstd frame does not open ({why})") from None
@@ -485,9 +452,7 @@ def maybe(shape):
 
 
 def row(*shapes):
-    return lambda v: (
-        type(v) is list and len(v) == len(shapes) and all(s(x) for s, x in zip(shapes, v, strict=True))
-    )
+    return lambda v: type(v) is list and len(v) == len(shapes) and all(s(x) for s, x in zip(shapes, v))  # noqa: B905
 
 
 def many(shape, most=1 << 32):
@@ -513,25 +478,16 @@ def extent(v):
 U_16, U_32, U_64, I_64 = number(2**16 - 1), number(2**32 - 1), number(2**64 - 1), number(2**63 - 1, -(2**63))
 ID16, ID32, CHUNK_LENGTH = blob(16), blob(32), number(CHUNK_MAX, 1)
 CHUNKER = row(text, U_64, U_64, U_64, U_64)
+BASE = row(ID16, ID32)
 CHECKPOINT_SHAPE = row(
-    ID16,
-    number(1),
-    I_64,
-    ID16,
-    text,
-    raw,
-    text,
-    rising(text),
-    U_64,
-    maybe(row(ID16, ID32)),
-    maybe(ID16),
-    CHUNKER,
+    ID16, number(1), I_64, ID16, text, raw, text, rising(text), U_64, maybe(BASE), maybe(ID16), CHUNKER
 )
 SECTOR_LINE = row(ID16, maybe(ID32), U_64, U_64, raw, raw)
 END_SHAPE = row(ID16, U_32, lambda v: type(v) is bool, many(SECTOR_LINE), U_64, U_64)
+FIRST = itemgetter(0)
 ATTRIBUTES = row(
-    number(0o7777), maybe(U_32), maybe(U_32), maybe(text), maybe(text), I_64, maybe(I_64), maybe(U_64), maybe(I_64),
-    maybe(U_64), maybe(U_32), rising(row(raw, raw), lambda v: v[0]), rising(row(text, text), lambda v: v[0]),
+    number(0o7777), maybe(U_32), maybe(U_32), maybe(text), maybe(text), I_64, maybe(I_64), maybe(U_64),
+    maybe(I_64), maybe(U_64), maybe(U_32), rising(row(raw, raw), FIRST), rising(row(text, text), FIRST),
 )  # fmt: skip
 EXTENTS = many(extent, EXTENTS_MAX)
 ENTRY_SHAPES = {
@@ -547,28 +503,26 @@ ENTRY_SHAPES = {
 RECORD_SHAPES = {REVOKE: row(ID16, many(row(ID16, ID32))), FORGET: many(row(ID16, ID32))}
 
 
+def extents_of(entry):
+    """FILE and PART have extents."""
+    return entry[4] if entry[0] == FILE else entry[5] if entry[0] == PART else ()
+
+
 def parse_group(data):
     """6.3: yields (key, entry, its bytes); paths as section 2 demands, in key order."""
     need(data and (0x90 <= data[0] < 0xA0 or data[0] in (0xDC, 0xDD)), "a group is not an array")
     width = {0xDC: 2, 0xDD: 4}.get(data[0], 0)
     count, at = (int.from_bytes(data[1 : 1 + width], "big") if width else data[0] & 15), 1 + width
-    need(
-        count >= {2: 16, 4: 1 << 16}.get(width, 1), "a group without entries, or not in its shortest encoding"
-    )
+    need(count >= {2: 16, 4: 1 << 16}.get(width, 1), "a group without entries, or not in shortest encoding")
     before = b""
     for _ in range(count):
         entry, end = msgpack_at(data, at, 1)
-        shape = (
-            ENTRY_SHAPES.get(entry[0]) if type(entry) is list and entry and type(entry[0]) is int else None
-        )
-        need(shape and shape(entry), "an entry is not as it must be")
+        need(type(entry) is list and entry and U_64(entry[0]), "an entry is not as it must be")
+        need(ENTRY_SHAPES.get(entry[0], number(0))(entry), "an entry is not as it must be")
         path = entry[1]
         names = path.split(b"/") if path else []
         need(len(path) <= PATH_MAX and b"\0" not in path, "a path too long, or with a NUL")
-        need(
-            b"" not in names and b"." not in names and b".." not in names,
-            f"the path {show(path)} is not allowed",
-        )
+        need(not {b"", b".", b".."}.intersection(names), f"the path {show(path)} is not allowed")
         key = path.replace(b"/", b"\0")
         need(key >= before, "entries are out of order")
         yield key, entry, data[at:end]
@@ -613,12 +567,10 @@ class CheckPoint:
     dropped: str = ""  # why it is not chosen by itself
 
     def __post_init__(self):
-        (self.uuid, flags, self.time, self.source, self.host, self.location, self.name, _, self.sequence,
-         self.previous, self.based_on, _) = parse(self.header, CHECKPOINT_SHAPE, "the header of a check point")  # fmt: skip
-        need(
-            (flags == 1) == (self.based_on is not None),
-            "a check point that is incremental without a base, or the reverse",
-        )
+        elements = parse(self.header, CHECKPOINT_SHAPE, "the header of a check point")
+        self.uuid, flags, self.time, self.source, self.host, self.location, self.name, *more = elements
+        _, self.sequence, self.previous, self.based_on, _ = more
+        need((flags == 1) == (self.based_on is not None), "incremental without a base, or the reverse")
 
     def parts(self):
         """All parts of the END in order, or nothing."""
@@ -650,7 +602,7 @@ class Found:
         self.db.executescript(TABLES)
         self.sectors, self.checkpoints, self.records = [], {}, []
         self.foreign, self.refused = 0, 0
-        self.close = self.db.close
+        self.close, self.numbers = self.db.close, count()
 
     def add_object(self, path, account, demand):
         """Section 7 steps 2 and 3, for one object; a refused sector leaves no trace."""
@@ -660,7 +612,8 @@ class Found:
                 sector = open_sector(file, path, account, demand)
                 if sector:
                     sector.number = len(self.sectors)
-                    with contextlib.closing(verified_meta(file, sector)) as copy:
+                    with tempfile.SpooledTemporaryFile(64 << 20) as copy:
+                        verify_meta(file, sector, copy)
                         self.add_meta(sector, Region(copy, 0, sector.meta_length, sector.meta_key))
             self.db.execute("COMMIT")
             return
@@ -679,10 +632,7 @@ class Found:
         for uuid, offset, content in parse_boxes(region, end):
             actions = parse_actions(content)
             if offset == OUTSIDE:
-                need(
-                    [a[0] for a in actions] == [CHECKPOINT],
-                    "a box outside of the stream that is no check point's header",
-                )
+                need([a[0] for a in actions] == [CHECKPOINT], "a box outside of the stream that is no header")
                 here[uuid] = self.header_of(sector, uuid, actions[0][2], here)
                 continue
             cp = here.get(uuid)
@@ -692,10 +642,10 @@ class Found:
             for n, (kind, compressed, body) in enumerate(actions):
                 need(kind in (GROUP, END), "an action in the wrong region")
                 if kind == GROUP:
-                    rows = self.add_group(
-                        sector, cp, table, unpacked(compressed, body, GROUP_MAX), (offset, n) if new else None
-                    )
-                    records += [(sector, cp, *r) for r in rows]
+                    group = list(parse_group(unpacked(compressed, body, GROUP_MAX)))
+                    self.add_places(sector, cp, table, group)
+                    if new:
+                        records += self.add_entries(sector, cp, offset, n, group)
                 else:
                     end_part = parse(body, END_SHAPE, "the end of a check point")
                     need(end_part[0] == uuid, "an end of another check point than its box's")
@@ -711,17 +661,14 @@ class Found:
         """8.7: one header for one check point, of a source that the certificate lists."""
         cp = here.get(uuid) or self.checkpoints.get((sector.signer, uuid))
         if not cp:
-            cp = CheckPoint(len(self.checkpoints) + len(here), sector.signer, sector.writer, header)
+            cp = CheckPoint(next(self.numbers), sector.signer, sector.writer, header)
             need(cp.uuid == uuid, "a check point's header with another uuid than its box")
         need(cp.header == header, "two different headers of one check point")
-        need(
-            sector.sources is None or cp.source in sector.sources,
-            "a source that the certificate does not list",
-        )
+        need(sector.sources is None or cp.source in sector.sources, "a source that the certificate lacks")
         return cp
 
     def new_box(self, cp, offset, content):
-        """False if another sector brought the same box; its entries are then known, its chunks' places are not."""
+        """False if the same box was met before: its entries are then known, its chunks' places are not."""
         row = (cp.number, offset, len(content), blake3(content).digest())
         if self.db.execute("INSERT OR IGNORE INTO box VALUES (?,?,?,?)", row).rowcount:
             return True
@@ -729,37 +676,32 @@ class Found:
         need(known == row, "a box that differs from another one at the same offset")
         return False
 
-    def add_group(self, sector, cp, table, data, where):
-        """Keeps entries and the places of the chunks they introduce; returns records [(type, content)]."""
-        entries, places, records = [], [], []
-        for n, (key, entry, packed) in enumerate(parse_group(data)):
-            kind, chunk = entry[0], None
-            if kind in (FILE, PART):
-                for length, name, box, start in entry[4 if kind == FILE else 5]:
-                    chunk = chunk or name
-                    position, size, of_pack = table.get((cp.uuid, box), (0, 0, 0))
-                    if box is not None and start + length <= of_pack:  # else 8.10: this extent gives no place
-                        places.append((name, sector.number, position, size, of_pack, start, length))
-            if kind == RECORD:
+    def add_places(self, sector, cp, table, group):
+        """Places of the chunks that entries introduce. 8.10: an extent that points amiss gives none."""
+        places = []
+        for _, entry, _ in group:
+            for length, chunk, box, start in extents_of(entry):
+                position, size, whole = table.get((cp.uuid, box), (0, 0, 0))
+                if box is not None and start + length <= whole:
+                    places.append((chunk, sector.number, position, size, whole, start, length))
+        self.db.executemany("INSERT INTO place VALUES (NULL,?,?,?,?,?,?,?)", places)
+
+    def add_entries(self, sector, cp, offset, n, group):
+        """Keeps entries; returns the records among them."""
+        entries, records = [], []
+        for at, (key, entry, packed) in enumerate(group):
+            if entry[0] == RECORD:
+                kind, content = entry[2:]
                 need(
-                    entry[2] in RECORD_SHAPES or entry[2] < 0x8000,
-                    f"a record that must be understood ({entry[2]:#06x})",
+                    kind in RECORD_SHAPES or kind < 0x8000, f"a record that must be understood ({kind:#06x})"
                 )
-                if entry[2] in RECORD_SHAPES:
-                    records.append((entry[2], parse(entry[3], RECORD_SHAPES[entry[2]], "a record")))
-            elif where:
-                file, closed = (str(entry[2]), entry[6] is not None) if kind == PART else (None, None)
-                entries.append(
-                    (cp.number, where[0], where[1] << 32 | n, key, kind, file, closed, chunk, packed)
-                )
-        insert = (
-            "INSERT INTO entry (cp, box, n, key, kind, file, closed, chunk, raw) VALUES (?,?,?,?,?,?,?,?,?)"
-        )
-        self.db.executemany(insert, entries)
-        insert = (
-            "INSERT INTO place (chunk, sector, position, size, raw, start, length) VALUES (?,?,?,?,?,?,?)"
-        )
-        self.db.executemany(insert, places)
+                if kind in RECORD_SHAPES:
+                    records.append((sector, cp, kind, parse(content, RECORD_SHAPES[kind], "a record")))
+                continue
+            file, closed = (str(entry[2]), entry[6] is not None) if entry[0] == PART else (None, None)
+            chunk = next((e[1] for e in extents_of(entry) if e[1]), None)
+            entries.append((cp.number, offset, n << 32 | at, key, entry[0], file, closed, chunk, packed))
+        self.db.executemany("INSERT INTO entry VALUES (NULL,?,?,?,?,?,?,?,?,?)", entries)
         return records
 
     def finish(self, account):
@@ -774,13 +716,12 @@ class Found:
             if kind == REVOKE and official:
                 self.revoke(*content)
             for uuid, digest in content if kind == FORGET else ():
-                for other in self.checkpoints.values():
-                    if (
-                        other.uuid == uuid
-                        and (official or other.signer == cp.signer != b"")
-                        and other.digest() in (None, digest)
-                    ):
-                        other.dropped = "forgotten on purpose"
+                for signer in (
+                    {c.signer for c in self.checkpoints.values()} if official else {cp.signer} - {b""}
+                ):
+                    known = self.checkpoints.get((signer, uuid))
+                    if known and known.digest() in (None, digest):
+                        known.dropped = "forgotten on purpose"
 
     def before(self, cp):
         known = self.checkpoints.get((cp.signer, cp.previous[0])) if cp.previous else None
@@ -788,11 +729,8 @@ class Found:
 
     def revoke(self, writer, lasts):
         """6.6: of this writer only the named check points and those before them are believed."""
-        mine, believed, lasts = (
-            [c for c in self.checkpoints.values() if c.writer == writer],
-            set(),
-            dict(lasts),
-        )
+        mine, believed = [c for c in self.checkpoints.values() if c.writer == writer], set()
+        lasts = dict(lasts)
         for cp in mine:
             if cp.digest() and lasts.get(cp.source) == cp.digest():
                 while cp and cp.number not in believed:
@@ -806,9 +744,8 @@ class Found:
     def missing(self, cp):
         """6.2: what of a check point's metadata stream is not here, as lines for people."""
         parts, at, whole = cp.parts(), 0, True
-        for start, length in self.db.execute(
-            "SELECT start, length FROM box WHERE cp=? ORDER BY start", (cp.number,)
-        ):
+        boxes = "SELECT start, length FROM box WHERE cp=? ORDER BY start"
+        for start, length in self.db.execute(boxes, (cp.number,)):
             whole &= start == at
             at = max(at, start + length)
         if not parts:
@@ -819,9 +756,8 @@ class Found:
         for part in parts:
             for uuid, _, entries, _, first, last in part[1][3]:
                 if uuid not in here and entries:
-                    lines.append(
-                        f"sector {UUID(bytes=uuid)} with {entries} entries from {show(first)} to {show(last)} is not here"
-                    )
+                    between = f"{entries} entries from {show(first)} to {show(last)}"
+                    lines.append(f"sector {UUID(bytes=uuid)} with {between} is not here")
         return lines or ["part of its list is not here"]
 
     # --- 6.4 State of a source at a check point
@@ -837,31 +773,26 @@ class Found:
             lines += [f"check point {cp}: {line}" for line in self.missing(cp)]
             base = self.checkpoints.get((cp.signer, cp.based_on)) if cp.based_on else None
             if cp.based_on and not (base and base.source == cp.source):
-                lines.append(
-                    f"check point {cp}: the one it is based on is not here, nor is what did not change since"
-                )
+                lines.append(f"check point {cp}: its base is not here: what did not change since is lost")
                 break
             cp = base
         return chain, lines
 
     def build_state(self, chain, incomplete=False):
-        """The table `state`: for each key the entry that stands (a file in parts: its last part), and why it is old."""
+        """The table `state`: for each key the entry that stands (of parts, the last), why it may be old."""
         run = self.db.execute
         run("BEGIN")
         run("DELETE FROM state")
         for cp in chain:
             gaps = incomplete or self.missing(cp)
-            rows = run(
-                "SELECT id, key, kind, closed, raw FROM entry WHERE cp=? ORDER BY box, n", (cp.number,)
-            )
-            for number, key, kind, closed, packed in rows:
+            entries = "SELECT id, key, kind, closed, raw FROM entry WHERE cp=? ORDER BY box, n"
+            for number, key, kind, closed, packed in run(entries, (cp.number,)):
                 if kind == DELETE and not incomplete:
                     below = "DELETE FROM state WHERE key = ?1 OR ?1 = x'' OR (key >= ?2 AND key < ?3)"
                     run(below, (key, key + b"\0", key + b"\1"))
                 elif kind == UNREAD:
-                    reason = msgpack_at(packed, 0)[0][2]
-                    keep = "INSERT INTO state VALUES (?,NULL,?) ON CONFLICT (key) DO UPDATE SET unread = excluded.unread"
-                    run(keep, (key, reason))
+                    keep = "INSERT INTO state VALUES (?1,NULL,?2) ON CONFLICT (key) DO UPDATE SET unread = ?2"
+                    run(keep, (key, msgpack_at(packed, 0)[0][2]))
                 elif kind in (FILE, DIR, SYMLINK, SPECIAL) or closed or (kind == PART and gaps):
                     run("INSERT OR REPLACE INTO state VALUES (?,?,NULL)", (key, number))
         run("COMMIT")
@@ -933,7 +864,7 @@ def file_digest(count, first, lines):
 
 
 class Tree:
-    """Restores one state below one folder. No name is used before its parents were seen to be real directories."""
+    """Restores one state below one folder; what is above a name is seen to be directories, not links."""
 
     def __init__(self, found, chunks, root, partial):
         self.found, self.chunks, self.root, self.partial = found, chunks, os.fsencode(root), partial
@@ -944,11 +875,9 @@ class Tree:
 
     def restore(self):
         """Directories, files in the order of packs, other things, and directories' attributes last."""
-        os.makedirs(self.root, exist_ok=True)
+        os.makedirs(self.root, 0o700, exist_ok=True)
         run = self.found.db.execute
-        which = (
-            "SELECT s.key, e.id FROM state s JOIN entry e ON e.id = s.entry WHERE e.kind IN (?, ?) ORDER BY "
-        )
+        which = "SELECT s.key, e.id FROM state s JOIN entry e ON e.id = s.entry WHERE kind IN (?,?) ORDER BY "
         by_pack = which + "(SELECT min(id) FROM place WHERE place.chunk = e.chunk)"
         for key, number in run(which + "s.key", (DIR, DIR)):
             self.attempt(key, self.directory, number)
@@ -962,19 +891,10 @@ class Tree:
             self.attempt(key, self.finish_directory, number)
         for key, entry, reason in run("SELECT key, entry, unread FROM state WHERE unread IS NOT NULL"):
             kept = "what was restored is older" if entry else "there is nothing to restore"
-            say(
-                "note",
-                f"{show(key.replace(bytes(1), b'/'))} could not be read by the backup ({show(reason)}); {kept}",
-            )
-        for what, count in self.unset.items():
-            say("note", f"could not set {what} on {count} of the restored")
-
-    def clean(self):
-        """No temporary file is left behind, whatever happened."""
-        for temp in [self.temp, *(one[0] for one in self.unfinished)]:
-            if temp:
-                with contextlib.suppress(OSError):
-                    os.unlink(temp)
+            path = show(key.replace(b"\0", b"/"))
+            say("note", f"{path} could not be read by the backup ({show(reason)}); {kept}")
+        for what, times in self.unset.items():
+            say("note", f"could not set {what} {times} times")
 
     def attempt(self, key, make, *more):
         """One entry; what goes wrong with it is its own matter, unless the disk is full."""
@@ -988,19 +908,27 @@ class Tree:
                 raise
             self.lose(path, why.strerror or why)
         finally:
-            if self.temp:
-                with contextlib.suppress(OSError):
-                    os.unlink(self.temp)
-                self.temp = None
+            self.drop(self.temp)
+            self.temp = None
+
+    @staticmethod
+    def drop(temp):
+        if temp:
+            with contextlib.suppress(OSError):
+                os.unlink(temp)
+
+    def clean(self):
+        """No temporary file is left behind, whatever happened."""
+        for temp, _, _ in self.unfinished:
+            self.drop(temp)
 
     def lose(self, path, why):
         self.lost += 1
         say("lost", f"{show(path)}: {why}")
 
     def entry(self, number):
-        return msgpack_at(
-            self.found.db.execute("SELECT raw FROM entry WHERE id=?", (number,)).fetchone()[0], 0
-        )[0]
+        (packed,) = self.found.db.execute("SELECT raw FROM entry WHERE id=?", (number,)).fetchone()
+        return msgpack_at(packed, 0)[0]
 
     # names
 
@@ -1012,7 +940,7 @@ class Tree:
             return 0
 
     def where(self, path):
-        """The place of a path below the root; each directory on the way exists, or is made, and is no link."""
+        """The place of a path; each directory on the way exists, or is made, and is no link."""
         names, here = path.split(b"/"), self.root
         for name in names:
             if name in (b"", b".", b"..") or (os.name == "nt" and re.search(rb'[\\:*?"<>|]', name)):
@@ -1084,8 +1012,10 @@ class Tree:
         if entry[0] == FILE:
             yield 0, entry[3], entry[4]
             return
-        run = "SELECT b.raw FROM entry a JOIN entry b USING (cp, key, file) WHERE a.id=? AND b.kind=? ORDER BY b.box, b.n"
-        for (packed,) in self.found.db.execute(run, (number, PART)):
+        parts = (
+            "SELECT b.raw FROM entry a JOIN entry b USING (cp, key, file) WHERE a.id=? ORDER BY b.box, b.n"
+        )
+        for (packed,) in self.found.db.execute(parts, (number,)):
             yield msgpack_at(packed, 0)[0][3:6]
 
     def fill(self, out, number, entry, closing, ranges):
@@ -1115,8 +1045,8 @@ class Tree:
         return why
 
     def write(self, out, at, extents, ranges):
-        """Chunks of one piece in the order of packs; holes stay unwritten."""
-        jobs, why = [], ""
+        """Chunks of one piece in the order of packs; holes stay unwritten. What is good joins `ranges`."""
+        jobs, good, why = [], [], ""
         for length, chunk, _, _ in extents:
             places = self.chunks.places(chunk) if chunk else []
             jobs.append((places[0][:2] if places else (-1, 0), at, length, chunk))
@@ -1128,27 +1058,26 @@ class Tree:
                     out.seek(start)
                     while data:
                         data = data[out.write(data) :]
-                ranges.append((start, length))
+                good.append((start, length))
             except Lost as lost:
                 why = f"bytes {start} to {start + length}: {lost}"
                 if not self.partial:
                     return why
+        for start, length in sorted(good):
+            if ranges and sum(ranges[-1]) == start:
+                ranges[-1][1] += length
+            else:
+                ranges.append([start, length])
         return why
 
     def part(self, path, temp, ranges):
-        """6.5: NAME.part and NAME.part.ranges, lines of offset and length; no name that the tree itself uses."""
+        """6.5: NAME.part and NAME.part.ranges, lines of offset and length; no name that the tree uses."""
         self.temp, base = temp, self.where(path) + b".part"
         place, n = base, 1
         while self.mode_of(place) or self.mode_of(place + b".ranges"):
             place, n = base + b"-%d" % n, n + 1
-        joined = []
-        for start, length in sorted(ranges):
-            if joined and sum(joined[-1]) == start:
-                joined[-1][1] += length
-            else:
-                joined.append([start, length])
         with open(place + b".ranges", "x", encoding="ascii", newline="\n") as out:
-            out.writelines(f"{start} {length}\n" for start, length in joined)
+            out.writelines(f"{start} {length}\n" for start, length in ranges)
         os.replace(temp, place)
         self.temp = None
 
@@ -1197,14 +1126,12 @@ class Tree:
             ids = [-1 if one is None else one for one in (uid, gid)]
             owned = self.set("the owner", os.chown, path, *ids, follow_symlinks=False) and uid is not None
         for name, value in xattrs:
-            self.set(
-                "extended attributes", getattr(os, "setxattr", None), path, name, value, follow_symlinks=False
-            )
+            setter = getattr(os, "setxattr", None)
+            self.set("extended attributes", setter, path, name, value, follow_symlinks=False)
         if not link:  # setuid and setgid mean nothing good under another owner
             self.set("the mode", os.chmod, path, mode if owned else mode & 0o1777)
-        self.set(
-            "the time", os.utime, path, ns=(mtime, mtime), **({"follow_symlinks": False} if link else {})
-        )
+        itself = {"follow_symlinks": False} if link else {}
+        self.set("the time", os.utime, path, ns=(mtime, mtime), **itself)
 
     def set(self, what, how, *args, **more):
         try:
@@ -1231,80 +1158,67 @@ def order(cp):
 
 
 def latest(cps):
-    """6.4, per signer; of several signers' the one with the latest time."""
+    """6.4, per signer; of several signers' the one with the latest time, unsigned ones last."""
     good = [cp for cp in cps if cp.complete() and not cp.dropped]
     heads = [max((c for c in good if c.signer == signer), key=order) for signer in {c.signer for c in good}]
     if len(heads) > 1:
         say(
             "note",
-            f"{show(heads[0].label())} was backed up by {len(heads)} signers; the latest is taken (see --list and --at)",
+            f"{show(heads[0].label())} has {len(heads)} signers; the latest is taken (see --list, --at)",
         )
-    return max(heads, key=lambda cp: (cp.time, cp.uuid)) if heads else None
+    return max(heads, key=lambda cp: (cp.signer != b"", cp.time, cp.uuid)) if heads else None
 
 
 def wanted(found, options):
-    """The check points to restore, one of each source."""
-    cps = list(found.checkpoints.values())
-    if options.source:
-        name = options.source
+    """The check points to restore, and how many sources have none."""
+    cps, name, chosen, without = list(found.checkpoints.values()), options.source, [], 0
+    if name:
         cps = [c for c in cps if name in (c.name, c.label(), show(c.location), str(UUID(bytes=c.source)))]
         if not cps:
             raise Stop(1, f"no source is called {show(name)}", "see the names with --list")
+    if options.sectors:
+        return cps, 0
     if options.at != "latest":
-        prefix = options.at.replace("-", "").lower()
-        cps = [c for c in cps if c.uuid.hex().startswith(prefix)]
+        cps = [c for c in cps if c.uuid.hex().startswith(options.at.replace("-", "").lower())]
         if len(cps) != 1:
             raise Stop(
-                1,
-                f"{len(cps)} check points have an id that begins with {show(options.at)}",
-                "see the ids with --list",
+                1, f"{len(cps)} check points have the id {show(options.at)}...", "see the ids with --list"
             )
         return cps, 0
-    chosen, without = [], 0
     for group in by_source(cps).values():
-        cp = latest(group)
-        if cp:
-            chosen.append(cp)
-            for other in group:
-                if other.time > cp.time and not other.complete():
-                    say(
-                        "note",
-                        f"check point {other} of {show(cp.label())} is newer but incomplete, and left out",
-                    )
-        else:
+        cp, label = latest(group), show(group[0].label())
+        if not cp:
             without += 1
-            say(
-                "lost",
-                f"{show(group[0].label())}: no complete check point that can be believed (see --list, --at and --sectors)",
-            )
+            say("lost", f"{label}: no complete check point to be believed (see --list, --at and --sectors)")
+            continue
+        chosen.append(cp)
+        for other in group:
+            if other.time > cp.time and not other.complete():
+                say("note", f"{label}: check point {other} is newer but incomplete, and left out")
     return chosen, without
 
 
 def folder_of(cp, taken):
     """A name for a source's folder: what the user called it, or host and path; no tricks."""
-    name = cp.name or f"{cp.host}_{cp.location.decode('utf-8', 'replace')}"
+    name = cp.name or cp.host + cp.location.decode("utf-8", "replace")
     name = re.sub(r"[^\w.-]+", "_", name).strip("._")[:80] or "source"
-    if name.lower() in taken:
-        name += "-" + cp.source.hex()[:8]
-    taken.add(name.lower())
+    if taken.setdefault(name.lower(), cp.source) != cp.source:
+        name += "-" + cp.source.hex()
     return name
 
 
 def list_all(found):
     for source, cps in by_source(found.checkpoints.values()).items():
         cps.sort(key=order)
+        last = cps[-1]
         print(
-            f"{show(cps[-1].label())}  source {UUID(bytes=source)}  from {show(cps[-1].host)}:{show(cps[-1].location)}"
+            f"{show(last.label())}  source {UUID(bytes=source)}  from {show(last.host)}:{show(last.location)}"
         )
         for cp in cps:
-            files = (
-                f"{cp.parts()[-1][1][4]} files, {cp.parts()[-1][1][5]} bytes"
-                if cp.parts()
-                else "size not known"
-            )
+            size = "{} files, {} bytes".format(*cp.parts()[-1][1][4:]) if cp.parts() else "size not known"
             state = cp.dropped or ("complete" if cp.complete() else "incomplete")
             by = f", by writer {UUID(bytes=cp.writer)}" if cp.writer else "" if cp.signer else ", not signed"
-            print(f"  {UUID(bytes=cp.uuid)}  {moment(cp.time)}  {files}  {state}{by}")
+            print(f"  {UUID(bytes=cp.uuid)}  {moment(cp.time)}  {size}  {state}{by}")
             for line in found.chain(cp)[1]:
                 print(f"      {line}")
 
@@ -1320,46 +1234,26 @@ class Parser(argparse.ArgumentParser):
 def arguments(argv):
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add(
-        "folders",
-        nargs="*",
-        metavar="SECTORS_DIR OUT",
-        help="where the sectors are, and a new or empty folder to restore to",
-    )
+    add("folders", nargs="*", metavar="SECTORS_DIR OUT", help="where sectors are; a new or empty folder")
     add("--words-file", metavar="FILE", help="the 24 words; - is standard input (asked for if not given)")
     add("--source", metavar="NAME", help="only this source: its name, path or uuid")
-    add(
-        "--at",
-        metavar="ID",
-        default="latest",
-        help="this check point, by the beginning of its id (default: latest)",
-    )
+    add("--at", metavar="ID", default="latest", help="the check point whose id begins so (default: latest)")
     add("--list", action="store_true", help="show sources and check points, restore nothing")
-    add(
-        "--sectors",
-        nargs="+",
-        metavar="FILE",
-        help="restore all that these sectors hold, alone; parts as NAME.part",
-    )
-    add(
-        "--partial",
-        action="store_true",
-        help="keep what is there of incomplete files, as NAME.part and NAME.part.ranges",
-    )
-    add("--accept-plain", action="store_true", help="accept sectors that are not encrypted")
+    add("--sectors", nargs="+", metavar="FILE", help="restore all that these hold, alone; parts as NAME.part")
+    add("--partial", action="store_true", help="incomplete files as NAME.part and NAME.part.ranges")
+    add("--accept-plain", action="store_true", help="read sectors that are not encrypted")
     add(
         "--accept-unsigned",
         action="store_true",
-        help="accept sectors that no one signed: anyone may have made them",
+        help="read sectors that are not signed: anyone can make them",
     )
     options = parser.parse_args(argv)
-    least, most = (0 if options.sectors else 1, 2) if options.list else (1 if options.sectors else 2, 2)
-    if not least <= len(options.folders) <= most:
-        parser.error(
-            "which sectors, and where to? SECTORS_DIR OUT"
-            if least == 2
-            else "one folder too many, or too few"
-        )
+    least = 2 - bool(options.list) - bool(options.sectors)
+    if not least <= len(options.folders) <= 2:
+        parser.error(f"{len(options.folders)} folders are named, SECTORS_DIR OUT are wanted")
+    out = options.folders[-1] if options.folders and not options.list else None
+    if out and os.path.lexists(out) and not (os.path.isdir(out) and not os.listdir(out)):
+        raise Stop(1, f"{show(out)} is there and no empty folder", "name a new one: nothing is overwritten")
     return options
 
 
@@ -1403,50 +1297,30 @@ def collect(found, options):
     if not found.sectors:
         who = f"account {account.id}" if account else "no account"
         if found.foreign > found.refused:
-            raise Stop(
-                12,
-                f"none of the sectors here belongs to {who}",
-                "give the words of the account that made the backup",
-            )
+            hint = "give the words of the account that made the backup"
+            raise Stop(12, f"none of the sectors here belongs to {who}", hint)
         if found.refused:
             raise Stop(1, "no sector could be used", "what was refused, and why, is named above")
-        raise Stop(
-            1,
-            "there is no sector here",
-            "name the folder that has the .bakup objects; any name and depth will do",
-        )
+        raise Stop(1, "there is no sector here", "name the folder with the .bakup objects, at any depth")
     found.finish(account)
 
 
 def restore(found, options):
-    """Section 7.4 to 7.6; returns the number of things lost."""
-    out = options.folders[-1]
-    if os.path.lexists(out) and not (os.path.isdir(out) and not os.listdir(out)):
-        raise Stop(
-            1,
-            f"{show(out)} is there and not an empty folder",
-            "name a new folder, so that nothing is overwritten",
-        )
-    alone, taken, lost = bool(options.sectors), set(), found.refused
-    if alone:
-        chosen = [
-            c
-            for c in found.checkpoints.values()
-            if not options.source or options.source in (c.name, c.label())
-        ]
-    else:
-        chosen, without = wanted(found, options)
-        lost += without
-    chunks = Chunks(found)
+    """Section 7, steps 4 to 6; returns the number of things lost."""
+    chosen, lost = wanted(found, options)
+    lost += found.refused
+    alone, chunks, taken = bool(options.sectors), Chunks(found), {}
     for cp in sorted(chosen, key=lambda c: (c.source, *order(c))):
         chain, lines = ([cp], []) if alone else found.chain(cp)
         for line in ([f"check point {cp}: {cp.dropped}"] if cp.dropped else []) + lines:
             lost += 1
             say("lost", f"{show(cp.label())}: {line}")
         found.build_state(chain, incomplete=alone)
-        root = os.path.join(out, folder_of(cp, taken)) if len(chosen) > 1 and not alone else out
-        if alone and len(chosen) > 1:
-            root = os.path.join(out, folder_of(cp, set()), f"{moment(cp.time)[:10]}_{cp.uuid.hex()[:8]}")
+        root = options.folders[-1]
+        if len(chosen) > 1:
+            root = os.path.join(root, folder_of(cp, taken))
+        if len(chosen) > 1 and alone:
+            root = os.path.join(root, f"{moment(cp.time)[:10]}_{cp.uuid.hex()[:8]}")
         tree = Tree(found, chunks, root, options.partial or alone)
         try:
             tree.restore()
@@ -1470,23 +1344,21 @@ def main(argv=None):
                 list_all(found)
                 return 3 if found.refused else 0
             lost = restore(found, options)
-        if lost:
-            say("error", f"not all could be restored, {lost} losses are named above")
-            say(
-                "hint",
-                "other copies of the sectors may help; --partial keeps what is there of incomplete files",
-            )
-        return 3 if lost else 0
+        if not lost:
+            return 0
+        raise Stop(
+            3, f"not all could be restored, {lost} losses are named above", "other copies of sectors may help"
+        )
     except Stop as stop:
         code, message, hint = stop.args
-    except (OSError, Refused, sqlite3.Error) as why:
+    except (OSError, sqlite3.Error) as why:
+        code, message, hint = 1, str(why), "what has its name in the folder is whole, the rest is not there"
+    except KeyboardInterrupt:
         code, message, hint = (
             1,
-            str(why),
-            "what has its name in the folder is whole; the rest was not restored",
+            "interrupted",
+            "what has its name in the folder is whole, the rest is not there",
         )
-    except KeyboardInterrupt:
-        code, message, hint = 1, "interrupted", "what has its name in the folder is whole"
     say("error", message)
     if hint:
         say("hint", hint)

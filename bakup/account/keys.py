@@ -125,13 +125,9 @@ def seal(kem_public: bytes, secret: bytes, info: bytes) -> bytes:
 
     HPKE base mode, empty aad (section 4.2, RFC 9180). Raises Damaged when `kem_public` is no X-Wing key.
     """
-    return _SUITE.encrypt(secret, _kem_public_key(kem_public), info)
-
-
-def _kem_public_key(kem_public: bytes) -> MLKEM768X25519PublicKey:
     try:
         lattice = MLKEM768PublicKey.from_public_bytes(kem_public[:_MLKEM_PUBLIC_BYTES])
         curve = X25519PublicKey.from_public_bytes(kem_public[_MLKEM_PUBLIC_BYTES:])
-    except ValueError:
+        return _SUITE.encrypt(secret, MLKEM768X25519PublicKey(lattice, curve), info)
+    except ValueError:  # also from the exchange itself: X25519 points of low order
         raise Damaged("the account's encryption key is not an X-Wing key", code="kem-key") from None
-    return MLKEM768X25519PublicKey(lattice, curve)

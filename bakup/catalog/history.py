@@ -13,7 +13,8 @@ from bakup.model import CheckpointRef, Extent, path_key
 SELECT_CHECKPOINT = (
     "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
     " c.entries_lost, c.previous_uuid, c.previous_digest, c.based_on,"
-    " coalesce((SELECT sum(l.bytes) FROM lines l WHERE l.checkpoint = c.id), 0)"
+    " coalesce((SELECT sum(coalesce(k.size, l.bytes)) FROM lines l LEFT JOIN sectors k ON k.target = s.target"
+    " AND k.uuid = l.sector WHERE l.checkpoint = c.id), 0)"
     " FROM checkpoints c JOIN sources s ON s.id = c.source"
 )
 
@@ -48,7 +49,7 @@ class CheckpointRow:
     time_ns: int
     digest: bytes
     files: int | None
-    bytes: int | None
+    size: int | None
     tags: tuple[str, ...]
     entries_lost: bool
     previous: CheckpointRef | None

@@ -163,7 +163,7 @@ def add_end(connection: sqlite3.Connection, checkpoint: int, ends: Sequence[End]
     last = ends[-1]
     connection.execute(
         "UPDATE checkpoints SET digest = ?, files = ?, bytes = ? WHERE id = ?",
-        [digest, last.files, last.bytes, checkpoint],
+        [digest, last.files, last.size, checkpoint],
     )
     lines = [line for end in ends for line in end.sectors]
     connection.executemany(
@@ -175,7 +175,7 @@ def add_end(connection: sqlite3.Connection, checkpoint: int, ends: Sequence[End]
                 line.uuid,
                 line.header_digest,
                 line.entries,
-                line.bytes,
+                line.size,
                 line.first_path,
                 line.last_path,
             )

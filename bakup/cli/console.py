@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from bakup.cli import style
+from bakup.cli import names, style
 from bakup.cli.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
@@ -112,7 +112,7 @@ class Console:
         self._write_err(text)
 
     def _labelled(self, word: str, message: str) -> None:
-        head, *rest = message.split("\n")
+        head, *rest = map(names.safe, message.split("\n"))
         label = style.label(word, colour=style.has_colour(self.err))
         self._write_err(f"{label} {head}")
         self._indented(rest)

@@ -24,6 +24,11 @@ def shown_text(text: str) -> str:
     return shown(os.fsencode(text)) if text else ""
 
 
+def safe(text: str) -> str:
+    """A line of text whose characters that cannot be shown are escaped, so that no name moves the cursor."""
+    return text if text.isprintable() else "".join(_escape_unless_shown(letter) for letter in text)
+
+
 def quoted(argument: str | bytes) -> str:
     """An argument as a shell takes it, ready to paste."""
     raw = os.fsencode(argument)
@@ -96,11 +101,14 @@ def _escaped(path: bytes) -> str:
 
 
 def _escape(letter: str) -> str:
-    if letter in "\\'":
-        return "\\" + letter
+    return "\\" + letter if letter in "\\'" else _escape_unless_shown(letter)
+
+
+def _escape_unless_shown(letter: str) -> str:
     if _may_be_shown(letter):
         return letter
-    raw = letter.encode("utf-8", "surrogateescape")
+    is_byte = "\udc80" <= letter <= "\udcff"
+    raw = letter.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass")
     return _ESCAPES.get(raw[0]) or "".join(f"\\x{byte:02x}" for byte in raw)
 
 

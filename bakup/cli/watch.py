@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bakup.cli import machine, names, numbers, progress, style
@@ -31,20 +30,22 @@ class Teller:
         self.last: Progress | None = None
         self._log = log
         self._pace = Pace()
-        self._next = 0.0
+        self._next_draw = 0.0
+        self._next_status = 0.0
         self._drawing = Drawing(console.err)
         self._draws = console.level >= 0 and style.is_terminal(console.err) and style.can_move()
+        self._reports = console.machine and console.level >= 0
         console.wipe = self._drawing.wipe
 
     def progress(self, now: Progress) -> None:
         """Draw or write how far a phase is, not too often."""
         if self.last is None or self.last.phase != now.phase:
             self._pace = Pace()
-            self._next = self._pace.began + (0.0 if self.console.machine else progress.FIRST_DRAW_S)
+            self._next_status = self._pace.began
+            self._next_draw = self._pace.began + progress.FIRST_DRAW_S
         self.last = now
         self._pace.take(now)
-        if time.monotonic() >= self._next:
-            self._tell(now)
+        self._tell(now, time.monotonic())
 
     def note(self, message: str) -> None:
         """A note, shown at once."""
@@ -98,15 +99,18 @@ class Teller:
         """Let the progress stand, as after ctrl-C; gives whether there was any."""
         return self._drawing.leave()
 
-    def _tell(self, now: Progress) -> None:
-        if self.console.machine and self.console.level >= 0:
-            self._next = time.monotonic() + _STATUS_S
+    def _tell(self, now: Progress, moment: float) -> None:
+        if self._reports and moment >= self._next_status:
+            self._next_status = moment + _STATUS_S
             self.console.object(_status(now, self._pace))
-        if self._draws:
-            self._next = time.monotonic() + progress.REDRAW_S
-            err = self.console.err
-            width, unicode, colour = style.width(err), style.is_unicode(err), style.has_colour(err)
-            self._drawing.draw(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
+        if self._draws and moment >= self._next_draw:
+            self._next_draw = moment + progress.REDRAW_S
+            self._draw(now)
+
+    def _draw(self, now: Progress) -> None:
+        err = self.console.err
+        width, unicode, colour = style.width(err), style.is_unicode(err), style.has_colour(err)
+        self._drawing.draw(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
 
     def _sector_stored(self, facts: dict[str, object]) -> None:
         stored = facts.get("bytes")
@@ -125,14 +129,16 @@ def path_line(mark: str, path: bytes, size: int | None, *, exact: bool = False) 
 
 
 def _status(now: Progress, pace: Pace) -> dict[str, object]:
-    facts: dict[str, object] = {"message_type": "status", "phase": now.phase, "done_files": now.done_files}
-    totals: tuple[tuple[str, Callable[[], object]], ...] = (
-        ("total_files", lambda: now.total_files),
-        ("done_bytes", lambda: now.done_bytes),
-        ("total_bytes", lambda: now.total_bytes),
-        ("done_sectors", lambda: now.done_sectors),
-        ("total_sectors", lambda: now.total_sectors),
-        ("elapsed_s", lambda: machine.seconds(pace.elapsed)),
-        ("left_s", lambda: machine.seconds(pace.left(now))),
-    )
-    return facts | {name: value for name, get in totals if (value := get()) is not None}
+    facts = {
+        "message_type": "status",
+        "phase": now.phase,
+        "done_files": now.done_files,
+        "total_files": now.total_files,
+        "done_bytes": now.done_bytes,
+        "total_bytes": now.total_bytes,
+        "done_sectors": now.done_sectors,
+        "total_sectors": now.total_sectors,
+        "elapsed_s": machine.seconds(pace.elapsed),
+        "left_s": machine.seconds(pace.left(now)),
+    }
+    return {name: value for name, value in facts.items() if value is not None}

@@ -32,8 +32,8 @@ def home_folder(folder: str | None = None) -> str:
 class Home:
     """An open BAKUP_HOME. Use as `with Home.open(...) as home:`."""
 
-    def __init__(self, folder: str, *, lock_wait: float, command: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: str | None = None, *, lock_wait: float = 60.0, command: str = "bakup") -> None:
+        self.folder = home_folder(folder)
         self.command = command
         self.lock_wait = lock_wait
         self.locked = False
@@ -50,12 +50,11 @@ class Home:
 
         Raises Locked when another run does not end, Failed when the folder cannot be used.
         """
-        path = home_folder(folder)
+        home = cls(folder, lock_wait=lock_wait, command=command)
         try:
-            os.makedirs(path, mode=0o700, exist_ok=True)
+            os.makedirs(home.folder, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise Failed(f"cannot make {path}: {(error.strerror or str(error)).lower()}") from error
-        home = cls(path, lock_wait=lock_wait, command=command)
+            raise Failed(f"cannot make {home.folder}: {(error.strerror or str(error)).lower()}") from error
         if write:
             home.lock(lock_wait)
         return home

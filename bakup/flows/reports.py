@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from bakup.flows.watch import Mark
 from bakup.model import Entry
+
+Uuid: TypeAlias = bytes
+Path: TypeAlias = bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class SyncOptions:
 class CheckpointLine:
     """A check point as `ls` shows it. `stored` is what it added to the target; `whole` = nothing of it is missing."""
 
-    uuid: bytes
+    uuid: Uuid
     source: str  # "laptop:/home/ana/Photos" or its name
     time_ns: int
     files: int
@@ -83,9 +86,9 @@ class CheckpointLine:
 class Unreadable:
     """A path that could not be read; `last` is the newest check point that has a version of it."""
 
-    path: bytes
+    path: Path
     reason: str
-    last: bytes | None
+    last: Uuid | None
     bytes: int = 0
 
 
@@ -94,7 +97,7 @@ class PathLine:
     """A path of `plan -v` or `diff`."""
 
     mark: Mark
-    path: bytes
+    path: Path
     bytes: int | None
 
 
@@ -103,7 +106,7 @@ class SourceReport:
     """What `sync` or `plan` found in one source. Rows of zero are left out when shown."""
 
     source: str
-    location: bytes
+    location: Path
     checkpoint: CheckpointLine | None  # None: plan, or a first run that stored nothing
     made: bool  # False: nothing changed, the check point stands
     new: Count = Count()
@@ -116,7 +119,7 @@ class SourceReport:
     changing: tuple[PathLine, ...] = ()
     excluded: Count = Count()
     excluded_by: tuple[tuple[str, int], ...] = ()  # pattern or rule -> files
-    folders: tuple[tuple[bytes, Count], ...] = ()  # plan: where the changes are, largest first, at most 5
+    folders: tuple[tuple[Path, Count], ...] = ()  # plan: where the changes are, largest first, at most 5
     paths: tuple[PathLine, ...] = ()
 
 
@@ -133,7 +136,7 @@ class SyncReport:
     stored_bytes: int = 0
     stored_sectors: int = 0
     free_bytes: int | None = None
-    missing_sectors: tuple[bytes, ...] = ()  # sectors found missing whose content was stored again
+    missing_sectors: tuple[Uuid, ...] = ()  # sectors found missing whose content was stored again
     gone: tuple[Lost, ...] = ()  # of those, files that the source no longer has
     strict: bool = False
     elapsed: float = 0.0
@@ -143,7 +146,7 @@ class SyncReport:
 class Lost:
     """A file that cannot be had whole; `available` of `bytes` are left."""
 
-    path: bytes
+    path: Path
     bytes: int
     available: int
 
@@ -153,7 +156,7 @@ class Listing:
     """`ls` with a path: the entries of one check point, as an iterator of (entry, size or None, stale)."""
 
     checkpoint: CheckpointLine
-    base: bytes
+    base: Path
     entries: Iterator[ListedEntry]
 
 
@@ -161,7 +164,7 @@ class Listing:
 class ListedEntry:
     """One entry; `path` is relative to the listing's base; `unread`: older than the check point."""
 
-    path: bytes
+    path: Path
     entry: Entry
     bytes: int | None
     unread: bool = False
@@ -233,7 +236,7 @@ class RebuildReport:
 class SectorProblem:
     """A sector that is missing, damaged or not to be trusted, with the files that suffer."""
 
-    uuid: bytes | None
+    uuid: Uuid | None
     name: str
     state: Literal["missing", "damaged", "untrusted"]
     reason: str  # "is missing, 256 MiB", "is damaged at 41,943,040", "is not signed"
@@ -257,8 +260,8 @@ class CheckReport:
     damaged_chunks: int = 0
     problems: tuple[SectorProblem, ...] = ()
     lost: Count = Count()
-    lost_from: bytes | None = None  # first and last check point that miss something
-    lost_to: bytes | None = None
+    lost_from: Uuid | None = None  # first and last check point that miss something
+    lost_to: Uuid | None = None
     only_older: bool = False  # the latest check point of every source is whole
     history: tuple[str, ...] = ()
     foreign: int = 0
@@ -271,7 +274,7 @@ class CheckReport:
 class HeldFile:
     """What a sector can give back of a file: `ranges` of (offset, length) in bytes."""
 
-    path: bytes
+    path: Path
     bytes: int | None
     ranges: tuple[tuple[int, int], ...]
     whole: bool
@@ -281,7 +284,7 @@ class HeldFile:
 class SectorReport:
     """`sector inspect`. Fields behind the account are None without it."""
 
-    uuid: bytes
+    uuid: Uuid
     version: int
     total_bytes: int
     header_bytes: int

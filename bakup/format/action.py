@@ -10,6 +10,7 @@ from struct import Struct
 import zstandard
 
 from bakup.errors import Damaged
+from bakup.format.codec import Buffer
 from bakup.format.constants import (
     GROUP_MAX,
     MUST_UNDERSTAND,
@@ -20,8 +21,6 @@ from bakup.format.constants import (
 
 ACTION = Struct("<IIHQ")
 RAW_LENGTH = Struct("<Q")
-
-Buffer = bytes | bytearray | memoryview
 
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 _COMPRESSIBLE = (ActionType.PACK, ActionType.GROUP)
@@ -69,7 +68,7 @@ def pack_action(raw: Buffer | Sequence[Buffer], level: int | None) -> bytes:
 
 
 def group_action(entries: Buffer, level: int | None) -> bytes:
-    """A GROUP of an encoded array of entries (`bakup.format.structures.encode_entries`), 1 to `GROUP_MAX` bytes."""
+    """A GROUP of an encoded array of entries (`encode_entries`), 1 to `GROUP_MAX` bytes."""
     return _packed(ActionType.GROUP, entries, level)
 
 
@@ -79,12 +78,12 @@ def pad_action(length: int) -> bytes:
 
 
 def longest_action(raw_length: int) -> int:
-    """The most bytes that a PACK or GROUP of `raw_length` raw bytes takes: compression that saves nothing is not used."""
+    """The most bytes that a PACK or GROUP of `raw_length` raw bytes takes: compression never adds."""
     return ACTION.size + RAW_LENGTH.size + raw_length
 
 
 def unpack_action(action: Action) -> memoryview | bytes:
-    """The raw bytes of a PACK or GROUP. Checks every length before it is believed (section 5.4). Raises Damaged."""
+    """The raw bytes of a PACK or GROUP. Every length is checked before it is believed. Raises Damaged."""
     limit = RAW_MAX if action.type == ActionType.PACK else GROUP_MAX
     content = action.content
     if len(content) < RAW_LENGTH.size:

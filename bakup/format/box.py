@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from struct import Struct
 
 from bakup.errors import Damaged
+from bakup.format.codec import Buffer
 from bakup.format.constants import BOX_MAX, OUTSIDE, RAW_MAX
 from bakup.model import TableRow
 
 BOX = Struct("<16sQQ")
 ROW = Struct("<16sQQQQ")
 TABLE_LENGTH = Struct("<Q")
-
-Buffer = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,8 @@ def pack_table(rows: Iterable[TableRow]) -> bytes:
 def table_span(table_length: Buffer, meta_length: int) -> tuple[int, int]:
     """Where the table is in a meta region of `meta_length` bytes of plaintext: (position, length).
 
-    `table_length` is the region's last 8 bytes. Raises Damaged if the table is no whole number of rows or does not
-    fit.
+    `table_length` is the region's last 8 bytes. Raises Damaged if the table is no
+    whole number of rows or does not fit.
     """
     (length,) = TABLE_LENGTH.unpack(table_length)
     position = meta_length - TABLE_LENGTH.size - length
@@ -63,7 +62,7 @@ def table_span(table_length: Buffer, meta_length: int) -> tuple[int, int]:
 
 
 def unpack_table(table: Buffer, data_length: int) -> tuple[TableRow, ...]:
-    """Parse the rows of a table. Raises Damaged unless they tile a data region of `data_length` bytes of plaintext."""
+    """Parse a table. Raises Damaged unless its rows tile a data region of `data_length` plaintext bytes."""
     rows = tuple([TableRow(*fields) for fields in ROW.iter_unpack(table)])
     _check_tiling(rows, data_length)
     return rows

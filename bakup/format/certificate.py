@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from struct import Struct
 
 from bakup.errors import Damaged
@@ -14,7 +15,7 @@ _CONTEXT = b"bakup/1 certificate\0"
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The account's word that a writer may back up `sources` (uuids, ascending) and sign with `writer_key`."""
+    """The account's word that a writer, signing with `writer_key`, may back up `sources` (ascending)."""
 
     writer_key: bytes
     writer: bytes
@@ -39,7 +40,7 @@ class Certificate:
         if not 1 <= count <= CERTIFICATE_SOURCES_MAX or len(data) != end + SIGNATURE:
             raise Damaged(f"the certificate of {count} sources is {len(data)} bytes long")
         sources = tuple(data[at : at + UUID] for at in range(_FIXED.size, end, UUID))
-        if any(one >= next_ for one, next_ in zip(sources, sources[1:], strict=False)):
+        if any(one >= two for one, two in pairwise(sources)):
             raise Damaged("the certificate's sources do not ascend")
         return cls(key, writer, sources, data[end:])
 

@@ -70,9 +70,7 @@ def entry_problem(entry: Entry) -> str | None:
 def _check_entry(entry: Entry) -> None:
     if isinstance(entry, File):
         _check_file(entry)
-    elif isinstance(entry, Dir):
-        _check_attributes(entry.attributes)
-    elif isinstance(entry, Symlink):
+    elif isinstance(entry, Dir | Symlink):
         _check_attributes(entry.attributes)
     elif isinstance(entry, Part):
         _check_part(entry)
@@ -107,7 +105,10 @@ def _check_part(entry: Part) -> None:
 def _check_special(entry: Special) -> None:
     _check_attributes(entry.attributes)
     expect(SpecialType.FIFO <= entry.special <= SpecialType.BLOCK, "an unknown special type")
-    expect(entry.device == 0 or (entry.special in _DEVICES and entry.device > 0), "a device number is not expected")
+    expect(
+        entry.device == 0 or (entry.special in _DEVICES and entry.device > 0),
+        "a device number is not expected",
+    )
 
 
 def _check_attributes(found: Attributes) -> None:

@@ -58,7 +58,7 @@ class PublicKeyField:
 
 @dataclass(frozen=True, slots=True)
 class SectorHeader:
-    """The plaintext header of a sector. Lengths in stored bytes; `others` are unknown fields that may be skipped."""
+    """The plaintext header of a sector. Lengths in stored bytes; `others`: unknown fields to be skipped."""
 
     uuid: bytes
     flags: SectorFlag
@@ -104,7 +104,7 @@ class SectorHeader:
         return self.length + self.data_length + self.meta_length
 
     def to_bytes(self, *, without_signature: bool = False) -> bytes:
-        """The header; without its last 64 bytes for the signed message. Raises ValueError if over `HEADER_MAX`."""
+        """The header, or all but its last 64 bytes. Raises ValueError over `HEADER_MAX`."""
         length = self.length
         if length > HEADER_MAX:
             raise ValueError(f"a header of {length:,} bytes is longer than {HEADER_MAX:,}")
@@ -124,12 +124,16 @@ class SectorHeader:
         length = header_length(data)
         if len(data) < length:
             raise Truncated(f"the header says {length:,} bytes, {len(data):,} are there")
-        _, _, flags, _, uuid, *lengths = FIXED.unpack_from(data)
+        fixed = FIXED.unpack_from(data)
+        _, _, flags, _, uuid, data_bytes, data_digest, meta_bytes, meta_digest = fixed
         known, others = _sort_fields(_read_fields(data[FIXED.size : length]))
         header = cls(
             uuid,
             SectorFlag(flags),
-            *lengths,
+            data_bytes,
+            data_digest,
+            meta_bytes,
+            meta_digest,
             target=_single(known, Tag.TARGET),
             public_key=_public_key(_single(known, Tag.PUBLIC_KEY)),
             encrypted_keys=tuple(known.get(Tag.ENCRYPTED_KEY, ())),
@@ -171,8 +175,8 @@ class SectorHeader:
 def header_length(start: bytes) -> int:
     """Length of the whole header in bytes, from the sector's first bytes (section 8, item 1).
 
-    Raises Truncated for less than 110 bytes, Damaged for another magic, version, an unknown flag or a length out
-    of range.
+    Raises Truncated for less than 110 bytes, Damaged for another magic or version, an unknown flag, or a
+    length out of range.
     """
     if len(start) < FIXED.size:
         raise Truncated(f"a sector has at least {FIXED.size} bytes, {len(start)} are there")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec.msgpack import Decoder
 
 from bakup.errors import Damaged
-from bakup.format.codec import U16_MAX, Buffer, decode, encode, expect, expect_digest, expect_uuid
+from bakup.format.codec import U16_MAX, Buffer, decode, encode, expect_digest, expect_uuid
 from bakup.format.constants import MUST_UNDERSTAND, RecordType
 
 Revocation = tuple[bytes, tuple[tuple[bytes, bytes], ...]]

@@ -23,7 +23,10 @@ INCREMENTAL = 1
 """Bit 0 of a check point's flags."""
 
 _checkpoint = Decoder(Checkpoint)
-_end = Decoder(End)
+# Elements in order: a field named `bytes` keeps msgspec from reading the annotations of these two classes.
+_Line = tuple[bytes, bytes | None, int, int, bytes, bytes]
+_Parts = tuple[bytes, int, bool, tuple[_Line, ...], int, int]
+_end: Decoder[_Parts] = Decoder(_Parts)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -56,11 +59,12 @@ def encode_end(end: End) -> bytes:
 
 def decode_end(data: Buffer) -> End:
     """Parse the content of an END. Raises Damaged."""
-    value = decode(_end, data, "an end")
+    uuid, part, last, lines, files, size = decode(_end, data, "an end")
+    value = End(uuid, part, last, tuple(SectorLine(*line) for line in lines), files, size)
     expect_uuid(value.uuid)
     expect(0 <= value.part <= U32_MAX, "an end's part is out of range")
-    expect(min(value.files, value.bytes) >= 0, "an end's count is negative")
-    expect(value.last or not (value.files or value.bytes), "an end that is not the last has counts")
+    expect(min(value.files, value.size) >= 0, "an end's count is negative")
+    expect(value.last or not (value.files or value.size), "an end that is not the last has counts")
     for line in value.sectors:
         _check_line(line)
     return value
@@ -69,5 +73,5 @@ def decode_end(data: Buffer) -> End:
 def _check_line(line: SectorLine) -> None:
     expect_uuid(line.uuid)
     expect_digest(line.header_digest)
-    expect(min(line.entries, line.bytes) >= 0, "a sector's count is negative")
+    expect(min(line.entries, line.size) >= 0, "a sector's count is negative")
     expect(max(len(line.first_path), len(line.last_path)) <= CUT_PATH, "a sector's path is not cut")

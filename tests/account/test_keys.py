@@ -114,6 +114,17 @@ def test_what_is_no_key_is_refused(public: bytes) -> None:
         seal(public, bytes(32), INFO)
 
 
+def test_a_key_with_a_worthless_half_is_refused(account: Account) -> None:
+    with pytest.raises(Damaged):
+        seal(account.public.kem[:1184] + bytes(32), bytes(32), INFO)
+
+
+def test_an_encapsulation_with_a_worthless_half_does_not_open(account: Account) -> None:
+    sealed = seal(account.public.kem, bytes(32), INFO)
+    with pytest.raises(Damaged):
+        account.open_sealed(sealed[:1088] + bytes(32) + sealed[1120:], INFO)
+
+
 def test_signature_is_believed_for_its_key_and_message_only(account: Account) -> None:
     signature = account.sign(b"message")
     assert verify(account.public.signing, signature, b"message")

@@ -1,0 +1,120 @@
+"""The command line: from arguments to an exit code."""
+
+from __future__ import annotations
+
+import os
+from typing import cast
+
+import typer
+from typer._click.exceptions import MissingParameter, NoArgsIsHelpError, NoSuchOption, UsageError
+from typer.core import TyperGroup
+from typer.exceptions import Exit
+from typer.main import get_command
+
+from bakup import __version__
+from bakup.cli import account, check, completion, habits, help, ls, rebuild, restore, sector, sync
+from bakup.cli.command import Command
+from bakup.cli.options import Everywhere
+from bakup.cli.problems import Problem
+from bakup.cli.running import Run
+from bakup.errors import BakupError, Usage
+
+COMMANDS = (
+    sync.SYNC,
+    sync.PLAN,
+    ls.LS,
+    restore.RESTORE,
+    check.CHECK,
+    rebuild.REBUILD,
+    completion.COMPLETION,
+    *account.COMMANDS,
+    *sector.COMMANDS,
+)
+_GROUPS = {"account": account.GROUP, "sector": sector.GROUP}
+_COMPLETE = "_BAKUP_COMPLETE"
+
+
+def run(arguments: list[str]) -> int:
+    """Run `bakup` with these arguments; gives the exit code and raises nothing."""
+    try:
+        return _dispatch(arguments)
+    except BakupError as error:
+        return _refused(arguments, error)
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def group() -> TyperGroup:
+    """The commands, as the parser knows them."""
+    app = _typer()
+    groups = {name: _typer() for name in _GROUPS}
+    for command in COMMANDS:
+        first, _, second = command.name.partition(" ")
+        _add(groups[first] if second else app, second or first, command)
+    for name, inner in groups.items():
+        short, text = _GROUPS[name]
+        app.add_typer(inner, name=name, short_help=short, help=text)
+    return cast(TyperGroup, get_command(app))
+
+
+def _typer() -> typer.Typer:
+    return typer.Typer(cls=help.BakupGroup, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+
+def _add(app: typer.Typer, name: str, command: Command) -> None:
+    settings = {"cls": help.BakupCommand, "help": command.text, "short_help": command.short}
+    app.command(name, epilog="\n".join(command.examples), **settings)(command.callback)  # type: ignore[arg-type]
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if os.environ.get(_COMPLETE):
+        return completion.complete(group(), os.environ[_COMPLETE])
+    if arguments in (["-V"], ["--version"]):
+        print(f"bakup {__version__}")
+        return 0
+    arguments = habits.options_after_command(arguments)
+    if not arguments:
+        return _short(help.SHORT)
+    return _parse_and_call(group(), arguments)
+
+
+def _parse_and_call(commands: TyperGroup, arguments: list[str]) -> int:
+    settings = {"help_option_names": ["-h", "--help"]}
+    try:
+        with commands.make_context("bakup", arguments, **settings) as ctx:
+            return int(commands.invoke(ctx))
+    except Exit as done:
+        return done.exit_code
+    except NoArgsIsHelpError as page:
+        return _short(page.message)
+    except UsageError as error:
+        raise _explained(error) from None
+
+
+def _explained(error: UsageError) -> Usage:
+    """The parser's refusal in bakup's own words."""
+    ctx = error.ctx
+    path = ctx.command_path if ctx else "bakup"
+    hints = (f"{path} --help",)
+    if isinstance(error, NoSuchOption):
+        known = [name for param in ctx.command.params for name in param.opts] if ctx else []
+        return habits.no_such_option(error.option_name, path, known)
+    if isinstance(error, MissingParameter) and ctx:
+        return Usage(help.needed(ctx), hints=hints, code="usage")
+    message = error.format_message().rstrip(".")
+    return Usage(message[:1].lower() + message[1:], hints=hints, code="usage")
+
+
+def _short(text: str) -> int:
+    Run("", Everywhere()).console.plain_error(text)
+    return 2
+
+
+def _refused(arguments: list[str], error: BakupError) -> int:
+    """Refused before there was a run: by its arguments."""
+    run = Run(" ".join(arguments[:1]), Everywhere(json="--json" in arguments))
+    code = run.fail(Problem("error", error.message, hints=error.hints, code=error.code), error.exit_code)
+    run.close()
+    return code

@@ -1,0 +1,65 @@
+"""How a function becomes a command: bundles of options are laid flat for the parser and put together again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from bakup.cli.options import Everywhere
+from bakup.cli.running import Run, guarded
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: `name` may be two words; `text` says what it does and what it never does."""
+
+    name: str
+    short: str
+    text: str
+    examples: tuple[str, ...]
+    callback: Callable[..., int]
+
+
+def command(name: str, *, short: str, text: str, examples: tuple[str, ...]) -> Callable[..., Command]:
+    """Make a command of a function `(run, arguments and bundles) -> exit code`.
+
+    A parameter whose type is a dataclass of options stands for all of them; `Everywhere` is always there.
+    """
+
+    def decorate(function: Callable[..., int]) -> Command:
+        return Command(name, short, text.strip("\n"), examples, _flat(name, function))
+
+    return decorate
+
+
+def _flat(name: str, function: Callable[..., int]) -> Callable[..., int]:
+    parameters = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+    bundles = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
+
+    def callback(**values: Any) -> int:
+        run = Run(name, _bundle(Everywhere, values))
+        arguments = {key: _bundle(bundle, values) for key, bundle in bundles.items()}
+        return guarded(run, lambda: function(run, **arguments, **values))
+
+    flat = [q for p in parameters for q in (_fields(p.annotation) if p.name in bundles else [p])]
+    signature = inspect.Signature([*flat, *_fields(Everywhere)], return_annotation=int)
+    callback.__signature__ = signature  # type: ignore[attr-defined]
+    callback.__name__ = function.__name__
+    callback.__annotations__ = {}
+    return callback
+
+
+def _fields(bundle: Any) -> list[inspect.Parameter]:
+    hints = get_type_hints(bundle, include_extras=True)
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return [
+        inspect.Parameter(field.name, keyword, default=field.default, annotation=hints[field.name])
+        for field in fields(bundle)
+    ]
+
+
+def _bundle(bundle: Any, values: dict[str, Any]) -> Any:
+    """Takes its fields out of `values`."""
+    return bundle(**{field.name: values.pop(field.name) for field in fields(bundle)})

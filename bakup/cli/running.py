@@ -1,0 +1,151 @@
+"""One run of a command: its streams, log, questions, and how its end becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from bakup.cli import names, numbers, signals, style
+from bakup.cli.ask import Questions
+from bakup.cli.console import Console
+from bakup.cli.log import Log, os_reason
+from bakup.cli.machine import SCHEMA
+from bakup.cli.options import Everywhere
+from bakup.cli.problems import Cell, Problem
+from bakup.cli.watch import Teller
+from bakup.errors import BakupError
+
+if TYPE_CHECKING:
+    from bakup.flows.home import Home
+
+_AGAIN = "run the same command again: it goes on where it stopped"
+
+
+class Run:
+    """What a command function needs besides its own arguments."""
+
+    def __init__(self, command: str, everywhere: Everywhere) -> None:
+        self.command = command
+        self.everywhere = everywhere
+        level = -1 if everywhere.quiet else everywhere.verbose
+        self.console = Console(level=level, machine=everywhere.json, exact=everywhere.bytes)
+        self.log = Log(everywhere.log_file)
+        self.ask = Questions(self.console, everywhere.passphrase_command)
+        self.watch = Teller(self.console, self.log)
+
+    @property
+    def exact(self) -> bool:
+        """Whether `--bytes` wants exact numbers."""
+        return self.everywhere.bytes
+
+    @contextmanager
+    def home(self, *, write: bool) -> Iterator[Home]:
+        """The local state, locked for writing or not. Raises Locked after `--lock-wait`."""
+        from bakup.flows.home import Home
+
+        wait, command = self.everywhere.lock_wait, f"bakup {self.command}"
+        with Home.open(_home_folder(), lock_wait=wait, write=write, command=command) as home:
+            yield home
+
+    def account_home(self) -> str:
+        """The folder that holds the account."""
+        from bakup.flows.home import Home
+
+        return Home(_home_folder()).folder
+
+    def finish(self, summary: dict[str, object], exit_code: int) -> int:
+        """Write the last object of `--json` and the last line of the log; gives the exit code back."""
+        self.console.object({**self._head("summary", exit_code), **summary})
+        self.log.write("INFO", "end", {"exit_code": exit_code})
+        return exit_code
+
+    def fail(self, problem: Problem, exit_code: int) -> int:
+        """Tell the error that ends the run; gives the exit code back."""
+        self.watch.problem(problem)
+        facts = {"code": problem.code, "message": problem.message, "hint": "; ".join(problem.hints)}
+        self.console.object({**self._head("error", exit_code), **facts})
+        self.log.write("INFO", "end", {"exit_code": exit_code})
+        return exit_code
+
+    def tell_status(self) -> None:
+        """One line of progress, as SIGUSR1 asks for it."""
+        line = self.watch.status_line()
+        with suppress(RuntimeError):  # the signal came while that very stream was being written
+            self.console.plain_error(line or f"bakup {self.command}: nothing to tell yet")
+
+    def close(self) -> None:
+        """Leave the terminal clean and everything written."""
+        self.watch.wipe()
+        self.console.flush()
+        self.log.close()
+
+    def _head(self, kind: str, exit_code: int) -> dict[str, object]:
+        return {"message_type": kind, "schema": SCHEMA, "command": self.command, "exit_code": exit_code}
+
+
+def guarded(run: Run, function: Callable[[], int]) -> int:
+    """Run a command; what it raises becomes a message and an exit code."""
+    run.log.write("INFO", "begin", {"command": run.command})
+    try:
+        with signals.handled(run.tell_status):
+            return function()
+    except KeyboardInterrupt as interrupt:
+        return _interrupted(run, interrupt)
+    except BakupError as error:
+        return _failed(run, error)
+    except Exception as error:
+        return _unexpected(run, error)
+    finally:
+        run.close()
+
+
+def _failed(run: Run, error: BakupError) -> int:
+    rows: tuple[tuple[Cell, ...], ...] = getattr(error, "details", ())
+    code = run.fail(Problem("error", error.message, rows, error.hints, code=error.code), error.exit_code)
+    run.console.trace("".join(traceback.format_exception(error)).rstrip())
+    return code
+
+
+def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> int:
+    if run.watch.leave() or style.is_terminal(run.console.err):
+        run.console.raw("\n")
+    terminated = isinstance(interrupt, signals.Terminated)
+    word = "terminated" if terminated else "interrupted"
+    hints = (_AGAIN,) if run.watch.last else ()
+    problem = Problem("error", word + _what_is_stored(run), hints=hints, code=word)
+    return run.fail(problem, signals.TERMINATED if terminated else signals.INTERRUPTED)
+
+
+def _what_is_stored(run: Run) -> str:
+    if run.ask.gave_up:
+        return "; no account was made, nothing was stored"
+    watch = run.watch
+    if not watch.stored_sectors:
+        return "; nothing was stored" if run.command == "sync" else ""
+    are = "is" if watch.stored_sectors == 1 else "are"
+    told = f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
+    return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
+
+
+def _unexpected(run: Run, error: Exception) -> int:
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    where = "to see where: the same command with -vv, or with --log-file FILE"
+    hint = f"all of it is in {names.quoted(run.log.file)}" if run.log.file else where
+    run.log.text(trace)
+    code = run.fail(Problem("error", f"unexpected: {_reason(error)}", hints=(hint,), code="unexpected"), 1)
+    run.console.trace(trace)
+    return code
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        named = f": {names.shown(os.fsencode(error.filename))}" if error.filename is not None else ""
+        return os_reason(error) + named
+    return str(error) or type(error).__name__
+
+
+def _home_folder() -> str | None:
+    return os.environ.get("BAKUP_HOME") or None

@@ -1,0 +1,361 @@
+"""Attaching to a target: what every command with a DST does first.
+
+The target is listed and held against the catalog; unknown sectors are read in, pending ones adopted or struck, missing ones
+named. An empty catalog that faces our own sectors is rebuilt. The local cache is never believed over the target.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bakup.account.keys import Account, PublicKeys
+from bakup.catalog import applying, history, listing, places, recording
+from bakup.catalog.database import transaction
+from bakup.errors import Failed, History, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.flows import remembered
+from bakup.flows.ask import Ask
+from bakup.flows.home import Home
+from bakup.flows.ingest import Ingested, apply_complete, ingest
+from bakup.flows.remembered import Remembered
+from bakup.flows.reports import RebuildReport, TargetOptions
+from bakup.flows.watch import Watch
+from bakup.sector.reader import Trust
+from bakup.store.counting import CountingTarget
+from bakup.store.opening import open_target
+
+
+@dataclass(slots=True)
+class Attached:
+    """A target and what is known of it now. `place` is the DST as typed; `row` the target's row in the catalog."""
+
+    place: str
+    target: CountingTarget
+    row: int
+    account: Account | None
+    public: PublicKeys | None
+    trust: Trust
+    remembered: Remembered | None
+    comparison: listing.Comparison
+    ingested: Ingested
+    rebuilt: RebuildReport | None
+    fresh: bool
+
+    @property
+    def url(self) -> str:
+        """The target as state.db knows it."""
+        return self.target.url
+
+    @property
+    def signer(self) -> bytes:
+        """Whose chunks serve dedup."""
+        return self.public.signing if self.public else b""
+
+    def __enter__(self) -> Attached:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.target.close()
+
+
+def attach(
+    home: Home,
+    place: str,
+    options: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+    *,
+    writing: bool = False,
+    new_target: bool = False,
+    use_folder: bool = False,
+    rebuild: bool = False,
+) -> Attached:
+    """Open the target at `place` and bring the catalog up to it.
+
+    Args:
+        writing: a sync: an empty or missing folder is fine when nothing is remembered of it.
+        new_target: what was known of this place does not matter any more.
+        use_folder: a folder with other files and no sectors may be used.
+        rebuild: forget the catalog of this target first.
+
+    Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
+    """
+    target = CountingTarget(open_target(place))
+    try:
+        return _attach(home, place, target, options, watch, ask, writing, new_target, use_folder, rebuild)
+    except BaseException:
+        target.close()
+        raise
+
+
+def _attach(
+    home: Home,
+    place: str,
+    target: CountingTarget,
+    options: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+    writing: bool,
+    new_target: bool,
+    use_folder: bool,
+    rebuild: bool,
+) -> Attached:
+    known = remembered.recall(home.state, target.url)
+    if new_target and known is not None and home.locked:
+        remembered.forget(home.state, target.url)
+    there = target.exists()
+    if not there and not (writing and (known is None or new_target)):
+        raise _not_there(place, known)
+    may_write = home.locked or home.try_lock()
+    if not may_write and rebuild:
+        home.lock(home.lock_wait)
+    account = home.account(ask) if home.has_account else None
+    trust = _trust(account, options, known)
+    connection = home.catalog
+    row = recording.target_id(connection, target.url) if may_write else _row(home, target.url)
+    rebuilt: RebuildReport | None = None
+    ingested = Ingested()
+    if may_write:
+        with transaction(connection):
+            if rebuild or (new_target and known is not None):
+                recording.drop_target(connection, row)
+            comparison, ingested, rebuilt = _refresh(home, target, row, there, trust, watch, known, account)
+        if ingested.sectors or comparison.missing or comparison.back:
+            connection.execute("PRAGMA optimize")
+    else:
+        watch.note("another run is using the catalog; what it has not finished is not shown")
+        comparison = listing.compare(connection, row, ())
+    attached = Attached(
+        place, target, row, account, account.public if account else None, trust, known, comparison, ingested, rebuilt,
+        fresh=not there,
+    )
+    _expect_ours(attached, home, options, ask, writing, new_target, use_folder)
+    _guard_history(home, attached, new_target, writing)
+    return attached
+
+
+def _row(home: Home, url: str) -> int:
+    row = home.catalog.execute("SELECT id FROM targets WHERE url = ?", [url]).fetchone()
+    if row is None:
+        home.lock(home.lock_wait)
+        return recording.target_id(home.catalog, url)
+    return int(row[0])
+
+
+def _refresh(
+    home: Home,
+    target: CountingTarget,
+    row: int,
+    there: bool,
+    trust: Trust,
+    watch: Watch,
+    known: Remembered | None,
+    account: Account | None,
+) -> tuple[listing.Comparison, Ingested, RebuildReport | None]:
+    connection = home.catalog
+    begun = time.monotonic()
+    reads, read_bytes = target.counts.reads, target.counts.read_bytes
+    applying.strike_open(connection, row)
+    comparison = listing.compare(connection, row, target.list() if there else ())
+    if there and comparison.known and not comparison.present and comparison.new:
+        watch.note(f"another disk stands at {target.url}; its catalog is made anew")
+        recording.drop_target(connection, row)
+        comparison = listing.compare(connection, row, target.list())
+    listing.settle(connection, comparison)
+    empty = comparison.known == 0
+    if empty and comparison.new and account is not None:
+        watch.note(f"no catalog of {target.url} here; rebuilding it from the target")
+    ingested = Ingested()
+    if comparison.new:
+        ingested = ingest(connection, target, row, comparison.new, trust, watch)
+    applied = ingested.applied + apply_complete_own(home, row, comparison)
+    _flag_findings(home, target.url, row)
+    rebuilt = None
+    if empty and ingested.sectors:
+        rebuilt = RebuildReport(
+            sectors=ingested.sectors,
+            checkpoints=applied,
+            reads=target.counts.reads - reads,
+            read_bytes=target.counts.read_bytes - read_bytes,
+            rejected=ingested.rejected,
+            exit_code=22 if ingested.untrusted else 21 if ingested.damaged else 0,
+            elapsed=time.monotonic() - begun,
+        )
+    return comparison, ingested, rebuilt
+
+
+def apply_complete_own(home: Home, row: int, comparison: listing.Comparison) -> int:
+    """Pending sectors that turned out to be stored may complete check points of an earlier run of ours."""
+    return apply_complete(home.catalog, row) if comparison.adopted else 0
+
+
+def _flag_findings(home: Home, url: str, row: int) -> None:
+    for sector, positions in remembered.findings(home.state, url).items():
+        if -1 in positions:
+            home.catalog.execute(
+                "UPDATE sectors SET state = 'missing' WHERE target = ? AND uuid = ? AND state = 'stored'", [row, sector]
+            )
+        places.mark_damaged(home.catalog, row, sector, [position for position in positions if position >= 0])
+
+
+def _trust(account: Account | None, options: TargetOptions, known: Remembered | None) -> Trust:
+    return Trust(
+        account=account,
+        public=account.public if account else None,
+        accept_plain=options.accept_plain or (known is not None and not known.encrypted),
+        accept_unsigned=options.accept_unsigned or (known is not None and not known.signed),
+    )
+
+
+def _not_there(place: str, known: Remembered | None) -> NoTarget:
+    if known is None:
+        return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
+    return NoTarget(
+        f"there is no {place}; {known.sectors:,} sectors were there on {_local(known.seen_ns)}",
+        hints=("is the drive mounted?",),
+        code="target-missing",
+    )
+
+
+def _expect_ours(
+    attached: Attached,
+    home: Home,
+    options: TargetOptions,
+    ask: Ask,
+    writing: bool,
+    new_target: bool,
+    use_folder: bool,
+) -> None:
+    """Stop where the target is not what the user thinks it is."""
+    place, known = attached.place, attached.remembered
+    ours = home.catalog.execute(
+        "SELECT count(*) FROM sectors WHERE target = ? AND state = 'stored'", [attached.row]
+    ).fetchone()[0]
+    if ours:
+        return
+    accounts = _foreign_accounts(home, attached.row)
+    if accounts and not new_target:
+        raise _wrong_account(place, accounts, attached.public, writing)
+    if known is not None and known.sectors and not new_target:
+        raise NoTarget(
+            f"{place} is empty; {known.sectors:,} sectors were there on {_local(known.seen_ns)}",
+            hints=("is the drive mounted?",),
+            code="target-empty",
+        )
+    untrusted = _others(home, attached.row, "untrusted")
+    damaged = _others(home, attached.row, "damaged")
+    if untrusted and not new_target:
+        raise _untrusted(place, untrusted)
+    if damaged and not new_target:
+        raise Failed(
+            f"{place} holds {len(damaged):,} sectors and none of them is whole",
+            details=tuple(damaged),
+            hints=("to look at one by itself: bakup sector inspect FILE",),
+            code="all-damaged",
+        )
+    if not writing:
+        raise Failed(f"{place} holds no sectors", hints=(f"to back up to it: bakup sync SRC {place}",), code="no-sectors")
+    others = _others(home, attached.row, "no sector")
+    if others and not new_target and not use_folder and not ask.use_folder(place, len(others)):
+        raise Usage(f"{place} holds other files and was not used", hints=("to use it: --new-target",), code="other-files")
+
+
+def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:
+    rows = home.catalog.execute(
+        "SELECT detail, count(*) FROM others WHERE target = ? AND reason = 'foreign' GROUP BY detail"
+        " ORDER BY count(*) DESC",
+        [row],
+    )
+    return [(str(account), int(count)) for account, count in rows]
+
+
+def _others(home: Home, row: int, reason: str) -> list[tuple[str, str]]:
+    rows = home.catalog.execute(
+        "SELECT locator, detail FROM others WHERE target = ? AND reason = ? ORDER BY locator", [row, reason]
+    )
+    return [(str(locator), str(detail)) for locator, detail in rows]
+
+
+def _wrong_account(
+    place: str, accounts: Sequence[tuple[str, int]], public: PublicKeys | None, writing: bool
+) -> WrongAccount:
+    theirs, count = accounts[0]
+    if public is None:
+        return WrongAccount(
+            f"{place} belongs to account {theirs}; this computer has none",
+            hints=("with your 24 words: bakup account recover",),
+            code="no-account",
+        )
+    untouched = "; nothing was written" if writing else ""
+    hints = [f"with the words of {theirs}: BAKUP_HOME=DIR bakup account recover"]
+    if writing:
+        hints.append("to keep two accounts on one target, add --new-target")
+    return WrongAccount(
+        f"{place} belongs to account {theirs}; here is {public.account_id}\n"
+        f"{count:,} sectors there, none of them for this account{untouched}",
+        hints=tuple(hints),
+        code="wrong-account",
+    )
+
+
+def _untrusted(place: str, found: Sequence[tuple[str, str]]) -> Untrusted:
+    details = {detail for _, detail in found}
+    options = []
+    if any("encrypted" in detail for detail in details):
+        options.append("--accept-plain")
+    if any("signed" in detail for detail in details):
+        options.append("--accept-unsigned")
+    hints = (f"if you made them so: {' '.join(options)}",) if options else ()
+    return Untrusted(
+        f"{place} holds {len(found):,} sectors and none of them can be trusted",
+        details=tuple((locator, detail) for locator, detail in found),
+        hints=hints,
+        code="untrusted",
+    )
+
+
+def _guard_history(home: Home, attached: Attached, new_target: bool, writing: bool) -> None:
+    """Stop a sync that would build on a history older than one that was seen (design section 4, exit 23)."""
+    if not writing or new_target:
+        return
+    for problem in rolled_back(home, attached.url, attached.row):
+        raise History(
+            problem,
+            hints=("see what is there: bakup check " + attached.place, "to go on from what is there: --new-target"),
+            code="rolled-back",
+        )
+
+
+def rolled_back(home: Home, url: str, row: int) -> Iterator[str]:
+    """What the target's history lacks beside the newest check points that this computer has seen there."""
+    for source in history.sources(home.catalog, row):
+        head = remembered.head_of(home.state, url, source)
+        if head is None:
+            continue
+        uuid, _, sequence = head
+        known = home.catalog.execute(
+            "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, uuid]
+        ).fetchone()
+        if known is None:
+            yield f"{source.label} was at check point {uuid.hex()[:8]} (number {sequence}), which is not there any more"
+
+
+def remember(home: Home, attached: Attached, *, encrypted: bool, signed: bool) -> None:
+    """Write down what is at the target now, and the heads of its sources."""
+    count = home.catalog.execute(
+        "SELECT count(*) FROM sectors WHERE target = ? AND state = 'stored'", [attached.row]
+    ).fetchone()[0]
+    account = attached.public.account_id if attached.public else ""
+    with transaction(home.state):
+        remembered.remember(
+            home.state, attached.url, account=account, encrypted=encrypted, signed=signed, sectors=count
+        )
+        for source in history.sources(home.catalog, attached.row):
+            if (head := history.head(home.catalog, source.id)) is not None:
+                remembered.set_head(home.state, attached.url, source, head)
+
+
+def _local(time_ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // 1_000_000_000))
+

@@ -1,0 +1,227 @@
+"""Reading sectors into the catalog: a rebuild reads all of a target, any other command those it does not know yet."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from bakup.catalog import applying, recording
+from bakup.catalog.rows import rows_of
+from bakup.errors import BakupError, Damaged, Foreign, StoreError, Untrusted
+from bakup.flows.watch import Progress, Watch
+from bakup.sector.reader import MetaRegion, OpenSector, Trust, read_header
+from bakup.store.target import Locator, Target
+
+AT_ONCE = 8
+"""Sectors read beside each other; each holds its metadata in memory."""
+
+
+@dataclass(slots=True)
+class Ingested:
+    """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours."""
+
+    sectors: int = 0
+    others: int = 0
+    foreign: int = 0
+    foreign_accounts: dict[str, int] = field(default_factory=dict)
+    damaged: list[tuple[Locator, str]] = field(default_factory=list)
+    untrusted: list[tuple[Locator, str]] = field(default_factory=list)
+    applied: int = 0
+
+    @property
+    def rejected(self) -> tuple[tuple[str, str], ...]:
+        """All that pretends to be a sector and is not believed."""
+        return (*self.damaged, *self.untrusted)
+
+
+def ingest(
+    connection: sqlite3.Connection,
+    target: Target,
+    target_row: int,
+    objects: Sequence[tuple[Locator, int]],
+    trust: Trust,
+    watch: Watch,
+    *,
+    sure: bool = True,
+) -> Ingested:
+    """Look at `objects` (locator, size in bytes), record the sectors among them and apply what they complete.
+
+    Runs in the caller's transaction. `sure` False: look, but write nothing of what is no sector of ours, so that it is looked at again.
+    """
+    found = Ingested()
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
+        for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
+            reason = _take(connection, target_row, locator, size, result, found)
+            if reason and sure:
+                recording.add_other(connection, target_row, locator, size, *reason)
+            watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
+    found.applied = apply_complete(connection, target_row)
+    return found
+
+
+def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
+    """Apply check points that are complete by now; returns how many."""
+    complete = applying.mark_complete(connection, target_row)
+    for checkpoint in complete:
+        applying.apply_staged(connection, checkpoint)
+    if complete:
+        applying.settle_current(connection, target_row)
+    return len(complete)
+
+
+Result = tuple[OpenSector, MetaRegion] | BakupError | None
+
+
+def _read_all(
+    pool: ThreadPoolExecutor, target: Target, objects: Iterable[tuple[Locator, int]], trust: Trust
+) -> Iterator[tuple[Locator, int, Result]]:
+    waiting: deque[tuple[Locator, int, Future[Result]]] = deque()
+    for locator, size in objects:
+        waiting.append((locator, size, pool.submit(_read, target, locator, size, trust)))
+        if len(waiting) >= AT_ONCE:
+            yield _settled(waiting)
+    while waiting:
+        yield _settled(waiting)
+
+
+def _settled(waiting: deque[tuple[Locator, int, Future[Result]]]) -> tuple[Locator, int, Result]:
+    locator, size, future = waiting.popleft()
+    return locator, size, future.result()
+
+
+def _read(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
+    try:
+        opened = read_header(target, locator, size, trust)
+        return None if opened is None else (opened, opened.meta())
+    except StoreError:
+        raise
+    except (Damaged, Untrusted) as error:
+        return error
+
+
+def _take(
+    connection: sqlite3.Connection,
+    target_row: int,
+    locator: Locator,
+    size: int,
+    result: Result,
+    found: Ingested,
+) -> tuple[str, str] | None:
+    """Record what was read; returns (reason, detail) for what is no sector of ours."""
+    match result:
+        case None:
+            found.others += 1
+            return "no sector", ""
+        case Foreign():
+            found.foreign += 1
+            account = result.account
+            found.foreign_accounts[account] = found.foreign_accounts.get(account, 0) + 1
+            return "foreign", account
+        case Untrusted():
+            found.untrusted.append((locator, result.message))
+            return "untrusted", result.message
+        case BakupError():
+            found.damaged.append((locator, result.message))
+            return "damaged", result.message
+        case (opened, meta):
+            return _record(connection, target_row, locator, size, opened, meta, found)
+
+
+def _record(
+    connection: sqlite3.Connection,
+    target_row: int,
+    locator: Locator,
+    size: int,
+    opened: OpenSector,
+    meta: MetaRegion,
+    found: Ingested,
+) -> tuple[str, str] | None:
+    header = opened.header
+    known = connection.execute(
+        "SELECT 1 FROM sectors WHERE target = ? AND uuid = ?", [target_row, header.uuid]
+    ).fetchone()
+    if known is not None:
+        return "duplicate", header.uuid.hex()
+    connection.execute("SAVEPOINT sector")
+    try:
+        record_sector(connection, target_row, locator, size, opened, meta)
+    except Damaged as error:
+        connection.execute("ROLLBACK TO sector")
+        found.damaged.append((locator, error.message))
+        return "damaged", error.message
+    finally:
+        connection.execute("RELEASE sector")
+    found.sectors += 1
+    return None
+
+
+def record_sector(
+    connection: sqlite3.Connection,
+    target_row: int,
+    locator: Locator,
+    size: int,
+    opened: OpenSector,
+    meta: MetaRegion,
+) -> None:
+    """Rows of one sector: packs, check points, boxes, entries (staged), ENDs. Raises Damaged."""
+    header = opened.header
+    signer = header.public_key.signer if header.public_key else b""
+    sector = recording.add_sector(
+        connection,
+        target_row,
+        header.uuid,
+        locator=locator,
+        size=size,
+        state="stored",
+        header_digest=opened.header_digest,
+        signer=signer,
+        encrypted=header.encrypted,
+        signed=header.signed,
+    )
+    packs: dict[bytes, dict[int, int]] = {}
+    for row in meta.rows:
+        if row.raw_length:
+            packs.setdefault(row.checkpoint, {})[row.offset] = recording.add_pack(connection, sector, row)
+    checkpoints: dict[bytes, tuple[int, int]] = {}
+    for uuid, held in meta.checkpoints.items():
+        source = recording.source_id(connection, target_row, held.value, signer)
+        digest = blake3(held.content).digest()
+        checkpoints[uuid] = (recording.checkpoint_id(connection, source, held.value, digest), source)
+    for box in meta.boxes:
+        checkpoint, source = checkpoints[box.checkpoint]
+        recording.add_box(connection, sector, checkpoint, box.offset, box.length)
+        if _applied(connection, checkpoint):
+            continue
+        for entries in meta.entries(box):
+            recording.add_entries(
+                connection,
+                rows_of(entries, packs.get(box.checkpoint, {})),
+                checkpoint=checkpoint,
+                source=source,
+                ordinal=None,
+            )
+    _record_ends(connection, meta, checkpoints)
+
+
+def _record_ends(
+    connection: sqlite3.Connection, meta: MetaRegion, checkpoints: dict[bytes, tuple[int, int]]
+) -> None:
+    for uuid, (checkpoint, _) in checkpoints.items():
+        parts = sorted((held for held in meta.ends if held.value.uuid == uuid), key=lambda held: held.value.part)
+        if not parts:
+            continue
+        numbers = [held.value.part for held in parts]
+        if numbers != list(range(len(parts))) or not parts[-1].value.last:
+            raise Damaged("an end's parts are not all there")
+        digest = blake3(b"".join(held.content for held in parts)).digest()
+        recording.add_end(connection, checkpoint, [held.value for held in parts], digest)
+
+
+def _applied(connection: sqlite3.Connection, checkpoint: int) -> bool:
+    row = connection.execute("SELECT complete FROM checkpoints WHERE id = ?", [checkpoint]).fetchone()
+    return bool(row and row[0])

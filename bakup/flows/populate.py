@@ -1,0 +1,426 @@
+"""populate: the target's part of a backup. Sectors are opened, filled, closed and put, one after the other.
+
+One `Filling` serves a whole run; several check points share its sectors. The order that keeps data safe (design section 6):
+a sector is finished and opened again; the catalog records it as pending; it is put; the catalog marks it stored.
+Finishing and putting run beside the building of the next sector; a sector is put only after the one before it is confirmed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from time import monotonic
+
+from blake3 import blake3
+from msgspec.structs import replace
+
+from bakup.catalog import recording
+from bakup.catalog.rows import rows_of
+from bakup.flows.watch import Watch
+from bakup.format.action import frame, group_action, longest_action, pad_action
+from bakup.format.constants import CUT_PATH, EXTENTS_MAX, OUTSIDE, ActionType
+from bakup.format.entries import encode_entries
+from bakup.format.structures import encode_end
+from bakup.model import Checkpoint, Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
+from bakup.sector.reader import Trust
+from bakup.sector.verify import verify_finished
+from bakup.sector.writer import FinishedSector, SectorWriter
+from bakup.store.target import Target
+
+GROUP_FLUSH = 1 << 20
+"""Bound of the encoded bytes of the entries that wait for their GROUP."""
+PART_EXTENTS = EXTENTS_MAX // 4
+ENTRY_BYTES = 200
+"""Bound of an entry's encoding without path, extents, names and xattrs."""
+EXTENT_BYTES = 64
+LINE_BYTES = 2 * CUT_PATH + 96
+LINES_PER_END = 4096
+SLACK = 8192
+"""Frames and box headers of the last groups and of an END."""
+
+
+@dataclass(slots=True)
+class OpenFile:
+    """A large file whose extents come in over several packs; `offset` is where its open part begins."""
+
+    path: bytes
+    file_id: int
+    offset: int = 0
+    extents: list[Extent] = field(default_factory=list)
+    parts: int = 0
+    all_extents: list[Extent] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Stream:
+    """A check point being written: where its two streams are, and the entries that wait for their GROUP."""
+
+    checkpoint: Checkpoint
+    header: bytes
+    row: int
+    source: int
+    ordinal: int
+    data_offset: int = 0
+    meta_offset: int = 0
+    entries: list[Entry] = field(default_factory=list)
+    bound: int = 0
+    file: OpenFile | None = None
+    boxes: dict[int, int] = field(default_factory=dict)
+    lines: list[SectorLine] = field(default_factory=list)
+    first_path: bytes | None = None
+    last_path: bytes = b""
+    count: int = 0
+    ended: bool = False
+    digest: bytes = b""
+
+
+@dataclass(slots=True)
+class Built:
+    """A finished sector on its way to the target."""
+
+    row: int
+    name: str
+    finished: Future[FinishedSector]
+    put: Future[str] | None = None
+    ends: tuple[Stream, ...] = ()
+    begun: float = field(default_factory=monotonic)
+
+
+class Filling:
+    """Fills sectors. Call from one thread; `on_stored(stream)` is told of each check point that became visible."""
+
+    def __init__(
+        self,
+        target: Target,
+        target_row: int,
+        connection: sqlite3.Connection,
+        new_writer: Callable[[], SectorWriter],
+        trust: Trust,
+        *,
+        signer: bytes,
+        encrypted: bool,
+        signed: bool,
+        level: int | None,
+        pad: bool,
+        watch: Watch,
+        on_stored: Callable[[Stream], None],
+    ) -> None:
+        self._target = target
+        self._target_row = target_row
+        self._connection = connection
+        self._new_writer = new_writer
+        self._trust = trust
+        self._signer = signer
+        self._encrypted = encrypted
+        self._signed = signed
+        self._level = level
+        self._pad = pad
+        self._watch = watch
+        self._on_stored = on_stored
+        self._writer: SectorWriter | None = None
+        self._row = 0
+        self._used = False
+        self._streams: list[Stream] = []
+        self._in_flight: Built | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="put")
+        self.stored_bytes = 0
+        self.stored_sectors = 0
+
+    def begin(self, stream: Stream) -> None:
+        """A check point joins; its header goes into each sector that holds boxes of it."""
+        self._streams.append(stream)
+        if self._writer is not None:
+            self._writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
+
+    def reserve(self, meta_bound: int) -> None:
+        """Room for entries of at most `meta_bound` bytes that come next, without a pack."""
+        self._reserve(0, meta_bound)
+
+    def add_pack(self, stream: Stream, action: bytes, raw_length: int, meta_bound: int) -> int:
+        """A PACK; returns its box's offset in the check point.
+
+        Entries with new extents in it follow before the next pack; together they take at most `meta_bound` bytes.
+        """
+        self._reserve(len(action), meta_bound)
+        writer = self._open_writer()
+        offset = stream.data_offset
+        position = writer.add_data(stream.checkpoint.uuid, offset, action, raw_length)
+        row = TableRow(stream.checkpoint.uuid, offset, len(action), position, raw_length)
+        stream.boxes[offset] = recording.add_pack(self._connection, self._row, row)
+        stream.data_offset += len(action)
+        self._poll()
+        return offset
+
+    def add_here(self, stream: Stream, entry: Entry) -> None:
+        """An entry, in key order; its room was reserved."""
+        self._append(stream, entry, entry_bound(entry))
+
+    def add_extents(self, stream: Stream, path: bytes, file_id: int, extents: Sequence[Extent]) -> None:
+        """More extents of a large file; room was reserved with the pack."""
+        if stream.file is None or stream.file.file_id != file_id:
+            self.void_file(stream)
+            stream.file = OpenFile(path, file_id)
+        file = stream.file
+        file.extents.extend(extents)
+        stream.bound += EXTENT_BYTES * len(extents)
+        if len(file.extents) > PART_EXTENTS:
+            self._flush_part(stream, None)
+
+    def close_file(self, stream: Stream, path: bytes, file_id: int, closing: Closing) -> None:
+        """The end of a large file: one FILE when nothing of it stands in another sector yet, else its last PART."""
+        file = stream.file if stream.file and stream.file.file_id == file_id else OpenFile(path, file_id)
+        stream.file = None
+        if file.parts == 0:
+            extents = tuple(file.extents)
+            single = len(extents) <= 1 and all(extent.chunk is not None for extent in extents)
+            entry: Entry = File(path, closing.attributes, closing.size, extents, None if single else closing.digest)
+            self._append(stream, entry, entry_bound(entry) - EXTENT_BYTES * len(extents))
+        else:
+            stream.file = file
+            self._flush_part(stream, closing)
+
+    def void_file(self, stream: Stream) -> None:
+        """A large file that did not come to its end: its chunks are kept by a part that is never closed."""
+        if stream.file is not None and stream.file.extents:
+            self._flush_part(stream, None)
+        stream.file = None
+
+    def end(self, stream: Stream, files: int, size: int) -> None:
+        """Complete a check point: its END goes last into the sector that is open then."""
+        self.void_file(stream)
+        self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES)
+        self._open_writer()
+        self._settle_flight()
+        self._flush_group(stream)
+        self._write_end(stream, files, size)
+
+    def flush(self) -> None:
+        """Close the open sector, and wait until everything is stored."""
+        self._close_sector()
+        self._settle_flight()
+
+    def close(self) -> None:
+        """Let go of what is not finished; nothing of it is at the target."""
+        if self._writer is not None:
+            self._writer.abandon()
+            self._writer = None
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _append(self, stream: Stream, entry: Entry, bound: int) -> None:
+        stream.entries.append(entry)
+        stream.bound += bound
+        path = entry.path
+        if stream.first_path is None:
+            stream.first_path = path
+        stream.last_path = path
+        stream.count += 1
+        if stream.bound >= GROUP_FLUSH:
+            self._flush_group(stream)
+
+    def _flush_part(self, stream: Stream, closing: Closing | None) -> None:
+        file = stream.file
+        if file is None:
+            return
+        extents = tuple(file.extents)
+        length = sum(extent.length for extent in extents)
+        part = Part(file.path, file.file_id, file.offset, length, extents, closing)
+        file.offset += length
+        file.extents = []
+        file.parts += 1
+        if closing is not None:
+            stream.file = None
+        self._append(stream, part, entry_bound(part) - EXTENT_BYTES * len(extents))
+
+    def _flush_group(self, stream: Stream) -> None:
+        if not stream.entries:
+            return
+        entries, stream.entries, stream.bound = stream.entries, [], 0
+        if stream.file is not None:
+            stream.bound = EXTENT_BYTES * len(stream.file.extents)
+        self._add_meta(stream, group_action(encode_entries(entries), self._level))
+        recording.add_entries(
+            self._connection,
+            rows_of(entries, stream.boxes),
+            checkpoint=stream.row,
+            source=stream.source,
+            ordinal=stream.ordinal,
+        )
+
+    def _add_meta(self, stream: Stream, content: bytes) -> None:
+        writer = self._open_writer()
+        writer.add_meta(stream.checkpoint.uuid, stream.meta_offset, content)
+        recording.add_box(self._connection, self._row, stream.row, stream.meta_offset, len(content))
+        stream.meta_offset += len(content)
+
+    def _write_end(self, stream: Stream, files: int, size: int) -> None:
+        lines = [*stream.lines, self._line(stream, self._open_writer().uuid)]
+        runs = [lines[at : at + LINES_PER_END] for at in range(0, len(lines), LINES_PER_END)] or [[]]
+        ends = [
+            End(stream.checkpoint.uuid, part, last, tuple(run), files if last else 0, size if last else 0)
+            for part, run in enumerate(runs)
+            for last in (part == len(runs) - 1,)
+        ]
+        contents = [encode_end(end) for end in ends]
+        for content in contents:
+            self._add_meta(stream, frame(ActionType.END, content))
+        stream.digest = blake3(b"".join(contents)).digest()
+        stream.ended = True
+        recording.add_end(self._connection, stream.row, ends, stream.digest)
+
+    def _line(self, stream: Stream, sector: bytes) -> SectorLine:
+        # Digest and size are filled in when the sector is finished; for the END's own sector they stay open.
+        first = (stream.first_path or b"")[:CUT_PATH]
+        return SectorLine(sector, None, stream.count, 0, first, stream.last_path[:CUT_PATH])
+
+    def _open_writer(self) -> SectorWriter:
+        if self._writer is None:
+            self._writer = writer = self._new_writer()
+            self._used = False
+            if not self._connection.in_transaction:
+                self._connection.execute("BEGIN IMMEDIATE")
+            self._row = recording.add_sector(
+                self._connection,
+                self._target_row,
+                writer.uuid,
+                locator=writer.name,
+                size=0,
+                state="building",
+                header_digest=None,
+                signer=self._signer,
+                encrypted=self._encrypted,
+                signed=self._signed,
+            )
+            for stream in self._streams:
+                if not stream.ended:
+                    writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
+        return self._writer
+
+    def _reserve(self, data: int, meta: int) -> None:
+        """Close the open sector unless `data` bytes of PACK and entries of at most `meta` bytes fit into it still."""
+        writer = self._open_writer()
+        waiting = meta + sum(stream.bound + len(stream.header) + 2 * ENTRY_BYTES for stream in self._streams)
+        ends = sum((len(stream.lines) + 1) * LINE_BYTES for stream in self._streams if not stream.ended)
+        if self._used and not writer.would_fit(data, longest_action(waiting + ends) + SLACK):
+            self._close_sector()
+            self._open_writer()
+        self._used = True
+
+    def _close_sector(self) -> None:
+        writer = self._writer
+        if writer is None:
+            return
+        for stream in self._streams:
+            if stream.file is not None and stream.file.extents:
+                self._flush_part(stream, None)
+            self._flush_group(stream)
+        if self._pad:
+            self._add_padding(writer)
+        self._settle_flight()
+        ends = tuple(stream for stream in self._streams if stream.ended)
+        job = self._pool.submit(self._finish, writer)
+        self._in_flight = Built(self._row, writer.name, job, ends=ends)
+        self._writer = None
+        # The lines of this sector need its header's digest: it is there once the sector is finished.
+        for stream in self._streams:
+            if stream.count and not stream.ended:
+                stream.lines.append(self._line(stream, writer.uuid))
+            stream.count, stream.first_path = 0, None
+            stream.boxes.clear()
+        self._streams = [stream for stream in self._streams if not stream.ended]
+
+    def _add_padding(self, writer: SectorWriter) -> None:
+        goal = padme(writer.data_size)
+        for uuid in [stream.checkpoint.uuid for stream in self._streams][:1]:
+            for length in pad_lengths(goal - writer.data_size):
+                writer.add_data(uuid, OUTSIDE, pad_action(length), 0)
+
+    def _finish(self, writer: SectorWriter) -> FinishedSector:
+        finished = writer.finish()
+        verify_finished(finished.path, self._trust)
+        return finished
+
+    def _poll(self) -> None:
+        flight = self._in_flight
+        if flight is None:
+            return
+        if flight.put is None and flight.finished.done():
+            self._record_pending(flight)
+        elif flight.put is not None and flight.put.done():
+            self._record_stored(flight)
+
+    def _settle_flight(self) -> None:
+        """Wait until the sector in flight, if any, is stored."""
+        flight = self._in_flight
+        if flight is None:
+            return
+        if flight.put is None:
+            self._record_pending(flight)
+        self._record_stored(flight)
+
+    def _record_pending(self, flight: Built) -> None:
+        finished = flight.finished.result()
+        recording.close_sector(self._connection, flight.row, finished.size, finished.header_digest)
+        self._connection.commit()
+        self._connection.execute("BEGIN IMMEDIATE")
+        for stream in self._streams:
+            if stream.lines and stream.lines[-1].uuid == finished.uuid:
+                stream.lines[-1] = replace(
+                    stream.lines[-1], header_digest=finished.header_digest, size=finished.size
+                )
+        flight.put = self._pool.submit(self._target.put_new, flight.name, finished.path)
+
+    def _record_stored(self, flight: Built) -> None:
+        if flight.put is None:
+            return
+        locator = flight.put.result()
+        recording.set_state(self._connection, flight.row, "stored", locator)
+        self._connection.commit()
+        if self._writer is not None:
+            self._connection.execute("BEGIN IMMEDIATE")
+        finished = flight.finished.result()
+        self.stored_bytes += finished.size
+        self.stored_sectors += 1
+        self._in_flight = None
+        self._watch.event(
+            "sector-stored", sector=finished.uuid, bytes=finished.size, s=round(monotonic() - flight.begun, 2)
+        )
+        for stream in flight.ends:
+            self._on_stored(stream)
+
+
+def entry_bound(entry: Entry) -> int:
+    """Most bytes that the encoding of `entry` takes."""
+    bound = ENTRY_BYTES + len(entry.path)
+    attributes = getattr(entry, "attributes", None) or getattr(getattr(entry, "closing", None), "attributes", None)
+    if attributes is not None:
+        bound += len(attributes.user or "") * 4 + len(attributes.group or "") * 4
+        bound += sum(len(name) + len(value) + 12 for name, value in attributes.xattrs)
+        bound += sum(4 * (len(name) + len(value)) + 12 for name, value in attributes.object)
+    if (extents := getattr(entry, "extents", None)) is not None:
+        bound += EXTENT_BYTES * len(extents)
+    return bound + len(getattr(entry, "target", b"")) + len(getattr(entry, "reason", "")) * 4
+
+
+def padme(size: int) -> int:
+    """The size to which `size` bytes are padded: at most 12 % more, O(log log size) bits leak (Nikitin et al. 2019, PURBs)."""
+    if size < 2:
+        return size
+    exponent = size.bit_length() - 1
+    low = exponent - exponent.bit_length()
+    mask = (1 << low) - 1
+    return (size + mask) & ~mask
+
+
+def pad_lengths(room: int) -> list[int]:
+    """Lengths of the PAD actions that fill `room` bytes of a data region, boxes included; too small a room gets none."""
+    box, largest, smallest = 32, 8 << 20, 32
+    lengths = []
+    while room >= box + smallest:
+        length = min(room - box, largest)
+        if 0 < room - box - length < box + smallest:
+            length -= box + smallest
+        lengths.append(length)
+        room -= box + length
+    return lengths

@@ -1,0 +1,377 @@
+"""transfer: the bytes of a plan become chunks, packs and entries, in the plan's order.
+
+This thread reads, hashes and claims chunks; workers compress packs; finished packs are drained in order into the sectors
+(bakup.flows.populate). An entry goes where its new chunks go: so each waits in its batch until the batch's pack has its place.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from blake3 import blake3
+
+from bakup.catalog import places
+from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
+from bakup.errors import BakupError
+from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, entry_bound
+from bakup.format.action import pack_action
+from bakup.format.constants import CHUNK_MAX_CUT, PACK_TARGET, SMALL_FILE
+from bakup.model import Attributes, Closing, Delete, Entry, Extent, File, Unread
+from bakup.plan.cutting import Cutter
+from bakup.source.interface import Found, Large, Source, Unreadable, Vanished
+
+READ_BYTES = 8 << 20
+"""Bytes of a large file in memory at once; at least twice the largest chunk."""
+IN_FLIGHT = 6
+"""Packs between reading and draining, each of at most PACK_TARGET + CHUNK_MAX_CUT raw bytes."""
+GENERATION = 200_000
+"""Claims held in memory; older ones are looked up in the catalog."""
+ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Piece:
+    """Something that waits for a batch's pack: an entry that is ready, a small file, or extents of a large one."""
+
+    path: bytes
+    entry: Entry | None = None
+    attributes: Attributes | None = None
+    size: int = 0
+    chunks: list[tuple[int, bytes | None]] = field(default_factory=list)
+    file_id: int = 0
+    digest: bytes | None = None
+    void: bool = False
+
+
+@dataclass(slots=True)
+class Batch:
+    """Chunks that will share a pack, and what refers to them, in stream order."""
+
+    chunks: dict[bytes, bytes] = field(default_factory=dict)
+    raw: int = 0
+    pieces: list[Piece] = field(default_factory=list)
+    bound: int = 0
+    source_bytes: int = 0
+    offsets: dict[bytes, int] = field(default_factory=dict)
+    pack: Future[bytes] | None = None
+    raw_length: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the files of a plan, as far as reading them told."""
+
+    vanished: list[tuple[bytes, int]] = field(default_factory=list)
+    unreadable: list[tuple[bytes, str, int]] = field(default_factory=list)
+    changing: list[tuple[bytes, int]] = field(default_factory=list)
+    entries: int = 0
+
+
+class Claims:
+    """Which chunks are stored already: those of this run from memory, older ones from the catalog."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, target: int, *, signer: bytes, encrypted: bool, from_catalog: bool
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._signer = signer
+        self._encrypted = encrypted
+        self._from_catalog = from_catalog
+        self._recent: set[bytes] = set()
+        self._older: set[bytes] = set()
+
+    def claim(self, chunks: Iterable[bytes]) -> list[bytes]:
+        """Those of `chunks` (distinct) that nobody holds; they are claimed by this call."""
+        new = [chunk for chunk in chunks if chunk not in self._recent and chunk not in self._older]
+        if new and self._from_catalog:
+            known = places.known_chunks(
+                self._connection, self._target, new, signer=self._signer, encrypted=self._encrypted
+            )
+            new = [chunk for chunk in new if chunk not in known]
+        self._recent.update(new)
+        if len(self._recent) > GENERATION:
+            # What two generations ago was claimed stands in the catalog by now.
+            self._older, self._recent, self._from_catalog = self._recent, set(), True
+        return new
+
+
+class Transfer:
+    """Stores the changes of one source into the sectors of a run; entries are given in key order."""
+
+    def __init__(
+        self,
+        source: Source,
+        stream: Stream,
+        filling: Filling,
+        claims: Claims,
+        pool: ThreadPoolExecutor,
+        *,
+        level: int | None,
+    ) -> None:
+        self._source = source
+        self._stream = stream
+        self._filling = filling
+        self._claims = claims
+        self._pool = pool
+        self._level = level
+        self._cutter = Cutter(stream.checkpoint.chunker)
+        self._batch = Batch()
+        self._queue: deque[Batch] = deque()
+        self._file_ids = 0
+        self._buffer = bytearray(READ_BYTES)
+        self.outcome = Outcome()
+        self.done_bytes = 0
+
+    def entry(self, entry: Entry) -> None:
+        """An entry without content of its own: a directory, a link, a deletion, known extents."""
+        self._add(Piece(entry.path, entry=entry), entry_bound(entry))
+
+    def deleted(self, path: bytes) -> None:
+        """The path and all below it are gone."""
+        self.entry(Delete(path))
+
+    def unread(self, path: bytes, reason: str, size: int = 0) -> None:
+        """The path could not be read."""
+        self.outcome.unreadable.append((path, reason, size))
+        self.entry(Unread(path, reason))
+
+    def other(self, found: Found) -> None:
+        """A directory, link or special file."""
+        try:
+            self.entry(self._source.entry(found))
+        except Vanished:
+            self.outcome.vanished.append((found.path, 0))
+        except Unreadable as problem:
+            self.unread(found.path, problem.reason)
+
+    def file(self, found: Found) -> None:
+        """A file: read, cut, and stored as far as it is new."""
+        try:
+            if found.size <= SMALL_FILE:
+                self._small(found)
+            else:
+                self._large(found)
+        except Vanished:
+            self.outcome.vanished.append((found.path, found.size))
+        except Unreadable as problem:
+            self.unread(found.path, problem.reason, found.size)
+        self.done_bytes += found.size
+
+    def finish(self) -> None:
+        """Drain everything into the sectors."""
+        self._seal_batch()
+        while self._queue:
+            self._drain()
+
+    def _small(self, found: Found) -> None:
+        data, attributes, changing = self._source.read_small(found)
+        if changing:
+            self.outcome.changing.append((found.path, len(data)))
+        size = len(data)
+        if size > CHUNK_MAX_CUT:
+            # It grew while it was read.
+            self._large(found)
+            return
+        piece = Piece(found.path, attributes=attributes, size=size)
+        if size:
+            chunk = blake3(data).digest()
+            piece.chunks.append((size, chunk))
+            self._hold(chunk, data)
+        self._add(piece, ENTRY_BYTES + EXTENT_BYTES + len(found.path) + _names_bound(attributes), size)
+
+    def _large(self, found: Found) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            self._file_ids += 1
+            file_id = self._file_ids
+            try:
+                with self._source.open_large(found) as large:
+                    extents = self._read_large(found.path, file_id, large)
+                    settled = large.consistent()
+                    if settled or attempt == ATTEMPTS:
+                        self._close_large(found.path, file_id, extents, large.attributes())
+                        if not settled:
+                            self.outcome.changing.append((found.path, large.size))
+                        return
+            except BakupError:
+                self._add(Piece(found.path, file_id=file_id, void=True), ENTRY_BYTES)
+                raise
+            self._add(Piece(found.path, file_id=file_id, void=True), ENTRY_BYTES)
+
+    def _read_large(self, path: bytes, file_id: int, large: Large) -> FileDigest:
+        """Cut the file; returns the digest over its extents."""
+        digest = FileDigest()
+        for run in large.runs():
+            if run.hole:
+                self._extents(path, file_id, [(run.length, None)], digest)
+            else:
+                large.seek(run.offset)
+                self._read_run(path, file_id, large, run.length, digest)
+        return digest
+
+    def _read_run(self, path: bytes, file_id: int, large: Large, length: int, digest: FileDigest) -> None:
+        filled, left = 0, length
+        buffer = self._buffer
+        while True:
+            view = memoryview(buffer)
+            while left and filled < READ_BYTES:
+                count = large.readinto(view[filled : filled + min(left, READ_BYTES - filled)])
+                left = left - count if count else 0
+                filled += count
+            if not filled:
+                return
+            cuts = self._cutter.cut(view[:filled], last=not left)
+            used = self._hold_cuts(path, file_id, view, cuts, digest)
+            view.release()
+            if not left and used == filled:
+                return
+            buffer[: filled - used] = buffer[used:filled]
+            filled -= used
+
+    def _hold_cuts(
+        self, path: bytes, file_id: int, view: memoryview, cuts: list[int], digest: FileDigest
+    ) -> int:
+        used = 0
+        for length in cuts:
+            # A copy: the buffer is read into again while the chunk waits for its pack.
+            data = bytes(view[used : used + length])
+            chunk = blake3(data).digest()
+            used += length
+            self._hold(chunk, data)
+            self._extents(path, file_id, [(length, chunk)], digest)
+        return used
+
+    def _extents(
+        self, path: bytes, file_id: int, chunks: list[tuple[int, bytes | None]], digest: FileDigest
+    ) -> None:
+        digest.update(chunks)
+        last = self._batch.pieces[-1] if self._batch.pieces else None
+        if last is not None and last.file_id == file_id and last.attributes is None:
+            last.chunks.extend(chunks)
+            self._batch.bound += EXTENT_BYTES * len(chunks)
+        else:
+            self._batch.pieces.append(Piece(path, file_id=file_id, chunks=chunks))
+            self._batch.bound += ENTRY_BYTES + len(path) + EXTENT_BYTES * len(chunks)
+        self._batch.source_bytes += sum(length for length, _ in chunks)
+        self._check_full()
+
+    def _close_large(self, path: bytes, file_id: int, digest: FileDigest, attributes: Attributes) -> None:
+        piece = Piece(path, attributes=attributes, size=digest.size, file_id=file_id, digest=digest.value())
+        self._add(piece, 2 * ENTRY_BYTES + len(path) + _names_bound(attributes))
+
+    def _hold(self, chunk: bytes, data: bytes) -> None:
+        batch = self._batch
+        if chunk not in batch.chunks:
+            batch.chunks[chunk] = data
+            batch.raw += len(data)
+
+    def _add(self, piece: Piece, bound: int, source_bytes: int = 0) -> None:
+        batch = self._batch
+        batch.pieces.append(piece)
+        batch.bound += bound
+        batch.source_bytes += source_bytes
+        self._check_full()
+
+    def _check_full(self) -> None:
+        if self._batch.raw >= PACK_TARGET or self._batch.bound >= PACK_TARGET // 2:
+            self._seal_batch()
+
+    def _seal_batch(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        if not batch.pieces and not batch.chunks:
+            return
+        new = self._claims.claim(batch.chunks)
+        offset = 0
+        for chunk in new:
+            batch.offsets[chunk] = offset
+            offset += len(batch.chunks[chunk])
+        batch.raw_length = offset
+        if new:
+            parts = [batch.chunks[chunk] for chunk in new]
+            batch.pack = self._pool.submit(pack_action, parts, self._level)
+        batch.chunks = {}
+        self._queue.append(batch)
+        while len(self._queue) > IN_FLIGHT or (self._queue and _ready(self._queue[0])):
+            self._drain()
+
+    def _drain(self) -> None:
+        batch = self._queue.popleft()
+        box = 0
+        if batch.pack is not None:
+            action = batch.pack.result()
+            box = self._filling.add_pack(self._stream, action, batch.raw_length, batch.bound)
+        else:
+            self._filling.reserve(batch.bound)
+        offsets = batch.offsets
+        for piece in batch.pieces:
+            self._place(piece, offsets, box)
+
+    def _place(self, piece: Piece, offsets: dict[bytes, int], box: int) -> None:
+        filling, stream = self._filling, self._stream
+        if piece.entry is not None:
+            filling.add_here(stream, piece.entry)
+        elif piece.file_id == 0:
+            extents = _placed(piece.chunks, offsets, box)
+            filling.add_here(stream, File(piece.path, piece.attributes or Attributes(), piece.size, extents))
+        elif piece.void:
+            filling.void_file(stream)
+            return
+        elif piece.attributes is None:
+            filling.add_extents(stream, piece.path, piece.file_id, _placed(piece.chunks, offsets, box))
+            return
+        else:
+            closing = Closing(piece.attributes, piece.size, piece.digest or EMPTY_DIGEST)
+            filling.close_file(stream, piece.path, piece.file_id, closing)
+        self.outcome.entries += 1
+
+
+class FileDigest:
+    """The digest of a file's extents as they come (spec section 6.3)."""
+
+    def __init__(self) -> None:
+        self._running = blake3()
+        self._first: tuple[int, bytes | None] | None = None
+        self._count = 0
+        self.size = 0
+
+    def update(self, chunks: list[tuple[int, bytes | None]]) -> None:
+        """More extents: (length in bytes, chunk id or None for a hole)."""
+        self._first = self._first or chunks[0]
+        self._count += len(chunks)
+        self.size += sum(length for length, _ in chunks)
+        self._running.update(encode_extents(Extent(length, chunk) for length, chunk in chunks))
+
+    def value(self) -> bytes:
+        """The file digest: the chunk id if there is but one extent and that no hole."""
+        if self._count == 1 and self._first is not None and self._first[1] is not None:
+            return self._first[1]
+        return bytes(self._running.digest())
+
+
+def workers() -> int:
+    """Threads that compress: as many as there are processors for this process."""
+    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _placed(chunks: list[tuple[int, bytes | None]], offsets: dict[bytes, int], box: int) -> tuple[Extent, ...]:
+    # The first extent that names a new chunk introduces it; later ones only refer to it.
+    extents = []
+    for length, chunk in chunks:
+        offset = offsets.pop(chunk, None) if chunk is not None else None
+        extents.append(Extent(length, chunk, None if offset is None else box, offset))
+    return tuple(extents)
+
+
+def _names_bound(attributes: Attributes) -> int:
+    bound = 4 * (len(attributes.user or "") + len(attributes.group or ""))
+    return bound + sum(len(name) + len(value) + 12 for name, value in attributes.xattrs)
+
+
+def _ready(batch: Batch) -> bool:
+    return batch.pack is None or batch.pack.done()
+

@@ -1,0 +1,143 @@
+"""Regions: sealed as they grow into a spool file, and opened by ranges (section 4.2 of the format)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from bakup.account.stream import SEGMENT, TAG, Opener, Sealer, plain_length, segments, stored_length
+from bakup.errors import Damaged, Truncated
+from bakup.format.codec import Buffer
+
+BATCH = 16 * SEGMENT
+"""Plaintext bytes sealed, hashed and written at once: few calls, and still in the processor's cache."""
+
+
+class RegionSpool:
+    """One region while it grows: seals what fills segments, hashes and writes what is stored. Constant memory.
+
+    The last segment is sealed as such, so a batch leaves only when more bytes come.
+    """
+
+    def __init__(self, file: BinaryIO, sealer: Sealer | None) -> None:
+        self.plain = 0
+        self._file = file
+        self._sealer = sealer
+        self._hash = blake3()
+        self._written = 0
+        self._sealed = 0
+        self._staged = memoryview(bytearray(BATCH if sealer else 0))
+        self._fill = 0
+        self._out = memoryview(bytearray(stored_length(BATCH) if sealer else 0))
+
+    @property
+    def stored(self) -> int:
+        """Bytes that the region would take if it ended here."""
+        return self.stored_with(0)
+
+    def stored_with(self, more: int) -> int:
+        """Bytes that the region would take with `more` bytes of plaintext."""
+        plain = self.plain + more
+        return stored_length(plain) if self._sealer else plain
+
+    def append(self, data: Buffer) -> None:
+        """Add plaintext."""
+        view = memoryview(data)
+        self.plain += len(view)
+        if self._sealer is None:
+            self._write(view)
+            return
+        while len(view):
+            view = view[self._take(view) :]
+
+    def finish(self) -> bytes:
+        """Seal what is left. Gives the digest of the stored bytes."""
+        if self._fill:
+            self._seal(self._staged[: self._fill], last=True)
+            self._fill = 0
+        return self._hash.digest()
+
+    def _take(self, view: memoryview) -> int:
+        """Stage or seal the start of `view`; long ones are sealed from where they are. Gives the bytes taken."""
+        long = len(view) > BATCH
+        if long and self._fill == 0:
+            self._seal(view[:BATCH], last=False)
+            return BATCH
+        end = segments(self._fill) * SEGMENT if long else BATCH
+        if self._fill == end:
+            self._seal(self._staged[:end], last=False)
+            self._fill = 0
+            return 0
+        count = min(end - self._fill, len(view))
+        self._staged[self._fill : self._fill + count] = view[:count]
+        self._fill += count
+        return count
+
+    def _seal(self, plain: memoryview, *, last: bool) -> None:
+        assert self._sealer is not None
+        out = self._out[: stored_length(len(plain))]
+        self._sealer.seal(plain, out, self._sealed, last)
+        self._sealed += segments(len(plain))
+        self._write(out)
+
+    def _write(self, stored: memoryview) -> None:
+        self._hash.update(stored)
+        while len(stored):
+            stored = stored[self._file.write(stored) :]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a range of plaintext is: `offset` and `length` in the object, `first` segment, `skip` plain bytes of it."""
+
+    offset: int
+    length: int
+    first: int
+    skip: int
+
+
+class Region:
+    """One region of a sector that is read. `start` and `stored` are offset and length in the object, in bytes.
+
+    `plain` is the length of its plaintext. Raises Damaged for a `stored` that no encrypted region has.
+    """
+
+    def __init__(self, start: int, stored: int, *, encrypted: bool, opener: Opener | None) -> None:
+        self.start = start
+        self.stored = stored
+        self.plain = plain_length(stored) if encrypted else stored
+        self.segments = segments(self.plain)
+        self._encrypted = encrypted
+        self._opener = opener
+
+    @property
+    def readable(self) -> bool:
+        """Whether its plaintext can be had."""
+        return self._opener is not None or not self._encrypted
+
+    def span(self, position: int, length: int) -> Span:
+        """The stored bytes that cover plaintext. Raises Damaged beyond the region."""
+        if position < 0 or length < 0 or position + length > self.plain:
+            raise Damaged(f"{length:,} bytes at {position:,} lie beyond a region of {self.plain:,}")
+        if not self._encrypted:
+            return Span(self.start + position, length, 0, 0)
+        first, skip = divmod(position, SEGMENT)
+        offset = first * (SEGMENT + TAG)
+        end = min(segments(position + length) * (SEGMENT + TAG), self.stored)
+        return Span(self.start + offset, max(0, end - offset), first, skip)
+
+    def open(self, stored: Buffer, span: Span) -> memoryview:
+        """The plaintext that `stored`, as read from `span`, holds; from `span.skip` on is what was asked for.
+
+        Raises Truncated when bytes are missing, Damaged when a segment does not open.
+        """
+        if len(stored) < span.length:
+            raise Truncated(f"{len(stored):,} of {span.length:,} bytes are there")
+        if not self._encrypted:
+            return memoryview(stored)
+        assert self._opener is not None
+        plain = memoryview(bytearray(plain_length(span.length)))
+        self._opener.open(memoryview(stored), plain, span.first, self.segments)
+        return plain

@@ -1,0 +1,1 @@
+"""Reading a tree (`LocalTree`), and bringing a tree back (`Destination`)."""

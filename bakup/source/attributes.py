@@ -1,0 +1,130 @@
+"""What is recorded of a path besides its content: owner, names, times, extended attributes, inode flags.
+
+Each fact that a system does not have, or does not give, is left out (None, or empty).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Final
+
+from bakup.model import Attributes
+from bakup.source import paths, statx
+from bakup.source.interface import Stat
+
+if sys.platform != "win32":
+    import fcntl
+    import grp
+    import pwd
+
+GET_FLAGS: Final = 0x80086601
+SET_FLAGS: Final = 0x40086602
+"""FS_IOC_GETFLAGS and FS_IOC_SETFLAGS (linux/fs.h), as 64-bit x86, Arm and RISC-V number them."""
+
+FLAGS: Final = 0x0083_04FD
+"""Inode flags (linux/fs.h) that a user sets: secure deletion, compressed, synchronous, immutable, append only, no dump,
+no access time, never compressed, synchronous folder, top of a hierarchy, no copy on write."""
+
+XATTRS: Final = hasattr(os, "listxattr")
+
+_UNKNOWN = bytes(8)
+
+
+def of_descriptor(descriptor: int, stat: Stat, device: int, birth_ns: int | None) -> Attributes:
+    """Facts of an open file or folder; `device` is that of the source's root. Never raises."""
+    return _attributes(stat, device, birth_ns, inode_flags(descriptor), xattrs(descriptor))
+
+
+def of_path(path: bytes, stat: Stat, device: int) -> Attributes:
+    """Facts of what is not opened (links, FIFOs, devices) by absolute path. Never raises.
+
+    A path past `PATH_MAX` is recorded without birth and extended attributes: no call takes it.
+    """
+    if len(path) > paths.LONGEST:
+        return _attributes(stat, device, None, None, ())
+    return _attributes(stat, device, statx.born(path), None, xattrs(path))
+
+
+def _attributes(
+    stat: Stat,
+    device: int,
+    birth_ns: int | None,
+    flags: int | None,
+    extended: tuple[tuple[bytes, bytes], ...],
+) -> Attributes:
+    inode = stat.st_ino
+    return Attributes(
+        stat.st_mode & 0o7777,
+        *(_owner(stat.st_uid, stat.st_gid) if sys.platform != "win32" else (None, None, None, None)),
+        stat.st_mtime_ns,
+        stat.st_ctime_ns,
+        inode or None,
+        birth_ns,
+        None
+        if stat.st_nlink < 2 or stat.st_mode & 0o170000 == 0o040000
+        else link_group(inode, stat.st_dev, device),
+        flags,
+        extended,
+    )
+
+
+def link_group(inode: int, device: int, root_device: int) -> int:
+    """The number that all hard links of an inode share: the inode, or, on another device than the root's, a hash."""
+    if device == root_device:
+        return inode
+    identity = device.to_bytes(8, "little") + inode.to_bytes(16, "little")
+    return int.from_bytes(blake2b(identity, digest_size=8).digest(), "little")
+
+
+@lru_cache(maxsize=1024)
+def _owner(uid: int, gid: int) -> tuple[int, int, str | None, str | None]:
+    return uid, gid, _user(uid), _group(gid)
+
+
+def _user(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return None
+
+
+def _group(gid: int) -> str | None:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return None
+
+
+def xattrs(target: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """Extended attributes, ACLs among them, of a descriptor or of a path itself; sorted by name."""
+    if not XATTRS:
+        return ()
+    try:
+        names = (
+            os.listxattr(target) if isinstance(target, int) else os.listxattr(target, follow_symlinks=False)
+        )
+    except OSError:
+        return ()
+    return tuple(sorted(pair for name in names if (pair := _xattr(target, name)))) if names else ()
+
+
+def _xattr(target: int | bytes, name: str) -> tuple[bytes, bytes] | None:
+    try:
+        value = os.getxattr(target, name, follow_symlinks=isinstance(target, int))
+    except OSError:  # removed meanwhile, or not for us
+        return None
+    return os.fsencode(name), value
+
+
+def inode_flags(descriptor: int) -> int | None:
+    """Those of an open file's or folder's inode flags that a user sets, None if there are none."""
+    if sys.platform != "linux":
+        return None
+    try:
+        answer = fcntl.ioctl(descriptor, GET_FLAGS, _UNKNOWN)
+    except OSError:
+        return None
+    return int.from_bytes(answer[:4], sys.byteorder) & FLAGS or None

@@ -1,0 +1,230 @@
+"""What a source is: the one interface through which trees, snapshots and buckets are read.
+
+Order of calls: `prepare`, then `entries` (once, to its end), with `attributes`, `entry`, `read_small` and
+`open_large` for what it yields, at any time after it was yielded and from any thread; `restore_state` last, always.
+A source is never written to, but for what `prepare` does and `restore_state` undoes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeAlias
+
+from bakup.errors import Failed
+from bakup.model import Attributes, Dir, Special, Symlink
+
+
+class Stat(Protocol):
+    """What is read of a path's stat; `os.stat_result` has all of it. Sizes in bytes."""
+
+    @property
+    def st_mode(self) -> int:
+        """Type and permission bits."""
+
+    @property
+    def st_ino(self) -> int:
+        """Inode number, 0 where there is none."""
+
+    @property
+    def st_dev(self) -> int:
+        """Device that holds the inode."""
+
+    @property
+    def st_nlink(self) -> int:
+        """Number of hard links."""
+
+    @property
+    def st_rdev(self) -> int:
+        """Device that a device node stands for."""
+
+    @property
+    def st_uid(self) -> int:
+        """Owner."""
+
+    @property
+    def st_gid(self) -> int:
+        """Group."""
+
+    @property
+    def st_size(self) -> int:
+        """Length."""
+
+    @property
+    def st_mtime_ns(self) -> int:
+        """When the content changed last."""
+
+    @property
+    def st_ctime_ns(self) -> int:
+        """When anything changed last."""
+
+
+class Found(NamedTuple):
+    """One path of a scan, in key order.
+
+    Args:
+        path: raw bytes below the source's root, which is `b""`.
+        kind: a `model.Kind`: FILE, DIR, SYMLINK, SPECIAL or UNREAD.
+        size: bytes of a FILE, else 0.
+        mtime_ns: as everything from here on, of the path itself, links not followed; 0 for UNREAD.
+        ctime_ns: last change of anything.
+        inode: 0 where there is none.
+        stat: all that the system said.
+        reason: of UNREAD, in lower case, like `permission denied`; else empty.
+    """
+
+    path: bytes
+    kind: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    stat: Stat
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """How a source was made still: the strategy's name, and the facts that undo it."""
+
+    strategy: str
+    facts: Mapping[str, str]
+
+
+class Vanished(Failed):
+    """The path was there when it was scanned and is gone, or is of another kind now."""
+
+    def __init__(self, path: bytes) -> None:
+        super().__init__("vanished while it was read", code="vanished")
+        self.path = path
+
+
+class Unreadable(Failed):
+    """The path is there and cannot be read; `reason` is the system's, in lower case."""
+
+    def __init__(self, path: bytes, reason: str) -> None:
+        super().__init__(reason, code="unreadable")
+        self.path = path
+        self.reason = reason
+
+
+class Grown(Failed):
+    """The file has more bytes by now than are read whole; open it as a large one."""
+
+    def __init__(self, path: bytes, size: int) -> None:
+        super().__init__(f"grew to {size:,} bytes while it was read", code="grown")
+        self.path = path
+        self.size = size
+
+
+class Small(NamedTuple):
+    """A file read whole. `changing`: it changed each time it was read; the bytes are those of the last read."""
+
+    data: bytes
+    attributes: Attributes
+    changing: bool
+
+
+class Run(NamedTuple):
+    """A part of a file, in bytes; a hole reads as zeros and need not be read."""
+
+    offset: int
+    length: int
+    hole: bool
+
+
+class Large(Protocol):
+    """A file that is open for one sequential read, in one thread at a time. A context manager that closes it."""
+
+    size: int
+    """Bytes, when it was opened; more are not read."""
+
+    def __enter__(self) -> Large:
+        """Itself."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close the file."""
+
+    def runs(self) -> Iterator[Run]:
+        """The runs that tile the file from 0 to `size`, in order; holes only where the system tells of them."""
+
+    def seek(self, offset: int) -> None:
+        """Go to an offset in bytes; needed only after a hole."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill as much of the buffer as there is, and return how many bytes; 0 at the end.
+
+        Raises:
+            Unreadable: the system could not read.
+        """
+
+    def consistent(self) -> bool:
+        """Whether size, mtime, ctime and inode are what they were when it was opened.
+
+        To be asked after the last byte. If not: open again, read again; after three times store what was read last.
+        """
+
+    def attributes(self) -> Attributes:
+        """The facts as they were when it was opened, so that a later change shows in the next scan."""
+
+
+Journal: TypeAlias = Callable[[Prepared], None]
+"""Keeps a record for `restore_state`, durably, before it returns."""
+
+
+class Source(Protocol):
+    """A tree that is backed up."""
+
+    @property
+    def location(self) -> bytes:
+        """Absolute path, or URL without user info: with host and account, what a source is known by."""
+
+    def prepare(self, journal: Journal) -> Prepared:
+        """Make the source hold still (read-only, a snapshot, or not at all: strategy `none`).
+
+        Each change is given to `journal` before it is made, so that a killed run can be undone by another.
+
+        Raises:
+            Failed: the source is not there, or does not hold still.
+        """
+
+    def restore_state(self, prepared: Prepared) -> None:
+        """Undo what `prepare` did. Idempotent; needs nothing but its argument, so another process can call it."""
+
+    def entries(self) -> Iterator[Found]:
+        """All paths that are backed up, in key order (`model.path_key`), the root first.
+
+        A path that cannot be looked at is yielded as UNREAD. A folder that cannot be listed is yielded as DIR and
+        then, with the same path, as UNREAD; nothing below it is. What vanishes meanwhile is left out and counted.
+        Memory does not grow with the number of paths.
+
+        Raises:
+            Failed: the root cannot be listed.
+        """
+
+    def attributes(self, found: Found) -> Attributes:
+        """All that is recorded of the path besides its content.
+
+        Raises:
+            Vanished: it is gone.
+            Unreadable: it cannot be looked at.
+        """
+
+    def entry(self, found: Found) -> Dir | Symlink | Special:
+        """The whole entry of a DIR, SYMLINK or SPECIAL; raises as `attributes`."""
+
+    def read_small(self, found: Found, limit: int = ...) -> Small:
+        """A FILE as one consistent read (size, mtime, ctime, inode equal before and after; tried three times).
+
+        Args:
+            found: what the scan found; the whole file is in memory, so of at most some MiB.
+            limit: bytes that it may have grown to meanwhile.
+
+        Raises:
+            Grown: it has more than `limit` bytes now.
+            Vanished: it is gone, or no file any more.
+            Unreadable: it cannot be opened or read.
+        """
+
+    def open_large(self, found: Found) -> Large:
+        """A FILE for sequential reading; raises as `read_small`."""

@@ -1,0 +1,196 @@
+"""Reading files that may change meanwhile. What is here keeps no state: it is called from many threads."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import time
+from collections.abc import Iterator
+
+from bakup.model import Attributes
+from bakup.source import attributes, listing, paths, statx
+from bakup.source.interface import Found, Grown, Run, Small, Unreadable, Vanished
+
+TRIES = 3
+"""How often a file that changes is read."""
+
+SETTLED_NS = 20_000_000
+"""A file changed so shortly ago may change again without a new time, as many systems keep time in ticks of 4 to 10 ms:
+only what was read later than this counts as a consistent read."""
+
+_NO_ATIME: int = getattr(os, "O_NOATIME", 0)
+_CHANGED_KIND = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
+
+
+def open_file(path: bytes, shown: bytes, flags: int = paths.FILE_FLAGS) -> int:
+    """Descriptor of the path for reading, its access time untouched where the system allows.
+
+    Args:
+        path: absolute.
+        shown: the same below the source's root, for errors.
+        flags: of open(2).
+
+    Raises:
+        Vanished: it is gone, or of another kind.
+        Unreadable: it cannot be opened.
+    """
+    try:
+        try:
+            return paths.open_path(path, flags | _NO_ATIME)
+        except PermissionError as error:
+            if error.errno != errno.EPERM:
+                raise
+            return paths.open_path(path, flags)
+    except OSError as error:
+        raise failure(shown, error) from error
+
+
+def failure(path: bytes, error: OSError) -> Vanished | Unreadable:
+    """What an error says about a path of the source."""
+    if listing.gone(error) or error.errno in _CHANGED_KIND:
+        return Vanished(path)
+    return Unreadable(path, paths.reason(error))
+
+
+def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
+    """See `Source.read_small`; `path` is absolute, `device` that of the source's root."""
+    descriptor = open_file(path, found.path)
+    try:
+        data = os.read(descriptor, found.size) if found.size else b""
+        now = statx.look(descriptor)
+        if now[:4] != found[2:6] or len(data) != found.size or _fresh(now.ctime_ns):
+            return _read_again(descriptor, found, device, limit)
+        return Small(data, attributes.of_descriptor(descriptor, found.stat, device, now.birth_ns), False)
+    except OSError as error:
+        raise failure(found.path, error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _fresh(ctime_ns: int) -> bool:
+    return 0 <= time.time_ns() - ctime_ns < SETTLED_NS
+
+
+def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small:
+    """The file as one consistent read; after `TRIES` as it was read last, with the facts from before that read."""
+    for wait_s in (SETTLED_NS / 1e9, 0.1, 0.0):
+        if _fresh(statx.look(descriptor).ctime_ns):
+            time.sleep(SETTLED_NS / 1e9)
+        before = os.fstat(descriptor)
+        data = _read_whole(descriptor, before, found.path, limit)
+        now = statx.look(descriptor)
+        changing = len(data) != before.st_size or now[:4] != _facts(before)
+        if not changing:
+            break
+        time.sleep(wait_s)
+    return Small(data, attributes.of_descriptor(descriptor, before, device, now.birth_ns), changing)
+
+
+def _facts(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def _read_whole(descriptor: int, before: os.stat_result, shown: bytes, limit: int) -> bytes:
+    if not stat.S_ISREG(before.st_mode):
+        raise Vanished(shown)
+    if before.st_size > limit:
+        raise Grown(shown, before.st_size)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    parts: list[bytes] = []
+    rest = before.st_size
+    while rest and (part := os.read(descriptor, rest)):
+        parts.append(part)
+        rest -= len(part)
+    return b"".join(parts)
+
+
+class LargeFile:
+    """A file open for one sequential read (`interface.Large`).
+
+    Args:
+        path: absolute.
+        found: as the scan found it.
+        device: of the source's root.
+
+    Raises:
+        Vanished, Unreadable: as `open_file`.
+    """
+
+    def __init__(self, path: bytes, found: Found, device: int) -> None:
+        self._path = found.path
+        self._device = device
+        self._file = io.FileIO(open_file(path, found.path))
+        try:
+            self._opened = os.fstat(self._file.fileno())
+            if not stat.S_ISREG(self._opened.st_mode):
+                raise Vanished(found.path)
+            _read_ahead(self._file.fileno())
+        except BaseException:
+            self._file.close()
+            raise
+        self.size = self._opened.st_size
+
+    def __enter__(self) -> LargeFile:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def runs(self) -> Iterator[Run]:
+        """The runs that tile the file; holes are looked for only if it has fewer blocks than bytes."""
+        blocks: int | None = getattr(self._opened, "st_blocks", None)
+        if blocks is None or blocks * 512 >= self.size or not hasattr(os, "SEEK_HOLE"):
+            return iter((Run(0, self.size, False),) if self.size else ())
+        return self._sparse_runs()
+
+    def _sparse_runs(self) -> Iterator[Run]:
+        offset = 0
+        while offset < self.size:
+            data = self._next(offset, os.SEEK_DATA)
+            if data > offset:
+                yield Run(offset, data - offset, True)
+            offset = self._next(data, os.SEEK_HOLE) if data < self.size else data
+            if offset > data:
+                yield Run(data, offset - data, False)
+
+    def _next(self, offset: int, whence: int) -> int:
+        """Where data, or a hole, begins from an offset on; the position for reading stays."""
+        position = self._file.tell()
+        try:
+            return min(self._file.seek(offset, whence), self.size)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # none before the end
+                return self.size
+            raise failure(self._path, error) from error
+        finally:
+            self._file.seek(position)
+
+    def seek(self, offset: int) -> None:
+        """Go to an offset in bytes."""
+        self._file.seek(offset)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill as much of the buffer as there is, up to `size` as it was when opened; 0 at the end."""
+        try:
+            return self._file.readinto(buffer[: max(0, self.size - self._file.tell())]) or 0
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+    def consistent(self) -> bool:
+        """Whether the file is what it was when it was opened, and not of this very moment."""
+        if _fresh(self._opened.st_ctime_ns):
+            time.sleep(SETTLED_NS / 1e9)
+        return _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
+
+    def attributes(self) -> Attributes:
+        """The facts of the moment of opening: if it changed since, the next run sees so."""
+        descriptor = self._file.fileno()
+        birth = statx.look(descriptor).birth_ns
+        return attributes.of_descriptor(descriptor, self._opened, self._device, birth)
+
+
+def _read_ahead(descriptor: int) -> None:
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)

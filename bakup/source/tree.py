@@ -1,0 +1,126 @@
+"""A tree of the local file systems as a source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import chain
+
+from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
+from bakup.source import attributes, paths, reading, statx
+from bakup.source.filters import Left, Rules
+from bakup.source.interface import Found, Journal, Prepared, Small
+from bakup.source.scan import Scan
+
+SMALL_LIMIT = 8 << 20
+"""Bytes that a file may have grown to since the scan and still be read whole (the format's longest chunk)."""
+
+_ALL = Rules()
+_SPECIAL = {0o010000: SpecialType.FIFO, 0o140000: SpecialType.SOCKET, 0o020000: SpecialType.CHARACTER}
+
+
+class LocalTree:
+    """A folder and all below it (`interface.Source`), read where it stands: strategy `none`.
+
+    Args:
+        root: the folder; a symbolic link to one is followed.
+        rules: what is left out.
+
+    Raises:
+        Usage: the root is no folder, or a rule is wrong.
+        Failed: the root cannot be read.
+    """
+
+    def __init__(self, root: str | bytes, rules: Rules = _ALL) -> None:
+        self._location = os.path.abspath(os.fsencode(root))
+        self._base = os.path.realpath(self._location)
+        self._rules = rules
+        self._scan = Scan(self._base, rules)
+        self.device = self._scan.device
+
+    @property
+    def location(self) -> bytes:
+        """Absolute path, as the user named it."""
+        return self._location
+
+    def prepare(self, journal: Journal) -> Prepared:
+        """Nothing: files are compared before and after each read instead."""
+        return Prepared("none", {})
+
+    def restore_state(self, prepared: Prepared) -> None:
+        """Nothing was changed."""
+
+    def entries(self) -> Iterator[Found]:
+        """All paths in key order; see `interface.Source`."""
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Found]]:
+        """The same in lists of about a thousand. Each call is a new pass, with new counts."""
+        self._scan = Scan(self._base, self._rules)
+        return self._scan.batches()
+
+    @property
+    def excluded(self) -> dict[str, Left]:
+        """What the last pass left out, by rule."""
+        return self._scan.excluded
+
+    @property
+    def vanished(self) -> int:
+        """Paths that went away during the last pass."""
+        return self._scan.vanished
+
+    @property
+    def missing(self) -> tuple[bytes, ...]:
+        """Paths of `files_from` that the last pass did not find."""
+        return tuple(self._scan.missing)
+
+    def _absolute(self, path: bytes) -> bytes:
+        return os.path.join(self._base, path) if path else self._base
+
+    def attributes(self, found: Found) -> Attributes:
+        """See `interface.Source`. Owner, mode and times are those of the scan."""
+        path = self._absolute(found.path)
+        if found.kind not in {Kind.FILE, Kind.DIR}:
+            return attributes.of_path(path, found.stat, self.device)
+        flags = paths.FOLDER_FLAGS if found.kind == Kind.DIR else paths.FILE_FLAGS
+        try:
+            descriptor = reading.open_file(path, found.path, flags)
+        except reading.Unreadable:
+            return attributes.of_path(path, found.stat, self.device)
+        try:
+            birth = statx.look(descriptor).birth_ns
+            return attributes.of_descriptor(descriptor, found.stat, self.device, birth)
+        finally:
+            os.close(descriptor)
+
+    def entry(self, found: Found) -> Dir | Symlink | Special:
+        """See `interface.Source`."""
+        facts = self.attributes(found)
+        if found.kind == Kind.DIR:
+            return Dir(found.path, facts)
+        if found.kind == Kind.SYMLINK:
+            return Symlink(found.path, facts, self._target(found))
+        return Special(found.path, facts, *special(found))
+
+    def _target(self, found: Found) -> bytes:
+        try:
+            return paths.read_link(self._absolute(found.path))
+        except OSError as error:
+            raise reading.failure(found.path, error) from error
+
+    def read_small(self, found: Found, limit: int = SMALL_LIMIT) -> Small:
+        """See `interface.Source`."""
+        return reading.read_small(self._absolute(found.path), found, self.device, limit)
+
+    def open_large(self, found: Found) -> reading.LargeFile:
+        """See `interface.Source`."""
+        return reading.LargeFile(self._absolute(found.path), found, self.device)
+
+
+def special(found: Found) -> tuple[int, int]:
+    """Type (`model.SpecialType`) and device (`major << 32 | minor`, 0 for FIFOs and sockets) of a SPECIAL."""
+    kind = _SPECIAL.get(found.stat.st_mode & 0o170000, SpecialType.BLOCK)
+    if kind in {SpecialType.FIFO, SpecialType.SOCKET}:
+        return kind, 0
+    number = found.stat.st_rdev
+    return kind, os.major(number) << 32 | os.minor(number)

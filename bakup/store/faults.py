@@ -1,0 +1,84 @@
+"""Errors of file systems and stores as bakup's own, with what can be done."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bakup.errors import BakupError, Failed, NoTarget, StoreError
+
+OBJECT_MISSING = "object-missing"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+@contextmanager
+def faults(place: str, *, folder: str | None = None, need: int | None = None) -> Iterator[None]:
+    """Raise what goes wrong inside as NoTarget, StoreError or Failed.
+
+    Args:
+        place: the target or folder as the user knows it.
+        folder: a local folder, to tell the space left when it is full.
+        need: size in bytes of what is being written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _mapped(error, place, folder, need) from error
+
+
+def missing(place: str) -> NoTarget:
+    """The error for a target that is not there."""
+    return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
+
+
+def missing_object(name: str) -> StoreError:
+    """The error for an object that is not there."""
+    return StoreError(f"there is no object {name}", code=OBJECT_MISSING)
+
+
+def shown(size: int) -> str:
+    """A size in bytes, for people: powers of 1024, three digits."""
+    if size < 1024:
+        return f"{size} B"
+    value, unit = size / 1024, 0
+    while round(value, 2) >= 1000 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, as part of a message."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (text or type(error).__name__).rstrip(".").lower()
+
+
+def _mapped(error: OSError, place: str, folder: str | None, need: int | None) -> BakupError:
+    if error.errno in _FULL:
+        return _no_space(place, folder, need)
+    if error.errno == errno.EFBIG:
+        size = "" if need is None else f" of {shown(need)}"
+        return Failed(
+            f"a file{size} is too large for {place}", hints=("a smaller one fits: --sector-size SIZE",)
+        )
+    if isinstance(error, FileNotFoundError):
+        return missing(place)
+    if isinstance(error, NotADirectoryError):
+        return NoTarget(f"{place} is not a folder", code="target-no-folder")
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
+        return NoTarget(f"{place} denies access: {reason(error)}", code="target-denied")
+    return StoreError(f"{place}: {reason(error)}", code="store")
+
+
+def _no_space(place: str, folder: str | None, need: int | None) -> Failed:
+    message = f"no space left at {place}"
+    if folder is not None and os.path.isdir(folder):
+        message += f": {shown(shutil.disk_usage(folder).free)} free"
+        message += "" if need is None else f", a sector needs {shown(need)}"
+    hint = "make room and run the same command again: it goes on where it stopped"
+    return Failed(message, hints=(hint,), code="no-space")

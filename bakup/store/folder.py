@@ -1,0 +1,204 @@
+"""A local folder as target. A put is a link: no byte is written twice."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from bakup.errors import StoreError
+from bakup.store.faults import faults, missing, missing_object
+from bakup.store.spool import SPOOL, Spool
+from bakup.store.target import Capabilities, Limits, Locator
+
+COMPARED = 65_536
+"""Bytes at the start of two objects that tell whether they are the same sector: the longest header."""
+
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+class FolderTarget:
+    """Objects are files at or below a folder. See `bakup.store.target.Target`."""
+
+    limits = Limits()
+    capabilities = Capabilities(exclusive_create=True, atomic=True)
+
+    def __init__(self, path: str) -> None:
+        self._root = os.path.abspath(path)
+        self._spool: Spool | None = None
+        self._guard = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """The folder's absolute path."""
+        return self._root
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return os.path.isdir(self._root)
+
+    def create(self) -> None:
+        """Make the folder, never its parents."""
+        if self.exists():
+            return
+        parent = os.path.dirname(self._root)
+        if not os.path.lexists(parent):
+            raise missing(parent)
+        with faults(self.url):
+            try:
+                os.mkdir(self._root)
+            except FileExistsError:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+        _sync_folder(parent)
+
+    def put_new(self, name: str, spool: str) -> Locator:
+        """Link `spool` to its name and unlink it; copied first when it lies in another file system."""
+        final = self._path(name)
+        with faults(self.url, folder=self._root, need=os.path.getsize(spool)):
+            _sync_file(spool)
+            try:
+                self._place(spool, final)
+            except FileExistsError:
+                self._expect_same(spool, name)
+            _sync_folder(self._root)
+            with suppress(FileNotFoundError):
+                os.unlink(spool)
+        return name
+
+    def list(self) -> Iterator[tuple[Locator, int]]:
+        """Every regular file. Links and folders that deny access (`lost+found`) are passed over."""
+        with faults(self.url):
+            top = _entries(self._root)
+        for entry in top:
+            if entry.name != SPOOL:
+                yield from self._walk(entry, "")
+
+    def read(self, locator: Locator, offset: int, length: int) -> bytes:
+        """A range of a file."""
+        return self.read_ranges(locator, [(offset, length)])[0]
+
+    def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """Ranges of a file, opened once."""
+        with faults(f"{self.url}/{locator}"):
+            try:
+                file = open(self._path(locator), "rb", buffering=0)  # noqa: SIM115 - closed by `with` below
+            except FileNotFoundError:
+                if not self.exists():
+                    raise missing(self.url) from None
+                raise missing_object(f"{self.url}/{locator}") from None
+            with file:
+                return [_read_at(file, offset, length) for offset, length in ranges]
+
+    def free_bytes(self) -> int | None:
+        """Space left for this user."""
+        with faults(self.url):
+            return shutil.disk_usage(self._root).free
+
+    def spool_folder(self) -> str:
+        """A folder of this run below `.bakup-spool`."""
+        with self._guard, faults(self.url, folder=self._root):
+            if self._spool is None:
+                if not self.exists():
+                    raise missing(self.url)
+                self._spool = Spool(self._root)
+            return self._spool.folder
+
+    def close(self) -> None:
+        """Remove the run's spool folder."""
+        with self._guard:
+            if self._spool is not None:
+                self._spool.close()
+                self._spool = None
+
+    def _path(self, locator: Locator) -> str:
+        parts = locator.split("/")
+        if os.path.isabs(locator) or not all(parts) or ".." in parts or "." in parts:
+            raise StoreError(f"{locator} is no object of {self.url}", code="locator")
+        return os.path.join(self._root, *parts)
+
+    def _place(self, spool: str, final: str) -> None:
+        try:
+            os.link(spool, final)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                self._copy(spool, final)
+            elif error.errno in _NO_LINKS:
+                _rename_new(spool, final)
+            else:
+                raise
+
+    def _copy(self, spool: str, final: str) -> None:
+        """Copy a file of another file system beside the target's own spool files, then place it."""
+        near = os.path.join(self.spool_folder(), os.path.basename(final))
+        try:
+            with open(spool, "rb") as source, open(near, "xb") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+                copy.flush()
+                os.fsync(copy.fileno())
+            self._place(near, final)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(near)
+
+    def _expect_same(self, spool: str, name: str) -> None:
+        with open(spool, "rb") as mine, open(self._path(name), "rb") as theirs:
+            same = os.fstat(mine.fileno()).st_size == os.fstat(theirs.fileno()).st_size
+            if not same or mine.read(COMPARED) != theirs.read(COMPARED):
+                raise StoreError(f"another object {name} is at {self.url} already", code="object-exists")
+
+    def _walk(self, entry: os.DirEntry[str], below: str) -> Iterator[tuple[Locator, int]]:
+        locator = below + entry.name
+        try:
+            if entry.is_file(follow_symlinks=False):
+                yield locator, entry.stat(follow_symlinks=False).st_size
+                return
+            inside = _entries(entry.path) if entry.is_dir(follow_symlinks=False) else ()
+        except (PermissionError, FileNotFoundError):
+            return
+        for other in inside:
+            yield from self._walk(other, locator + "/")
+
+
+def _entries(folder: str) -> Sequence[os.DirEntry[str]]:
+    with os.scandir(folder) as found:
+        return sorted(found, key=lambda entry: entry.name)
+
+
+def _rename_new(spool: str, final: str) -> None:
+    # Names are random, so nobody makes this one between the look and the rename.
+    if os.path.lexists(final):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final)
+    os.rename(spool, final)
+
+
+def _read_at(file: io.FileIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    found = file.read(length) or b""
+    while len(found) < length and (more := file.read(length - len(found))):
+        found += more
+    return found
+
+
+def _sync_file(path: str) -> None:
+    # Opened for writing: Windows flushes no other handle.
+    with open(path, "rb+", buffering=0) as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: str) -> None:
+    """Make names in `folder` durable, where a system lets folders be opened at all."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(handle)

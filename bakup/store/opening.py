@@ -1,0 +1,53 @@
+"""From what a user types to a target."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit
+
+from bakup.errors import NoTarget
+from bakup.store.folder import FolderTarget
+from bakup.store.target import Locator, Target
+
+
+def is_url(place: str) -> bool:
+    """Whether `place` is a URL of a store, not a local path."""
+    scheme, colon, rest = place.partition("://")
+    return bool(colon and rest) and scheme.isalnum() and scheme != "file"
+
+
+def open_target(place: str, *, create: bool = False, options: Mapping[str, object] | None = None) -> Target:
+    """The target at a local path, a `file://` URL or any URL that fsspec knows.
+
+    Nothing is looked at yet, so a missing target shows at first use, or by `exists()`; with `create` its last
+    folder is made. `options` are the store's own. Raises Usage for an unknown or not installed kind of store.
+    """
+    target: Target
+    if is_url(place):
+        from bakup.store.remote import RemoteTarget  # fsspec takes 60 ms to load, and folders need none of it
+
+        target = RemoteTarget(place, options)
+    else:
+        target = FolderTarget(local_path(place))
+    if create:
+        target.create()
+    return target
+
+
+def open_object(place: str, *, options: Mapping[str, object] | None = None) -> tuple[Target, Locator, int]:
+    """One object by itself, from a path or URL: the target that holds it, its locator, its size in bytes.
+
+    Raises NoTarget when it is not there.
+    """
+    folder, _, name = (place if is_url(place) else os.path.abspath(local_path(place))).rpartition("/")
+    target = open_target(folder or "/", options=options)
+    for locator, size in target.list():
+        if locator == name:
+            return target, locator, size
+    raise NoTarget(f"there is no {place}", code="target-missing")
+
+
+def local_path(place: str) -> str:
+    """The path of a `file://` URL; any other text is a path already."""
+    return unquote(urlsplit(place).path) if place.startswith("file://") else place

@@ -1,0 +1,96 @@
+"""What bakup needs of a place to keep sectors: accept an object once, list what is there, read any range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+Locator: TypeAlias = str
+"""Where a target keeps an object: its own words, good for `read` at the same target for ever."""
+
+SECTOR_MAX = 34_359_738_368
+"""No object is larger, in bytes (section 2.1 of the format)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes of objects that a target takes, in bytes: `smallest` to `largest`, multiples of `alignment`."""
+
+    smallest: int = 0
+    largest: int = SECTOR_MAX
+    alignment: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a target promises of a put: that it replaces nothing, and that no half object is ever seen."""
+
+    exclusive_create: bool
+    atomic: bool
+
+
+class Target(Protocol):
+    """A store. It is not trusted: whoever reads checks every byte.
+
+    Every method may raise NoTarget when the target is not there or denies access, and its kind StoreError for
+    another answer of the store. Methods may be called by several threads at once.
+    """
+
+    @property
+    def url(self) -> str:
+        """The target as a user knows it, without user info."""
+
+    @property
+    def limits(self) -> Limits:
+        """Sizes that `put_new` takes."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What `put_new` promises."""
+
+    def exists(self) -> bool:
+        """Whether the target is there. Raises only when it cannot be told."""
+
+    def create(self) -> None:
+        """Make the target's last folder, never its parents. Does nothing if it is there.
+
+        Raises NoTarget when its parent is missing or the place is no folder.
+        """
+
+    def put_new(self, name: str, spool: str) -> Locator:
+        """Store the finished local file `spool` as the new object `name`; the file is consumed.
+
+        On return the object is durable, whole, and `spool` is gone; after an error `spool` is as it was.
+        Idempotent: an object `name` with the same size and first 64 KiB that is there already is success.
+        Another object of that name is never replaced: StoreError. Raises Failed when there is no space.
+        """
+
+    def list(self) -> Iterator[tuple[Locator, int]]:
+        """Every object below the target, with its size in bytes: sectors and whatever else is there.
+
+        An object that is put or removed while the list is read may be in it or not. An empty target gives
+        nothing, one that is not there raises NoTarget.
+        """
+
+    def read(self, locator: Locator, offset: int, length: int) -> bytes:
+        """`length` bytes from `offset`; fewer only where the object ends. Idempotent.
+
+        Raises StoreError with the code `object-missing` when there is no such object.
+        """
+
+    def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """Several (offset, length) of one object, each as `read` gives it, in that order."""
+
+    def free_bytes(self) -> int | None:
+        """Space left, in bytes; None if the target does not tell."""
+
+    def spool_folder(self) -> str | None:
+        """A folder of this run for spool files that `put_new` takes without copying; None if there is none.
+
+        It is on the target's own file system, is never listed, and is removed by `close` or, after a crash,
+        by the next run.
+        """
+
+    def close(self) -> None:
+        """Let go of the spool folder and connections. May be called again."""
