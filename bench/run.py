@@ -13,7 +13,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from bench import contenders, corpus, report
 from bench.contenders import Contender
@@ -33,10 +34,11 @@ WORKS = (
     Work("big-size", "its stored size", is_size=True, limits=("zstd -T2 -3",)),
     Work("inserted", "64 KiB inserted in its middle", bar=0.70),
     Work("inserted-size", "stored in all after that", is_size=True, bar=1.05),
+    Work("inserted-more", "of it, added by that", is_size=True),
     Work("ten", "a tree ten times as large, first"),
 )
 TREE_WORKS = {"first", "size", "again", "tmpfs", "disk", "changed", "rebuild"}
-BIG_WORKS = {"big", "big-size", "inserted", "inserted-size"}
+BIG_WORKS = {"big", "big-size", "inserted", "inserted-size", "inserted-more"}
 DEFAULT_WORKS = TREE_WORKS | BIG_WORKS
 
 
@@ -80,10 +82,12 @@ class Bench:
         stores = self._fresh("big", [*self.kinds, contenders.Zstd])
         self._each("big", stores, lambda store: store.store(self.source.big))
         self._sizes("big-size", stores)
-        if "inserted" in works or "inserted-size" in works:
+        if works & BIG_WORKS - {"big", "big-size"}:
+            before = {store.name: store.stored_bytes() for store in stores}
             with corpus.inserted(self.source):
                 self._each("inserted", self._ours(stores), lambda store: store.store(self.source.big))
             self._sizes("inserted-size", self._ours(stores))
+            self._sizes("inserted-more", self._ours(stores), before)
 
     def ten(self) -> None:
         """The first backup of ten trees, for time and above all memory."""
@@ -111,8 +115,11 @@ class Bench:
             if asked is not None:
                 self._keep(work, store, run(asked))
 
-    def _sizes(self, work: str, stores: list[Contender]) -> None:
-        self.samples += [Sample(work, store.name, store.stored_bytes()) for store in stores]
+    def _sizes(
+        self, work: str, stores: list[Contender], before: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        for store in stores:
+            self.samples.append(Sample(work, store.name, store.stored_bytes() - before.get(store.name, 0)))
 
     def _restore(self, work: str, stores: list[Contender], out: str) -> None:
         for store in stores:

@@ -20,13 +20,13 @@ from bakup.cli.running import Run
 from bakup.errors import BakupError, Usage
 
 COMMANDS = (
-    sync.SYNC,
-    sync.PLAN,
-    ls.LS,
-    restore.RESTORE,
-    check.CHECK,
-    rebuild.REBUILD,
-    completion.COMPLETION,
+    sync.sync,
+    sync.plan,
+    ls.ls,
+    restore.restore,
+    check.check,
+    rebuild.rebuild,
+    completion.completion,
     *account.COMMANDS,
     *sector.COMMANDS,
 )

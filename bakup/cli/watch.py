@@ -37,6 +37,11 @@ class Teller:
         self._reports = console.machine and console.level >= 0
         console.wipe = self._drawing.wipe
 
+    @property
+    def lists_paths(self) -> bool:
+        """Whether a line a path is wanted."""
+        return self.console.level >= 1
+
     def progress(self, now: Progress) -> None:
         """Draw or write how far a phase is, not too often."""
         if self.last is None or self.last.phase != now.phase:
@@ -66,13 +71,12 @@ class Teller:
         self._log.write(level, problem.code, {"message": problem.message.split("\n")[0]})
         for line in problem.lines():
             self._log.text(style.plain(line))
-        if problem.kind == "warning":
-            for facts in problem.facts:
-                self.console.object({"message_type": "warning", "code": problem.code, **facts})
+        for facts in problem.facts:
+            self.console.object({"message_type": "warning", "code": problem.code, **facts})
 
     def path(self, mark: Mark, path: bytes, size: int | None) -> None:
         """One path of the work, with `-v`."""
-        if self.console.level < 1:
+        if not self.lists_paths:
             return
         self.console.report(path_line(mark, path, size, exact=self.console.exact))
         fields = machine.path_fields(path)

@@ -21,7 +21,7 @@ from bakup.flows.ingest import Ingested, apply_complete, ingest
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, TargetOptions
 from bakup.flows.watch import Watch
-from bakup.sector.reader import Trust
+from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
 

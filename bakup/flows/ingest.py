@@ -12,9 +12,11 @@ from blake3 import blake3
 
 from bakup.catalog import applying, recording
 from bakup.catalog.rows import rows_of
-from bakup.errors import BakupError, Damaged, Foreign, StoreError, Untrusted
+from bakup.errors import BakupError, Damaged, Foreign, Untrusted
 from bakup.flows.watch import Progress, Watch
-from bakup.sector.reader import MetaRegion, OpenSector, Trust, read_header
+from bakup.sector.meta import MetaRegion
+from bakup.sector.reader import OpenSector, fetch_header, open_sector
+from bakup.sector.trust import Trust, owner
 from bakup.store.target import Locator, Target
 
 AT_ONCE = 8
@@ -74,7 +76,14 @@ def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
     return len(complete)
 
 
-Result = tuple[OpenSector, MetaRegion] | BakupError | None
+@dataclass(frozen=True, slots=True)
+class OthersSector:
+    """A sector of another account, by that account's id."""
+
+    account: str
+
+
+Result = tuple[OpenSector, MetaRegion] | OthersSector | BakupError | None
 
 
 def _read_all(
@@ -96,10 +105,14 @@ def _settled(waiting: deque[tuple[Locator, int, Future[Result]]]) -> tuple[Locat
 
 def _read(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
     try:
-        opened = read_header(target, locator, size, trust)
-        return None if opened is None else (opened, opened.meta())
-    except StoreError:
-        raise
+        header = fetch_header(target, locator, size)
+        if header is None:
+            return None
+        try:
+            opened = open_sector(target, header, trust)
+        except Foreign:
+            return OthersSector(owner(header.header) or "that certified a writer")
+        return opened, opened.meta()
     except (Damaged, Untrusted) as error:
         return error
 
@@ -117,9 +130,8 @@ def _take(
         case None:
             found.others += 1
             return "no sector", ""
-        case Foreign():
+        case OthersSector(account):
             found.foreign += 1
-            account = result.account
             found.foreign_accounts[account] = found.foreign_accounts.get(account, 0) + 1
             return "foreign", account
         case Untrusted():
@@ -197,7 +209,7 @@ def record_sector(
         recording.add_box(connection, sector, checkpoint, box.offset, box.length)
         if _applied(connection, checkpoint):
             continue
-        for entries in meta.entries(box):
+        for entries in meta.groups(box):
             recording.add_entries(
                 connection,
                 rows_of(entries, packs.get(box.checkpoint, {})),

@@ -19,14 +19,15 @@ from msgspec.structs import replace
 from bakup.catalog import recording
 from bakup.catalog.rows import rows_of
 from bakup.flows.watch import Watch
-from bakup.format.action import frame, group_action, longest_action, pad_action
-from bakup.format.constants import CUT_PATH, EXTENTS_MAX, OUTSIDE, ActionType
+from bakup.format.action import frame, group_action, longest_action
+from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
 from bakup.model import Checkpoint, Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
-from bakup.sector.reader import Trust
+from bakup.sector.naming import object_name
 from bakup.sector.verify import verify_finished
-from bakup.sector.writer import FinishedSector, SectorWriter
+from bakup.sector.trust import Trust
+from bakup.sector.writer import SMALLEST_PAD, FinishedSector, SectorWriter
 from bakup.store.target import Target
 
 GROUP_FLUSH = 1 << 20
@@ -37,6 +38,7 @@ ENTRY_BYTES = 200
 EXTENT_BYTES = 64
 LINE_BYTES = 2 * CUT_PATH + 96
 LINES_PER_END = 4096
+PAD_BYTES = 8 << 20
 SLACK = 8192
 """Frames and box headers of the last groups and of an END."""
 
@@ -106,6 +108,7 @@ class Filling:
         pad: bool,
         watch: Watch,
         on_stored: Callable[[Stream], None],
+        on_put: Callable[[int, int], object],
     ) -> None:
         self._target = target
         self._target_row = target_row
@@ -119,6 +122,7 @@ class Filling:
         self._pad = pad
         self._watch = watch
         self._on_stored = on_stored
+        self._on_put = on_put
         self._writer: SectorWriter | None = None
         self._row = 0
         self._used = False
@@ -284,7 +288,7 @@ class Filling:
                 self._connection,
                 self._target_row,
                 writer.uuid,
-                locator=writer.name,
+                locator=object_name(writer.uuid),
                 size=0,
                 state="building",
                 header_digest=None,
@@ -302,7 +306,8 @@ class Filling:
         writer = self._open_writer()
         waiting = meta + sum(stream.bound + len(stream.header) + 2 * ENTRY_BYTES for stream in self._streams)
         ends = sum((len(stream.lines) + 1) * LINE_BYTES for stream in self._streams if not stream.ended)
-        if self._used and not writer.would_fit(data, longest_action(waiting + ends) + SLACK):
+        boxes = [data] if data else []
+        if self._used and not writer.fits(data=boxes, meta=[longest_action(waiting + ends) + SLACK]):
             self._close_sector()
             self._open_writer()
         self._used = True
@@ -320,7 +325,7 @@ class Filling:
         self._settle_flight()
         ends = tuple(stream for stream in self._streams if stream.ended)
         job = self._pool.submit(self._finish, writer)
-        self._in_flight = Built(self._row, writer.name, job, ends=ends)
+        self._in_flight = Built(self._row, object_name(writer.uuid), job, ends=ends)
         self._writer = None
         # The lines of this sector need its header's digest: it is there once the sector is finished.
         for stream in self._streams:
@@ -331,14 +336,13 @@ class Filling:
         self._streams = [stream for stream in self._streams if not stream.ended]
 
     def _add_padding(self, writer: SectorWriter) -> None:
-        goal = padme(writer.data_size)
-        for uuid in [stream.checkpoint.uuid for stream in self._streams][:1]:
-            for length in pad_lengths(goal - writer.data_size):
-                writer.add_data(uuid, OUTSIDE, pad_action(length), 0)
+        for length in pad_lengths(padme(writer.data_size) - writer.data_size):
+            writer.add_pad(length)
 
     def _finish(self, writer: SectorWriter) -> FinishedSector:
-        finished = writer.finish()
-        verify_finished(finished.path, self._trust)
+        limits = self._target.limits
+        finished = writer.finish(alignment=limits.alignment, smallest=limits.smallest)
+        verify_finished(finished, self._trust)
         return finished
 
     def _poll(self) -> None:
@@ -375,19 +379,20 @@ class Filling:
         if flight.put is None:
             return
         locator = flight.put.result()
+        finished = flight.finished.result()
         recording.set_state(self._connection, flight.row, "stored", locator)
+        for stream in flight.ends:
+            self._on_stored(stream)
         self._connection.commit()
         if self._writer is not None:
             self._connection.execute("BEGIN IMMEDIATE")
-        finished = flight.finished.result()
         self.stored_bytes += finished.size
         self.stored_sectors += 1
         self._in_flight = None
+        self._on_put(self.stored_bytes, self.stored_sectors)
         self._watch.event(
             "sector-stored", sector=finished.uuid, bytes=finished.size, s=round(monotonic() - flight.begun, 2)
         )
-        for stream in flight.ends:
-            self._on_stored(stream)
 
 
 def entry_bound(entry: Entry) -> int:
@@ -414,13 +419,10 @@ def padme(size: int) -> int:
 
 
 def pad_lengths(room: int) -> list[int]:
-    """Lengths of the PAD actions that fill `room` bytes of a data region, boxes included; too small a room gets none."""
-    box, largest, smallest = 32, 8 << 20, 32
+    """Lengths of the PAD boxes that fill `room` bytes of a data region; too small a room gets none."""
     lengths = []
-    while room >= box + smallest:
-        length = min(room - box, largest)
-        if 0 < room - box - length < box + smallest:
-            length -= box + smallest
+    while room >= SMALLEST_PAD:
+        length = room if room <= PAD_BYTES else min(PAD_BYTES, room - SMALLEST_PAD)
         lengths.append(length)
-        room -= box + length
+        room -= length
     return lengths

@@ -20,10 +20,10 @@ from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, entry_bound
 from bakup.format.action import pack_action
-from bakup.format.constants import CHUNK_MAX_CUT, PACK_TARGET, SMALL_FILE
+from bakup.format.constants import PACK_TARGET, SMALL_FILE
 from bakup.model import Attributes, Closing, Delete, Entry, Extent, File, Unread
 from bakup.plan.cutting import Cutter
-from bakup.source.interface import Found, Large, Source, Unreadable, Vanished
+from bakup.source.interface import Found, Grown, Large, Source, Unreadable, Vanished
 
 READ_BYTES = 8 << 20
 """Bytes of a large file in memory at once; at least twice the largest chunk."""
@@ -150,8 +150,8 @@ class Transfer:
         except Unreadable as problem:
             self.unread(found.path, problem.reason)
 
-    def file(self, found: Found) -> None:
-        """A file: read, cut, and stored as far as it is new."""
+    def file(self, found: Found) -> bool:
+        """A file: read, cut, and stored as far as it is new. Whether it came to its end."""
         try:
             if found.size <= SMALL_FILE:
                 self._small(found)
@@ -159,9 +159,20 @@ class Transfer:
                 self._large(found)
         except Vanished:
             self.outcome.vanished.append((found.path, found.size))
+            return False
         except Unreadable as problem:
             self.unread(found.path, problem.reason, found.size)
+            return False
         self.done_bytes += found.size
+        return True
+
+    def known_file(self, path: bytes, attributes: Attributes, extents: Iterable[Extent]) -> None:
+        """A file whose chunks are all stored already, without a look at it."""
+        self._file_ids += 1
+        digest = FileDigest()
+        for extent in extents:
+            self._extents(path, self._file_ids, [(extent.length, extent.chunk)], digest)
+        self._close_large(path, self._file_ids, digest, attributes)
 
     def finish(self) -> None:
         """Drain everything into the sectors."""
@@ -170,14 +181,14 @@ class Transfer:
             self._drain()
 
     def _small(self, found: Found) -> None:
-        data, attributes, changing = self._source.read_small(found)
+        try:
+            data, attributes, changing = self._source.read_small(found)
+        except Grown:
+            self._large(found)
+            return
         if changing:
             self.outcome.changing.append((found.path, len(data)))
         size = len(data)
-        if size > CHUNK_MAX_CUT:
-            # It grew while it was read.
-            self._large(found)
-            return
         piece = Piece(found.path, attributes=attributes, size=size)
         if size:
             chunk = blake3(data).digest()

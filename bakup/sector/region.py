@@ -16,7 +16,7 @@ BATCH = 16 * SEGMENT
 
 
 class RegionSpool:
-    """One region while it grows: seals what fills segments, hashes and writes what is stored. Constant memory.
+    """One region while it grows: sealed, hashed and written by the batch. Constant memory.
 
     The last segment is sealed as such, so a batch leaves only when more bytes come.
     """
@@ -49,7 +49,7 @@ class RegionSpool:
         if self._sealer is None:
             self._write(view)
             return
-        while len(view):
+        while view:
             view = view[self._take(view) :]
 
     def finish(self) -> bytes:
@@ -60,7 +60,7 @@ class RegionSpool:
         return self._hash.digest()
 
     def _take(self, view: memoryview) -> int:
-        """Stage or seal the start of `view`; long ones are sealed from where they are. Gives the bytes taken."""
+        """Stage the start of `view`, or seal it from where it is when long. Gives the bytes taken."""
         long = len(view) > BATCH
         if long and self._fill == 0:
             self._seal(view[:BATCH], last=False)
@@ -84,13 +84,13 @@ class RegionSpool:
 
     def _write(self, stored: memoryview) -> None:
         self._hash.update(stored)
-        while len(stored):
+        while stored:
             stored = stored[self._file.write(stored) :]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a range of plaintext is: `offset` and `length` in the object, `first` segment, `skip` plain bytes of it."""
+    """Where plaintext is: `offset` and `length` in the object, its `first` segment, plain bytes to `skip`."""
 
     offset: int
     length: int
@@ -99,7 +99,7 @@ class Span:
 
 
 class Region:
-    """One region of a sector that is read. `start` and `stored` are offset and length in the object, in bytes.
+    """One region of a sector that is read: `stored` bytes from offset `start` of the object.
 
     `plain` is the length of its plaintext. Raises Damaged for a `stored` that no encrypted region has.
     """
@@ -109,35 +109,41 @@ class Region:
         self.stored = stored
         self.plain = plain_length(stored) if encrypted else stored
         self.segments = segments(self.plain)
-        self._encrypted = encrypted
+        self.encrypted = encrypted
         self._opener = opener
 
     @property
     def readable(self) -> bool:
         """Whether its plaintext can be had."""
-        return self._opener is not None or not self._encrypted
+        return self._opener is not None or not self.encrypted
 
     def span(self, position: int, length: int) -> Span:
         """The stored bytes that cover plaintext. Raises Damaged beyond the region."""
         if position < 0 or length < 0 or position + length > self.plain:
             raise Damaged(f"{length:,} bytes at {position:,} lie beyond a region of {self.plain:,}")
-        if not self._encrypted:
+        if not self.encrypted:
             return Span(self.start + position, length, 0, 0)
         first, skip = divmod(position, SEGMENT)
         offset = first * (SEGMENT + TAG)
         end = min(segments(position + length) * (SEGMENT + TAG), self.stored)
         return Span(self.start + offset, max(0, end - offset), first, skip)
 
-    def open(self, stored: Buffer, span: Span) -> memoryview:
+    def open(self, stored: Buffer, span: Span, buffer: memoryview | None = None) -> memoryview:
         """The plaintext that `stored`, as read from `span`, holds; from `span.skip` on is what was asked for.
 
-        Raises Truncated when bytes are missing, Damaged when a segment does not open.
+        It may lie in `buffer`, if that is given, else in memory of its own. Raises Truncated when bytes are
+        missing, Damaged when a segment does not open.
         """
         if len(stored) < span.length:
             raise Truncated(f"{len(stored):,} of {span.length:,} bytes are there")
-        if not self._encrypted:
+        if not self.encrypted:
             return memoryview(stored)
         assert self._opener is not None
-        plain = memoryview(bytearray(plain_length(span.length)))
+        length = plain_length(span.length)
+        plain = memoryview(bytearray(length)) if buffer is None else buffer[:length]
         self._opener.open(memoryview(stored), plain, span.first, self.segments)
         return plain
+
+    def plain_of(self, span: Span) -> int:
+        """Plaintext bytes of whole segments."""
+        return plain_length(span.length) if self.encrypted else span.length

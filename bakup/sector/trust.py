@@ -12,7 +12,7 @@ from bakup.format.header import SectorHeader
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What a reader believes. Without `account` nothing encrypted opens; `public` alone is enough to audit."""
+    """What a reader believes. Without `account` nothing encrypted opens; `public` is enough to audit."""
 
     account: Account | None = None
     public: PublicKeys | None = None
@@ -28,9 +28,9 @@ class Trust:
 def judge(header: SectorHeader, trust: Trust) -> Certificate | None:
     """Believe a header or raise; gives the writer's certificate if a writer signed.
 
-    Raises Foreign for another account's, Untrusted for a signer or signature not to be believed and for unsigned
-    or plain sectors unless `trust` accepts them, Damaged for a certificate of another form. Messages go on after
-    the sector's name.
+    Raises Foreign for another account's, Untrusted for a signer or signature not to be believed and for
+    unsigned or plain sectors unless `trust` accepts them, Damaged for a certificate of another form. Messages
+    go on after the sector's name.
     """
     certificate = _judge_keys(header, trust.keys)
     if header.signed:
@@ -50,7 +50,7 @@ def signature_good(header: SectorHeader) -> bool:
 
 
 def owner(header: SectorHeader) -> str | None:
-    """Id of the account that a header names; None if it names none, or a writer signed: then it takes the account's key."""
+    """Id of the account that a header names; None if it names none, or a writer instead of the account."""
     if header.public_key is None or header.certificate is not None:
         return None
     return PublicKeys(header.public_key.kem, header.public_key.signer).account_id

@@ -41,7 +41,7 @@ _NO_CHECKPOINT = bytes(UUID)
 
 
 class Signer(Protocol):
-    """Who a sector is from and for: an `Account`, or a writer with the account's `kem` key and its own signing key."""
+    """Who seals and signs: an `Account`, or a writer with the account's kem key and its own signing key."""
 
     @property
     def public(self) -> PublicKeys:
@@ -69,9 +69,9 @@ class FinishedSector:
 
 
 class SectorWriter:
-    """One sector being built; sizes in bytes. A build that died is thrown away: nothing of it can be continued.
+    """One sector being built; sizes in bytes. A build that died is thrown away, never continued.
 
-    Nothing in clear reaches the spool when `encrypt`, and memory is constant but for 48 bytes a data box. Raises
+    Nothing in clear reaches the spool when `encrypt`, and memory is constant but for a row a data box. Raises
     NoTarget or Failed when the spool cannot be written; the caller then calls `abandon`, as `with` does.
 
     Args:
@@ -98,7 +98,8 @@ class SectorWriter:
         self._account = account
         self._folder = spool_folder
         key = os.urandom(32) if encrypt else None
-        self._header = _header(self.uuid, account, key, sign, target_field, certificate)
+        self._header = _header(self.uuid, account, key, sign=sign)
+        self._header = replace(self._header, target=target_field, certificate=certificate)
         self._header_length = self._header.length
         self._checkpoints: dict[bytes, bytes] = {}
         self._begun: set[bytes] = set()
@@ -139,7 +140,7 @@ class SectorWriter:
         return not (self.data_size or self.meta_size)
 
     def size_with(self, *, data: Iterable[int] = (), meta: Iterable[int] = ()) -> int:
-        """Length of the sector, without padding, if boxes with contents of these lengths were added and it ended.
+        """Length of the sector, without padding, if boxes with contents of these lengths were its last.
 
         Exact, but that CHECKPOINTs which were begun and have no box of metadata yet are counted.
         """
@@ -155,7 +156,7 @@ class SectorWriter:
         return self.size_with(data=data, meta=meta) <= self.limit
 
     def begin_checkpoint(self, checkpoint: bytes, content: bytes) -> None:
-        """Give a check point's header: the content of its CHECKPOINT, stored before its first box of metadata."""
+        """Give the content of a check point's CHECKPOINT, to be stored before its first box of metadata."""
         framed = frame(ActionType.CHECKPOINT, content)
         if self._checkpoints.setdefault(checkpoint, framed) != framed:
             raise ValueError("a check point has one header")
@@ -240,19 +241,12 @@ def sector_key_info(sector: bytes, signer: bytes) -> bytes:
     return SECTOR_KEY_INFO + sector + signer
 
 
-def _header(
-    sector: bytes,
-    account: Signer | None,
-    key: bytes | None,
-    sign: bool,
-    target_field: bytes | None,
-    certificate: bytes | None,
-) -> SectorHeader:
+def _header(sector: bytes, account: Signer | None, key: bytes | None, *, sign: bool) -> SectorHeader:
     """The header with room for digests and signature, so that its length is known before the body."""
     flags = SectorFlag.ENCRYPTED if key is not None else SectorFlag(0)
     flags |= SectorFlag.SIGNED if sign else SectorFlag(0)
     if not flags:
-        return SectorHeader(sector, flags, target=target_field)
+        return SectorHeader(sector, flags)
     if account is None:
         raise ValueError("encryption and signature need an account")
     public = account.public
@@ -262,10 +256,8 @@ def _header(
     return SectorHeader(
         sector,
         flags,
-        target=target_field,
         public_key=PublicKeyField(public.kem, public.signing),
         encrypted_keys=keys,
-        certificate=certificate,
         signature=bytes(SIGNATURE) if sign else None,
     )
 
@@ -282,5 +274,5 @@ def _copy(source: BinaryIO, out: BinaryIO) -> None:
     source.seek(0)
     while piece := source.read(_COPIED):
         view = memoryview(piece)
-        while len(view):
+        while view:
             view = view[out.write(view) :]

@@ -6,7 +6,9 @@ Each fact that a system does not have, or does not give, is left out (None, or e
 from __future__ import annotations
 
 import os
+import struct
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
@@ -25,12 +27,15 @@ SET_FLAGS: Final = 0x40086602
 """FS_IOC_GETFLAGS and FS_IOC_SETFLAGS (linux/fs.h), as 64-bit x86, Arm and RISC-V number them."""
 
 FLAGS: Final = 0x0083_04FD
-"""Inode flags (linux/fs.h) that a user sets: secure deletion, compressed, synchronous, immutable, append only, no dump,
-no access time, never compressed, synchronous folder, top of a hierarchy, no copy on write."""
+"""Inode flags (linux/fs.h) that a user sets: secure deletion, compressed, synchronous, immutable, append
+only, no dump, no access time, never compressed, synchronous folder, top of a hierarchy, no copy on write."""
 
 XATTRS: Final = hasattr(os, "listxattr")
 
-_UNKNOWN = bytes(8)
+_FLAGS = struct.Struct("=I4x")
+"""The argument of both calls: they are said to take a long and take an int."""
+
+_NO_FLAGS = bytes(_FLAGS.size)
 
 
 def of_descriptor(descriptor: int, stat: Stat, device: int, birth_ns: int | None) -> Attributes:
@@ -55,10 +60,14 @@ def _attributes(
     flags: int | None,
     extended: tuple[tuple[bytes, bytes], ...],
 ) -> Attributes:
+    uid, gid, user, group = _owner(stat.st_uid, stat.st_gid)
     inode = stat.st_ino
     return Attributes(
         stat.st_mode & 0o7777,
-        *(_owner(stat.st_uid, stat.st_gid) if sys.platform != "win32" else (None, None, None, None)),
+        uid,
+        gid,
+        user,
+        group,
         stat.st_mtime_ns,
         stat.st_ctime_ns,
         inode or None,
@@ -72,7 +81,7 @@ def _attributes(
 
 
 def link_group(inode: int, device: int, root_device: int) -> int:
-    """The number that all hard links of an inode share: the inode, or, on another device than the root's, a hash."""
+    """What all hard links of an inode share: its number, or a hash if it is not on the root's device."""
     if device == root_device:
         return inode
     identity = device.to_bytes(8, "little") + inode.to_bytes(16, "little")
@@ -80,20 +89,15 @@ def link_group(inode: int, device: int, root_device: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _owner(uid: int, gid: int) -> tuple[int, int, str | None, str | None]:
-    return uid, gid, _user(uid), _group(gid)
+def _owner(uid: int, gid: int) -> tuple[int | None, int | None, str | None, str | None]:
+    if sys.platform == "win32":
+        return None, None, None, None
+    return uid, gid, _name(lambda: pwd.getpwuid(uid).pw_name), _name(lambda: grp.getgrgid(gid).gr_name)
 
 
-def _user(uid: int) -> str | None:
+def _name(look_up: Callable[[], str]) -> str | None:
     try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return None
-
-
-def _group(gid: int) -> str | None:
-    try:
-        return grp.getgrgid(gid).gr_name
+        return look_up()
     except KeyError:
         return None
 
@@ -124,7 +128,7 @@ def inode_flags(descriptor: int) -> int | None:
     if sys.platform != "linux":
         return None
     try:
-        answer = fcntl.ioctl(descriptor, GET_FLAGS, _UNKNOWN)
+        flags: int = _FLAGS.unpack(fcntl.ioctl(descriptor, GET_FLAGS, _NO_FLAGS))[0]
     except OSError:
         return None
-    return int.from_bytes(answer[:4], sys.byteorder) & FLAGS or None
+    return flags & FLAGS or None

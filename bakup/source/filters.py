@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from bakup.errors import Usage
 from bakup.model import Kind
@@ -151,6 +151,6 @@ def _add(root: Wanted, names: list[bytes]) -> bool:
         below = at.setdefault(name, {})
         if below is None:
             return False
-        at = cast(Wanted, below)
+        at = below
     at[names[-1]] = None
     return False

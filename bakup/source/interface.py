@@ -1,7 +1,7 @@
 """What a source is: the one interface through which trees, snapshots and buckets are read.
 
 Order of calls: `prepare`, then `entries` (once, to its end), with `attributes`, `entry`, `read_small` and
-`open_large` for what it yields, at any time after it was yielded and from any thread; `restore_state` last, always.
+`open_large` for what it yields, at any later time and from any thread; at last, always, `restore_state`.
 A source is never written to, but for what `prepare` does and `restore_state` undoes.
 """
 
@@ -118,7 +118,7 @@ class Grown(Failed):
 
 
 class Small(NamedTuple):
-    """A file read whole. `changing`: it changed each time it was read; the bytes are those of the last read."""
+    """A file read whole. `changing`: it changed each time it was read; `data` is what was read last."""
 
     data: bytes
     attributes: Attributes
@@ -134,7 +134,7 @@ class Run(NamedTuple):
 
 
 class Large(Protocol):
-    """A file that is open for one sequential read, in one thread at a time. A context manager that closes it."""
+    """A file that is open for one sequential read, in one thread at a time; a context manager closes it."""
 
     size: int
     """Bytes, when it was opened; more are not read."""
@@ -146,7 +146,7 @@ class Large(Protocol):
         """Close the file."""
 
     def runs(self) -> Iterator[Run]:
-        """The runs that tile the file from 0 to `size`, in order; holes only where the system tells of them."""
+        """The runs that tile the file from 0 to `size`, in order; holes where the system tells of them."""
 
     def seek(self, offset: int) -> None:
         """Go to an offset in bytes; needed only after a hole."""
@@ -161,7 +161,7 @@ class Large(Protocol):
     def consistent(self) -> bool:
         """Whether size, mtime, ctime and inode are what they were when it was opened.
 
-        To be asked after the last byte. If not: open again, read again; after three times store what was read last.
+        To be asked after the last byte. If not: open and read again; after three times store the last read.
         """
 
     def attributes(self) -> Attributes:
@@ -189,14 +189,14 @@ class Source(Protocol):
         """
 
     def restore_state(self, prepared: Prepared) -> None:
-        """Undo what `prepare` did. Idempotent; needs nothing but its argument, so another process can call it."""
+        """Undo what `prepare` did. Idempotent; needs only its argument, so another process can call it."""
 
     def entries(self) -> Iterator[Found]:
         """All paths that are backed up, in key order (`model.path_key`), the root first.
 
-        A path that cannot be looked at is yielded as UNREAD. A folder that cannot be listed is yielded as DIR and
-        then, with the same path, as UNREAD; nothing below it is. What vanishes meanwhile is left out and counted.
-        Memory does not grow with the number of paths.
+        A path that cannot be looked at is yielded as UNREAD. A folder that cannot be listed is yielded as DIR
+        and then, with the same path, as UNREAD; nothing below it is. What vanishes meanwhile is left out and
+        counted. Memory does not grow with the number of paths.
 
         Raises:
             Failed: the root cannot be listed.
@@ -214,7 +214,7 @@ class Source(Protocol):
         """The whole entry of a DIR, SYMLINK or SPECIAL; raises as `attributes`."""
 
     def read_small(self, found: Found, limit: int = ...) -> Small:
-        """A FILE as one consistent read (size, mtime, ctime, inode equal before and after; tried three times).
+        """A FILE as one consistent read: size, mtime, ctime, inode equal before and after; three tries.
 
         Args:
             found: what the scan found; the whole file is in memory, so of at most some MiB.

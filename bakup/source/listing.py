@@ -1,8 +1,8 @@
 """The names in a folder, sorted, and what the system says of each: the innermost part of a scan.
 
-An ordinary folder is listed in memory, about 80 bytes a name. One that may hold very many names (its own size says
-so) is read in runs of `RUN`; each full run is sorted and laid aside in a temporary file without a name, and the
-runs are merged. So 10 million names take some 10 MB of memory and, with names of 20 bytes, 210 MB of that file.
+An ordinary folder is listed in memory, about 80 bytes a name. One that may hold very many (its own size says
+so) is read in runs of `RUN` names; each is sorted and laid aside in a temporary file without a name, and all
+are merged. So 10 million names take some 20 MB of memory and, with 20 bytes a name, 210 MB of that file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import heapq
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import BinaryIO, TypeAlias
 
 from bakup.source import paths
@@ -70,7 +70,7 @@ def _spilled(run: list[bytes], found: Iterator[bytes]) -> Iterator[bytes]:
 
 def _merged(spill: BinaryIO, ends: list[int]) -> Iterator[bytes]:
     with spill:
-        yield from heapq.merge(*(_laid_aside(spill, *span) for span in zip(ends, ends[1:], strict=False)))
+        yield from heapq.merge(*(_laid_aside(spill, *span) for span in pairwise(ends)))
 
 
 def _laid_aside(spill: BinaryIO, offset: int, end: int) -> Iterator[bytes]:
@@ -91,8 +91,8 @@ def slices(
     Args:
         folder: absolute path.
         members: names in it.
-        failed: told of each name that could not be looked at, just before its slice is yielded; such a name has
-            `NO_STAT`, or is left out if it is not there any more.
+        failed: told of each name that could not be looked at, just before its slice is yielded; such a name
+            has `NO_STAT`, or is left out if it is not there any more.
     """
     if isinstance(members, list) and len(members) <= SLICE:
         if members:

@@ -1,5 +1,5 @@
-"""Opening paths of any length. Systems refuse a path past `PATH_MAX` bytes, but not a deeper tree: longer ones are
-opened in pieces, each relative to the descriptor of the one before. At most two descriptors are open at a time."""
+"""Opening paths of any length. Systems refuse a path past `PATH_MAX` bytes, but not a deeper tree: such are
+opened in pieces, each relative to the descriptor of the one before; at most two are open at a time."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """gitignore patterns, on raw bytes, with what a walk of a tree needs to know of them.
 
-pathspec turns each pattern into a regular expression. Patterns without a slash look at the name alone, the others at
-the path; each sort is joined to one expression, so a path that no pattern matches, nearly every one, costs at most
-two calls however many patterns there are.
+pathspec turns each pattern into a regular expression. Patterns without a slash look at the name alone, the
+others at the path; each sort is joined to one expression, so a path that no pattern matches, as nearly all,
+costs two calls however many patterns there are.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _Way: TypeAlias = tuple[re.Pattern[bytes] | None, ...]
 
 
 class _Rule(NamedTuple):
-    """One pattern: `index` in the order given; `names`: it looks at the name alone; `way`: see `Patterns.reaches`."""
+    """One pattern: its `place` among all; `names`: it looks at the name alone; `way`: for `reaches`."""
 
-    index: int
+    place: int
     exception: bool
     names: bool
     own: re.Pattern[bytes]
@@ -54,7 +54,7 @@ class Patterns:
         rules = [rule for index, line in enumerate(lines) if (rule := _rule(index, line))]
         self._names = _Joined([rule for rule in rules if rule.names])
         self._paths = _Joined([rule for rule in rules if not rule.names])
-        self._exceptions = {rule.index for rule in rules if rule.exception}
+        self._exceptions = {rule.place for rule in rules if rule.exception}
         self._inside = [rule for rule in rules if rule.way or not rule.exception][::-1]
 
     def __bool__(self) -> bool:
@@ -74,23 +74,23 @@ class Patterns:
         return None if last < 0 or last in self._exceptions else last
 
     def excluder_inside(self, path: bytes, name: bytes, folder: bool, outer: int) -> int | None:
-        """The same for a path in a folder that the pattern `outer` excludes: only what `reaches` it brings it back."""
+        """The same for a path in a folder that `outer` excludes: only exceptions that reach in bring it back."""
         if folder:
             path, name = path + b"/", name + b"/"
         for rule in self._inside:
-            if rule.index > outer and rule.matches(path, name):
-                return None if rule.exception else rule.index
+            if rule.place > outer and rule.matches(path, name):
+                return None if rule.exception else rule.place
         return outer
 
     def reaches(self, folder: bytes, outer: int) -> bool:
         """Whether an exception later than the pattern `outer` names something that may be below the folder.
 
-        Only exceptions that begin with a folder's name do: `!/var/keep.txt`, not `!keep.txt` or `!**/keep.txt`.
-        git knows no such exceptions: what is in an excluded folder is lost to it. A backup rather keeps too much.
+        Only exceptions that begin with a folder's name do: `!/var/keep.txt`, not `!keep.txt`, `!**/keep.txt`.
+        git knows no such exceptions: what is in an excluded folder is out. A backup rather keeps too much.
         """
         parts = folder.split(b"/")
         return any(
-            rule.index > outer and _may_lie_below(parts, rule.way) for rule in self._inside if rule.way
+            rule.place > outer and _may_lie_below(parts, rule.way) for rule in self._inside if rule.way
         )
 
 
@@ -106,7 +106,7 @@ class _Joined:
         """Index of the last rule that matches, -1 for none."""
         if not self._latest_first or not self._any(name if self._names else path):
             return -1
-        return next(rule.index for rule in self._latest_first if rule.matches(path, name))
+        return next(rule.place for rule in self._latest_first if rule.matches(path, name))
 
 
 def _rule(index: int, line: str) -> _Rule | None:
@@ -129,7 +129,7 @@ def _parts(line: bytes) -> list[bytes]:
 
 
 def _own(pattern: bytes, parts: list[bytes], folders: bool) -> bytes:
-    """The expression that matches, as a whole, the pattern's own paths; pathspec's also finds what is below them."""
+    """The expression that matches, whole, the pattern's own paths; pathspec's also finds what is below."""
     pattern = pattern.replace(_DIR_MARK, b"/").removeprefix(_ANY_PARENT if len(parts) == 1 else b"")
     if pattern == b".":
         return b".+"

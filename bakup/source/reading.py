@@ -13,13 +13,14 @@ from bakup.model import Attributes
 from bakup.source import attributes, listing, paths, statx
 from bakup.source.interface import Found, Grown, Run, Small, Unreadable, Vanished
 
-TRIES = 3
-"""How often a file that changes is read."""
+WAITS_S = (0.02, 0.1, 0.0)
+"""A file that changes is read again so often, with so many seconds after each time."""
 
 SETTLED_NS = 20_000_000
-"""A file changed so shortly ago may change again without a new time, as many systems keep time in ticks of 4 to 10 ms:
-only what was read later than this counts as a consistent read."""
+"""A file changed so shortly ago may change again without a new time, as systems keep file times in ticks of up
+to 10 ms: only what is read later than this counts as a consistent read."""
 
+_new = tuple.__new__
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
 _CHANGED_KIND = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
 
@@ -62,7 +63,8 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
         now = statx.look(descriptor)
         if now[:4] != found[2:6] or len(data) != found.size or _fresh(now.ctime_ns):
             return _read_again(descriptor, found, device, limit)
-        return Small(data, attributes.of_descriptor(descriptor, found.stat, device, now.birth_ns), False)
+        facts = attributes.of_descriptor(descriptor, found.stat, device, now.birth_ns)
+        return _new(Small, (data, facts, False))
     except OSError as error:
         raise failure(found.path, error) from error
     finally:
@@ -74,8 +76,8 @@ def _fresh(ctime_ns: int) -> bool:
 
 
 def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small:
-    """The file as one consistent read; after `TRIES` as it was read last, with the facts from before that read."""
-    for wait_s in (SETTLED_NS / 1e9, 0.1, 0.0):
+    """The file as one consistent read; else as it was read last, with the facts from before that read."""
+    for wait_s in WAITS_S:
         if _fresh(statx.look(descriptor).ctime_ns):
             time.sleep(SETTLED_NS / 1e9)
         before = os.fstat(descriptor)

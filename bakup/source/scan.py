@@ -1,15 +1,15 @@
 """One pass over a tree in key order: the whole work of a run in which nothing changed.
 
-A folder is listed, its names sorted, and looked at by the descriptor of the folder, `listing.SLICE` at a time; so
-one path costs one system call and one tuple. Memory: of each folder on the way down its names and one slice.
+A folder is listed, its names sorted, and looked at by the folder's descriptor, `listing.SLICE` at a time; so
+a path costs one system call and one tuple. Memory: of each folder on the way down its names and one slice.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from functools import partial
+from stat import S_ISDIR
 from typing import NamedTuple
 
 from bakup.errors import Failed, Usage
@@ -25,8 +25,9 @@ BATCH = 1024
 _OTHER = int(Kind.SPECIAL)
 _FILE, _DIR, _SYMLINK, _UNREAD = int(Kind.FILE), int(Kind.DIR), int(Kind.SYMLINK), int(Kind.UNREAD)
 
-KINDS = (_UNREAD, _OTHER, _OTHER, _UNREAD, _DIR, _UNREAD, _OTHER, _UNREAD) + (
-    (_FILE, _UNREAD, _SYMLINK, _UNREAD, _OTHER, _UNREAD, _UNREAD, _UNREAD)
+KINDS = tuple(
+    {1: _OTHER, 2: _OTHER, 4: _DIR, 6: _OTHER, 8: _FILE, 10: _SYMLINK, 12: _OTHER}.get(bits, _UNREAD)
+    for bits in range(16)
 )
 """Kind of a path by the highest four bits of its mode; UNREAD where there is none."""
 
@@ -117,7 +118,7 @@ class Scan:
         return _Frame(slices, iter(()), b"", self._filter.wanted, None)
 
     def _leaves(self, by: int, path: bytes, kind: int, stat: Stat) -> bool:
-        """Whether an excluded path is left out, which it is but for a folder that an exception may reach into."""
+        """Whether an excluded path is left out: it is, but for a folder that an exception may reach into."""
         if kind == _DIR and self._filter.patterns.reaches(path, by):
             return False
         self._filter.count(self._filter.label(by), 1, stat.st_size if kind == _FILE else 0)
@@ -200,7 +201,7 @@ def _root(base: bytes) -> os.stat_result:
         found = os.stat(base)
     except OSError as error:
         raise Failed(f"cannot read {shown}: {paths.reason(error)}", code="no-source") from error
-    if not stat.S_ISDIR(found.st_mode):
+    if not S_ISDIR(found.st_mode):
         raise Usage(f"{shown} is not a folder", code="no-folder")
     return found
 

@@ -9,7 +9,7 @@ from itertools import chain
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
 from bakup.source import attributes, paths, reading, statx
 from bakup.source.filters import Left, Rules
-from bakup.source.interface import Found, Journal, Prepared, Small
+from bakup.source.interface import Found, Journal, Prepared, Small, Unreadable
 from bakup.source.scan import Scan
 
 SMALL_LIMIT = 8 << 20
@@ -34,6 +34,7 @@ class LocalTree:
     def __init__(self, root: str | bytes, rules: Rules = _ALL) -> None:
         self._location = os.path.abspath(os.fsencode(root))
         self._base = os.path.realpath(self._location)
+        self._below = os.path.join(self._base, b"")
         self._rules = rules
         self._scan = Scan(self._base, rules)
         self.device = self._scan.device
@@ -75,7 +76,7 @@ class LocalTree:
         return tuple(self._scan.missing)
 
     def _absolute(self, path: bytes) -> bytes:
-        return os.path.join(self._base, path) if path else self._base
+        return self._below + path if path else self._base
 
     def attributes(self, found: Found) -> Attributes:
         """See `interface.Source`. Owner, mode and times are those of the scan."""
@@ -85,7 +86,7 @@ class LocalTree:
         flags = paths.FOLDER_FLAGS if found.kind == Kind.DIR else paths.FILE_FLAGS
         try:
             descriptor = reading.open_file(path, found.path, flags)
-        except reading.Unreadable:
+        except Unreadable:
             return attributes.of_path(path, found.stat, self.device)
         try:
             birth = statx.look(descriptor).birth_ns

@@ -1,0 +1,36 @@
+"""Arguments that name places: sources, targets, paths inside a source."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+from bakup.cli.habits import refuse_other_machine
+from bakup.cli.options import argument
+
+Sources = Annotated[list[str], argument("SRC...")]
+Target = Annotated[str, argument("DST")]
+
+
+def source(place: str) -> bytes:
+    """A source's folder as raw bytes; a trailing slash means nothing. Raises Usage for `host:path`."""
+    refuse_other_machine(place)
+    return _without_slash(os.fsencode(place))
+
+
+def target(place: str) -> str:
+    """A target as it was given. Raises Usage for `host:path`."""
+    refuse_other_machine(place)
+    return place
+
+
+def inside(path: str) -> bytes:
+    """A path inside a source as raw bytes; `.` is the root."""
+    raw = _without_slash(os.fsencode(path))
+    while raw.startswith(b"./"):
+        raw = raw[2:].lstrip(b"/")
+    return b"" if raw == b"." else raw
+
+
+def _without_slash(raw: bytes) -> bytes:
+    return raw.rstrip(b"/") or raw[:1]

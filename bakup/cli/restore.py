@@ -1,0 +1,149 @@
+"""`bakup restore`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+from bakup.cli import habits, names, numbers, places, sync_json
+from bakup.cli.command import command
+from bakup.cli.options import At, Source, WithTarget, argument, habit, option
+from bakup.cli.problems import Problem
+from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
+from bakup.cli.running import Run
+from bakup.errors import Usage
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from bakup.flows.reports import Cause, RestoreReport
+
+    Overwrite = Literal["always", "if-newer", "never"]
+
+_HOW = "How"
+_PARTIAL = "--partial keeps what is left of a file, as NAME.part and NAME.part.ranges"
+
+TEXT = """
+Write what a check point at DST holds into OUT: OUT/<path in the source>. With
+PATH only that, a file or a folder with all below it; PATH may be a glob.
+
+Every file is verified before it gets its name, and equal ones are skipped: so
+the same command goes on where it stopped. It never replaces a file that
+differs, unless --overwrite says so, and never writes outside OUT or to DST.
+"""
+
+
+def _overwrite(text: str) -> str:
+    if text not in ("always", "if-newer", "never"):
+        raise ValueError(f"always, if-newer or never, not {text}")
+    return text
+
+
+@command(
+    "restore",
+    short="files into OUT, each verified before it gets its name",
+    text=TEXT,
+    examples=(
+        "bakup restore /mnt/usb/backup ~/back",
+        "bakup restore /mnt/usb/backup ~/back 2025/08 '*.mov' --at 2026-11-21",
+    ),
+)
+def restore(
+    run: Run,
+    dst: places.Target,
+    out: Annotated[str, argument("OUT")],
+    target: WithTarget,
+    paths: Annotated[list[str] | None, argument("[PATH...]")] = None,
+    *,
+    source: Source = None,
+    at: At = None,
+    dry_run: Annotated[bool, option("-n", "--dry-run", help="only say what would be written", group=_HOW)] = False,
+    overwrite: Annotated[
+        str | None,
+        option(
+            "--overwrite",
+            metavar="WHICH",
+            parse=_overwrite,
+            help="different files: always, if-newer (replace what is older here) or never (keep them)",
+            group=_HOW,
+        ),
+    ] = None,
+    partial: Annotated[
+        bool,
+        option("--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW),
+    ] = False,
+    always_so: Annotated[bool, habit("-a", "-z", "-P", "-H", "-A", "-X", "-S")] = False,
+) -> int:
+    """Bring back."""
+    from bakup.flows import restore as flow
+    from bakup.flows.reports import RestoreOptions
+
+    place = places.target(dst)
+    habits.refuse_check_point_as_place(out)
+    chosen = RestoreOptions(
+        source=source,
+        at=at or "latest",
+        dry_run=dry_run,
+        overwrite=overwrite,  # type: ignore[arg-type]
+        partial=partial,
+        target=target.options(),
+    )
+    wanted = [places.inside(path) for path in paths or ()]
+    with run.home(write=False) as home:
+        report = flow.restore(home, place, out, wanted, chosen, run.watch, run.ask)
+    run.console.report(*report_lines(report, exact=run.exact))
+    for problem in problems(report, exact=run.exact):
+        run.watch.problem(problem)
+    return run.finish(summary(report, place), exit_code(report))
+
+
+def report_lines(report: RestoreReport, *, exact: bool = False) -> list[str]:
+    """The report as it is shown."""
+    rows = Rows(exact)
+    if report.rebuilt:
+        rebuilt(rows, report.rebuilt)
+    took = f", in {numbers.duration(report.elapsed)}"
+    to = f" to {names.shown_text(report.out)}" + ("" if report.dry_run else took)
+    nothing = not (report.already_there.files or report.kept.files or report.not_restored.files)
+    there_first = not report.restored.files and report.already_there.files and not report.dry_run
+    rows.count("would restore" if report.dry_run else "restored", report.restored, to, zero=nothing)
+    rows.count("already there", report.already_there, took if there_first else "")
+    rows.count("kept", report.kept)
+    rows.count("not restored", report.not_restored)
+    rows.checkpoint(report.checkpoint)
+    return rows.lines()
+
+
+def problems(report: RestoreReport, *, exact: bool = False) -> list[Problem]:
+    """What could not be restored, by cause."""
+    found = [_cause(cause, exact) for cause in report.causes]
+    if found and not report.partial and any(one.available for cause in report.causes for one in cause.lost):
+        found[-1] = _with_hint(found[-1], _PARTIAL)
+    return [*found, *_older(report), *_skipped(report)]
+
+
+def exit_code(report: RestoreReport) -> int:
+    """3 when something is not restored as the check point has it, else 0."""
+    return 3 if report.causes or report.not_restored.files or report.older or report.skipped else 0
+
+
+def summary(report: RestoreReport, dst: str) -> dict[str, object]:
+    """The last object of `--json`."""
+    return {
+        "target": dst,
+        "out": report.out,
+        "dry_run": report.dry_run,
+        **sync_json.checkpoint_fields(report.checkpoint),
+        "restored_files": report.restored.files,
+        "restored_bytes": report.restored.bytes,
+        "already_there_files": report.already_there.files,
+        "already_there_bytes": report.already_there.bytes,
+        "kept_files": report.kept.files,
+        "kept_bytes": report.kept.bytes,
+        "not_restored_files": report.not_restored.files,
+        "not_restored_bytes": report.not_restored.bytes,
+        "older_files": len(report.older),
+        "skipped_files": len(report.skipped),
+        "rebuilt": report.rebuilt is not None,
+        "elapsed_s": sync_json.machine.seconds(report.elapsed),
+    }

@@ -1,0 +1,270 @@
+"""`bakup sync` and `bakup plan`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Annotated
+
+from bakup.cli import names, numbers, places, sync_json
+from bakup.cli.command import command
+from bakup.cli.options import HOW, How, What, WithTarget, habit, option
+from bakup.cli.problems import Problem
+from bakup.cli.rows import Rows, lost_cells, short_id
+from bakup.cli.running import Run
+from bakup.cli.style import bold
+from bakup.cli.watch import path_line
+
+if TYPE_CHECKING:
+    from bakup.flows.reports import SourceReport, SyncOptions, SyncReport
+
+_ALWAYS = habit(
+    *("-a", "-z", "-P", "-H", "-A", "-X", "-S"),
+    *("--archive", "--compress", "--partial", "--progress", "--hard-links", "--acls", "--xattrs", "--sparse"),
+)
+
+SYNC_TEXT = """
+Store in DST what changed in SRC... since the last time.
+
+It deletes nothing at DST, and a trailing slash means nothing: SRC and SRC/
+are the same source. It never changes a source. Every run makes a check point
+that stands for the whole source; what is stored already is not stored again.
+An interrupted run is gone on with by the same command.
+
+The first run makes an account and shows its 24 words once.
+"""
+PLAN_TEXT = """
+Say what sync would store: files, sizes, sectors, space and time; with -v a
+line a path: + new, - deleted, M content, U metadata only, T other type.
+
+It never writes to DST, makes no account and needs none. It is sync -n.
+"""
+
+
+@command(
+    "sync",
+    short="store what changed in SRC...; deletes nothing at DST",
+    text=SYNC_TEXT,
+    examples=(
+        "bakup sync ~/Photos /mnt/usb/backup",
+        "bakup sync ~/Photos ~/Documents /mnt/usb/backup --exclude '*.tmp' -x",
+    ),
+)
+def sync(
+    run: Run,
+    sources: places.Sources,
+    dst: places.Target,
+    what: What,
+    how: How,
+    target: WithTarget,
+    *,
+    dry_run: Annotated[
+        bool, option("-n", "--dry-run", help="only say what would be stored, as plan does", group=HOW)
+    ] = False,
+    always_so: Annotated[bool, _ALWAYS] = False,
+) -> int:
+    """Back up."""
+    return _sync(run, sources, dst, options(what, how, target, dry_run=dry_run, paths=run.watch.lists_paths))
+
+
+@command(
+    "plan",
+    short="say what sync would store: files, sizes, sectors, space, time",
+    text=PLAN_TEXT,
+    examples=("bakup plan ~/Photos /mnt/usb/backup", "bakup plan -v ~/Photos /mnt/usb/backup --exclude-caches"),
+)
+def plan(
+    run: Run,
+    sources: places.Sources,
+    dst: places.Target,
+    what: What,
+    how: How,
+    target: WithTarget,
+    *,
+    dry_run: Annotated[bool, habit("-n", "--dry-run")] = False,
+    always_so: Annotated[bool, _ALWAYS] = False,
+) -> int:
+    """Say what would be stored."""
+    return _sync(run, sources, dst, options(what, how, target, dry_run=True, paths=run.watch.lists_paths))
+
+
+def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: bool) -> SyncOptions:
+    """As the flow takes them."""
+    from bakup.flows.reports import SyncOptions
+
+    return SyncOptions(
+        selection=what.selection(),
+        checksum=how.checksum,
+        strict=how.strict,
+        name=how.name,
+        tags=tuple(how.tag or ()),
+        dry_run=dry_run,
+        new_target=how.new_target,
+        always=how.always,
+        standalone=how.standalone,
+        level=how.compression,
+        sector_size=how.sector_size,
+        pad=how.pad,
+        spool=how.spool,
+        encrypt=not how.no_encrypt,
+        sign=not how.no_sign,
+        list_paths=dry_run and paths,
+        target=target.options(),
+    )
+
+
+def report_lines(report: SyncReport, *, exact: bool = False) -> list[str]:
+    """The report as it is shown."""
+    several = len(report.sources) > 1
+    lines: list[str] = []
+    for source in report.sources:
+        if several:
+            lines += [bold(names.shown_text(source.source))]
+        lines += _source_lines(report, source, exact=exact)
+        lines += [""] if several else []
+    if several:
+        lines += _whole(report, Rows(exact)).lines()
+    return lines
+
+
+def problems(report: SyncReport, *, exact: bool = False) -> list[Problem]:
+    """What could not be done, by cause."""
+    by_source = (problem for source in report.sources for problem in _source_problems(report, source))
+    return [*by_source, *_missing(report, exact)]
+
+
+def exit_code(report: SyncReport) -> int:
+    """3 when something is left out or gone for good, else 0."""
+    unread = any(source.unreadable or (report.strict and source.changing) for source in report.sources)
+    return 3 if unread or report.gone else 0
+
+
+def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
+    from bakup.flows import sync as flow
+
+    folders, place = [places.source(one) for one in sources], places.target(dst)
+    with run.home(write=not chosen.dry_run) as home:
+        report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
+    run.console.report(*report_lines(report, exact=run.exact))
+    for facts in sync_json.paths(report):
+        run.console.object(facts)
+    for problem in problems(report, exact=run.exact):
+        run.watch.problem(problem)
+    if run.ask.made and not report.dry_run:
+        tried = names.quoted(os.path.join(tempfile.gettempdir(), "try"))
+        run.console.advice(
+            f"try it before you need it: bakup restore {names.quoted(report.target)} {tried}"
+        )
+    for facts in sync_json.sources(report):
+        run.console.object(facts)
+    return run.finish(sync_json.summary(report), exit_code(report))
+
+
+def _source_lines(report: SyncReport, source: SourceReport, *, exact: bool) -> list[str]:
+    rows = Rows(exact)
+    _changes(rows, report, source)
+    if report.dry_run:
+        _planned(rows, source)
+    alone = len(report.sources) == 1
+    if alone:
+        _whole(report, rows)
+    if source.checkpoint and not report.dry_run:
+        rows.checkpoint(source.checkpoint, "" if source.made else ", stands")
+    paths = [path_line(line.mark, line.path, line.bytes, exact=exact) for line in source.paths]
+    return [*paths, *rows.lines()]
+
+
+def _changes(rows: Rows, report: SyncReport, source: SourceReport) -> None:
+    from bakup.flows.reports import Count
+
+    unreadable = Count(len(source.unreadable), sum(one.bytes for one in source.unreadable))
+    changing = Count(len(source.changing), sum(line.bytes or 0 for line in source.changing))
+    rows.count("new", source.new)
+    rows.count("changed", source.changed)
+    rows.count("deleted", source.deleted, "" if report.dry_run else ", still in earlier check points")
+    rows.count("stored again", source.stored_again)
+    rows.count("unchanged", source.unchanged, _time_of_the_look(report, source))
+    rows.count("vanished", source.vanished)
+    rows.count("unreadable", unreadable)
+    rows.count("changing", changing)
+
+
+def _time_of_the_look(report: SyncReport, source: SourceReport) -> str:
+    nothing = not report.dry_run and not report.stored_sectors
+    return f", in {numbers.duration(report.elapsed)}" if nothing and source is report.sources[-1] else ""
+
+
+def _planned(rows: Rows, source: SourceReport) -> None:
+    rules = ", ".join(f"{names.safe(rule)} {files:,}" for rule, files in source.excluded_by)
+    rows.count("excluded", source.excluded, f": {rules}" if rules else "")
+    for folder, count in source.folders:
+        rows.count(f"  {names.shown(folder)}", count)
+
+
+def _whole(report: SyncReport, rows: Rows) -> Rows:
+    """What concerns the target, once for all sources."""
+    estimated = numbers.size(report.estimated_bytes, exact=rows.exact)
+    if report.dry_run:
+        rows.text("would store", _would_store(report, estimated))
+        if report.free_bytes is not None:
+            free = numbers.size(report.free_bytes, exact=rows.exact)
+            rows.text("free", f"{free} at {names.shown_text(report.target)}")
+    elif report.stored_sectors:
+        stored = numbers.size(report.stored_bytes, exact=rows.exact)
+        sectors = numbers.count(report.stored_sectors, "sector")
+        took = numbers.duration(report.elapsed)
+        rows.text("stored", f"{stored} in {sectors} (estimated {estimated}), in {took}")
+    return rows
+
+
+def _would_store(report: SyncReport, estimated: str) -> str:
+    if not report.estimated_sectors:
+        return "nothing"
+    told = f"about {estimated} in {numbers.count(report.estimated_sectors, 'sector')}"
+    seconds = report.estimated_seconds
+    return told if seconds is None else f"{told}, in about {numbers.about(seconds)}"
+
+
+def _source_problems(report: SyncReport, source: SourceReport) -> list[Problem]:
+    found = []
+    if source.unreadable:
+        found.append(_unreadable(report, source))
+    if source.changing:
+        files = numbers.count(len(source.changing), "file")
+        it_was = "it was" if len(source.changing) == 1 else "they were"
+        message = f"{files} changed each time {it_was} read; stored as {it_was} read last"
+        rows = tuple((line.path,) for line in source.changing)
+        facts = sync_json.changing(source)
+        found.append(Problem("warning", message, rows, code="changing", facts=facts))
+    return found
+
+
+def _unreadable(report: SyncReport, source: SourceReport) -> Problem:
+    number = len(source.unreadable)
+    files = numbers.count(number, "file")
+    are = "is" if number == 1 else "are"
+    message = f"{files} could not be read and {are} not in this check point"
+    if report.dry_run:
+        message = f"{files} cannot be read"
+    rows = tuple(
+        (one.path, one.reason, f"last stored: {short_id(one.last)}" if one.last else "never stored")
+        for one in source.unreadable
+    )
+    facts = sync_json.unreadable(source)
+    return Problem("warning", message, rows, least=(23, 28), code="unreadable", facts=facts)
+
+
+def _missing(report: SyncReport, exact: bool) -> list[Problem]:
+    number = len(report.missing_sectors)
+    if not number:
+        return []
+    was, they = ("was", "it") if number == 1 else ("were", "they")
+    message = f"{numbers.count(number, 'sector')} {was} missing at the target; all {they} held is stored again"
+    if report.gone:
+        files = numbers.count(len(report.gone), "file")
+        are = "is" if len(report.gone) == 1 else "are"
+        message = f"{numbers.count(number, 'sector')} {was} missing at the target"
+        message += f"; {files} {they} held {are} no longer in the source"
+    rows, facts = lost_cells(report.gone, exact=exact), sync_json.missing(report)
+    return [Problem("warning", message, rows, code="sector-missing", facts=facts)]
+

@@ -1,0 +1,367 @@
+"""A sync that stores: its jobs become check points in sectors that they share."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from blake3 import blake3
+
+from bakup.catalog import applying, history, places, recording
+from bakup.flows import remembered
+from bakup.flows.attach import Attached, remember
+from bakup.flows.home import Home
+from bakup.flows.populate import Filling, Stream
+from bakup.flows.reports import (
+    CheckpointLine,
+    Count,
+    Lost,
+    PathLine,
+    SourceReport,
+    SyncOptions,
+    SyncReport,
+    Unreadable,
+)
+from bakup.flows.scanning import Job
+from bakup.flows.transfer import Claims, Transfer, workers
+from bakup.flows.watch import Mark, Progress, Watch
+from bakup.format.structures import encode_checkpoint
+from bakup.model import Checkpoint, Delete, Kind
+from bakup.plan.changes import Change, Tally
+from bakup.plan.cutting import chunker
+from bakup.sector.writer import SectorWriter
+
+PROGRESS_EVERY = 64
+
+MARKS: dict[Change, Mark] = {
+    Change.NEW: "+",
+    Change.CONTENT: "M",
+    Change.METADATA: "U",
+    Change.TYPE: "T",
+    Change.DELETED: "-",
+    Change.UNREAD: "!",
+    Change.AGAIN: "M",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one source; `tally` counts the files that were really stored."""
+
+    job: Job
+    stream: Stream
+    transfer: Transfer
+    tally: Tally
+
+    @property
+    def files(self) -> int:
+        """Files in the source at this check point."""
+        return self.job.tally.counts[Change.SAME][0] + sum(count[0] for count in self.tally.counts.values())
+
+    @property
+    def size(self) -> int:
+        """Bytes of those files."""
+        return self.job.tally.counts[Change.SAME][1] + sum(count[1] for count in self.tally.counts.values())
+
+    def count(self, change: Change) -> Count:
+        """A row of the report."""
+        return Count(*self.tally.counts[change])
+
+
+class Run:
+    """One sync that stores: the sectors that all its sources share."""
+
+    def __init__(
+        self, home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
+    ) -> None:
+        self.home = home
+        self.attached = attached
+        self.jobs = jobs
+        self.options = options
+        self.watch = watch
+        self.begun = begun
+        known = attached.remembered
+        # A target keeps the protection that it was made with.
+        fresh = known is None or options.new_target
+        self.encrypt = options.encrypt if fresh or known is None else known.encrypted and options.encrypt
+        self.sign = options.sign if fresh or known is None else known.signed and options.sign
+        self.done_files = 0
+        self.done_bytes = 0
+        self.total_files = sum(job.files_to_store for job in jobs)
+        self.total_bytes = sum(job.bytes_to_store for job in jobs)
+        self.filling: Filling | None = None
+
+    def run(self, report: SyncReport) -> SyncReport:
+        """Store what the jobs planned."""
+        work = [job for job in self.jobs if self._has_work(job)]
+        results: dict[int, SourceReport] = {}
+        run_ids = [remembered.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
+        self._say_continued(run_ids)
+        if work:
+            self.attached.target.create()
+            results = self._store(work, run_ids)
+        remember(self.home, self.attached, encrypted=self.encrypt, signed=self.sign)
+        elapsed = time.monotonic() - self.begun
+        for run_id in run_ids:
+            remembered.end_run(self.home.state, run_id, elapsed)
+        filling = self.filling
+        missing = tuple(row.uuid for row in self.attached.comparison.missing) if work else ()
+        return replace(
+            report,
+            sources=tuple(results.get(id(job)) or self._standing(job) for job in self.jobs),
+            stored_bytes=filling.stored_bytes if filling else 0,
+            stored_sectors=filling.stored_sectors if filling else 0,
+            missing_sectors=missing,
+            gone=tuple(Lost(path, size, 0) for job in self.jobs for path, size in job.gone),
+            elapsed=elapsed,
+        )
+
+    def _has_work(self, job: Job) -> bool:
+        if self.options.always or job.full or job.head is None:
+            return True
+        if job.spool.length > job.tally.counts[Change.UNREAD][0]:
+            return True
+        now = {item.path.replace(b"/", b"\0") for item in job.spool}
+        return now != set(job.unread)
+
+    def _say_continued(self, run_ids: list[int]) -> None:
+        for job, run_id in zip(self.jobs, run_ids, strict=True):
+            row = self.home.state.execute(
+                "SELECT begun_ns, stored_bytes FROM runs WHERE url = ? AND source = ? AND id < ? AND ended_ns IS NULL"
+                " AND stored_bytes > 0 AND id > (SELECT coalesce(max(id), 0) FROM runs WHERE url = ? AND source = ?"
+                " AND ended_ns IS NOT NULL) ORDER BY id DESC LIMIT 1",
+                [self.attached.url, job.label, run_id, self.attached.url, job.label],
+            ).fetchone()
+            if row is not None:
+                self.watch.event("continued", begun_ns=row[0], bytes=row[1])
+
+    def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
+        connection = self.home.catalog
+        spool = self.options.spool or self.attached.target.spool_folder() or tempfile.gettempdir()
+        filling = Filling(
+            self.attached.target,
+            self.attached.row,
+            connection,
+            lambda: SectorWriter(
+                spool,
+                self.attached.account,
+                encrypt=self.encrypt,
+                sign=self.sign,
+                limit=min(self.options.sector_size, self.attached.target.limits.largest),
+            ),
+            replace(self.attached.trust, accept_plain=True, accept_unsigned=True),
+            signer=self.attached.signer if self.encrypt or self.sign else b"",
+            encrypted=self.encrypt,
+            signed=self.sign,
+            level=self.options.level,
+            pad=self.options.pad,
+            watch=self.watch,
+            on_stored=self._visible,
+            on_put=lambda size, sectors: [
+                remembered.stored_so_far(self.home.state, run_id, size, sectors) for run_id in run_ids
+            ],
+        )
+        self.filling = filling
+        pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
+        try:
+            claims = Claims(
+                connection,
+                self.attached.row,
+                signer=self.attached.signer if self.encrypt or self.sign else b"",
+                encrypted=self.encrypt,
+                from_catalog=not self.options.standalone and places.has_chunks(connection, self.attached.row),
+            )
+            outcomes = [self._transfer(job, filling, claims, pool) for job in work]
+            filling.flush()
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            filling.close()
+        return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
+
+    def _transfer(
+        self, job: Job, filling: Filling, claims: Claims, pool: ThreadPoolExecutor
+    ) -> Stored:
+        stream = self._begin(job)
+        filling.begin(stream)
+        transfer = Transfer(job.tree, stream, filling, claims, pool, level=self.options.level)
+        replaced: list[bytes] = []
+        incremental = stream.checkpoint.incremental
+        gone: bytes | None = None
+        stored = Tally()
+        for count, item in enumerate(job.spool):
+            change, path, size, found = item
+            if count % PROGRESS_EVERY == 0:
+                self._progress(transfer, path)
+            if change == Change.DELETED:
+                if incremental and not _below(path, gone):
+                    gone = path
+                    transfer.deleted(path)
+                self.watch.path("-", path, size)
+                continue
+            if change == Change.SAME:
+                self._same(job, transfer, path)
+                continue
+            self.watch.path(MARKS[change], path, size if found and found.kind == Kind.FILE else None)
+            if found is None:
+                continue
+            if change == Change.UNREAD:
+                transfer.unread(path, found.reason, size)
+                continue
+            if incremental and change == Change.TYPE:
+                gone = path
+                transfer.entry(Delete(path))
+            elif incremental and change != Change.NEW:
+                replaced.append(path.replace(b"/", b"\0"))
+            if found.kind == Kind.FILE:
+                if transfer.file(found):
+                    stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
+                self.done_files += 1
+            else:
+                transfer.other(found)
+        transfer.finish()
+        if replaced:
+            recording.add_replaced(self.home.catalog, stream.row, replaced)
+        outcome = Stored(job, stream, transfer, stored)
+        filling.end(stream, outcome.files, outcome.size)
+        self.done_bytes += transfer.done_bytes
+        return outcome
+
+    def _same(self, job: Job, transfer: Transfer, path: bytes) -> None:
+        """An unchanged path in a check point that lists everything: its version again, with known extents."""
+        if job.source is None or job.head is None:
+            return
+        connection = self.home.catalog
+        version = history.version_at(connection, job.source.id, job.head.ordinal, path)
+        if version is None:
+            return
+        if version.kind == Kind.FILE and version.parted:
+            transfer.known_file(version.path, version.attributes, history.extents_of(connection, version))
+        else:
+            transfer.entry(version.entry(tuple(history.extents_of(connection, version))))
+
+    def _begin(self, job: Job) -> Stream:
+        head = None if self.options.new_target and job.head is None else job.head
+        incremental = head is not None and not job.full
+        checkpoint = Checkpoint(
+            uuid=uuid.uuid4().bytes,
+            flags=1 if incremental else 0,
+            time_ns=time.time_ns(),
+            source=job.source.uuid if job.source else uuid.uuid4().bytes,
+            host=job.host,
+            location=job.location,
+            name=job.name,
+            tags=tuple(sorted(set(self.options.tags))),
+            sequence=head.sequence + 1 if head else 1,
+            previous=head.ref if head else None,
+            based_on=head.uuid if head is not None and incremental else None,
+            chunker=chunker(self.attached.account.chunker_seed if self.attached.account and self.encrypt else 0),
+        )
+        content = encode_checkpoint(checkpoint)
+        connection = self.home.catalog
+        nested = connection.in_transaction
+        if not nested:
+            # Several sources share the open transaction of the sector that they begin in.
+            connection.execute("BEGIN IMMEDIATE")
+        signer = self.attached.signer if self.encrypt or self.sign else b""
+        source = recording.source_id(connection, self.attached.row, checkpoint, signer)
+        row = recording.checkpoint_id(connection, source, checkpoint, blake3(content).digest())
+        ordinal = applying.reserve(connection, row)
+        if not nested:
+            connection.commit()
+        return Stream(checkpoint, content, row, source, ordinal)
+
+    def _visible(self, stream: Stream) -> None:
+        applying.finish(self.home.catalog, stream.row)
+        self.watch.event("check-point-stored", check_point=stream.checkpoint.uuid)
+
+    def _progress(self, transfer: Transfer, path: bytes) -> None:
+        filling = self.filling
+        self.watch.progress(
+            Progress(
+                "storing",
+                done_files=self.done_files,
+                total_files=self.total_files,
+                done_bytes=self.done_bytes + transfer.done_bytes,
+                total_bytes=self.total_bytes,
+                done_sectors=filling.stored_sectors if filling else 0,
+                path=path,
+            )
+        )
+
+    def _stored(self, outcome: Stored) -> SourceReport:
+        job, checkpoint = outcome.job, outcome.stream.checkpoint
+        read = outcome.transfer.outcome
+        row = history.head(self.home.catalog, outcome.stream.source)
+        line = CheckpointLine(
+            checkpoint.uuid,
+            job.label,
+            checkpoint.time_ns,
+            outcome.files,
+            outcome.size,
+            row.stored if row else 0,
+            checkpoint.tags,
+        )
+        return replace(
+            source_report(job, line, made=True),
+            new=outcome.count(Change.NEW),
+            changed=outcome.count(Change.CONTENT),
+            stored_again=outcome.count(Change.AGAIN),
+            vanished=Count(len(read.vanished) + job.tree.vanished, sum(size for _, size in read.vanished)),
+            unreadable=self._unreadable(job, read.unreadable),
+            changing=tuple(PathLine("!", path, size) for path, size in read.changing),
+        )
+
+    def _standing(self, job: Job) -> SourceReport:
+        head = job.head
+        line = None
+        if head is not None:
+            line = CheckpointLine(
+                head.uuid, job.label, head.time_ns, head.files or 0, head.size or 0, head.stored, head.tags
+            )
+        problems = [(item.path, item.found.reason, item.size) for item in job.spool if item.found is not None]
+        return replace(
+            source_report(job, line, made=False),
+            unreadable=self._unreadable(job, problems),
+            vanished=Count(job.tree.vanished),
+        )
+
+    def _unreadable(self, job: Job, problems: list[tuple[bytes, str, int]]) -> tuple[Unreadable, ...]:
+        source = job.source
+        return tuple(
+            Unreadable(
+                path,
+                reason,
+                history.last_version(self.home.catalog, source.id, path) if source else None,
+                size,
+            )
+            for path, reason, size in problems
+        )
+
+
+def source_report(job: Job, line: CheckpointLine | None, *, made: bool) -> SourceReport:
+    """What the plan of a source says; `sync` puts what really happened in place of it."""
+    excluded = job.tree.excluded
+    return SourceReport(
+        source=job.label,
+        location=job.location,
+        checkpoint=line,
+        made=made,
+        new=job.count(Change.NEW),
+        changed=job.count(Change.CONTENT),
+        deleted=job.count(Change.DELETED),
+        stored_again=job.count(Change.AGAIN),
+        unchanged=job.count(Change.SAME),
+        excluded=Count(sum(left.files for left in excluded.values()), sum(left.bytes for left in excluded.values())),
+        excluded_by=tuple((rule, left.files) for rule, left in excluded.items()),
+    )
+
+
+def _below(path: bytes, folder: bytes | None) -> bool:
+    return folder is not None and path.startswith(folder + b"/" if folder else b"")

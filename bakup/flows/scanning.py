@@ -1,0 +1,276 @@
+"""prepare and plan: one pass over a source against the catalog gives the actions, their sizes and an estimate."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import zstandard
+
+from bakup.catalog import history, places
+from bakup.catalog.database import reader
+from bakup.errors import Failed, Usage
+from bakup.flows.attach import Attached
+from bakup.flows.home import Home
+from bakup.flows.reports import Count, SyncOptions
+from bakup.flows.watch import Progress, Watch
+from bakup.model import Kind
+from bakup.plan.changes import Change, Planned, Row, Tally, changes
+from bakup.plan.spool import Spool
+from bakup.source.filters import Rules
+from bakup.source.interface import Found
+from bakup.source.tree import LocalTree
+
+PROGRESS_EVERY = 2000
+SAMPLES = 24
+SAMPLE_BYTES = 64 << 10
+TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN)
+
+
+class SpooledStat(NamedTuple):
+    """What is kept of a path's stat between plan and transfer."""
+
+    st_mode: int
+    st_ino: int
+    st_dev: int
+    st_nlink: int
+    st_uid: int
+    st_gid: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_rdev: int
+
+
+@dataclass(slots=True)
+class Job:
+    """One source of a run, planned. `full`: its check point lists everything."""
+
+    tree: LocalTree
+    host: str
+    location: bytes
+    name: str
+    source: history.SourceRow | None
+    head: history.CheckpointRow | None
+    full: bool
+    lost: frozenset[bytes]
+    tally: Tally
+    spool: Spool[Planned[Found]]
+    unread: dict[bytes, str] = field(default_factory=dict)
+    gone: list[tuple[bytes, int]] = field(default_factory=list)
+    folders: dict[bytes, list[int]] = field(default_factory=dict)
+    samples: list[tuple[Found, int]] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """`host:/path`, or the name that the user gave it."""
+        return self.name or f"{self.host}:{os.fsdecode(self.location)}"
+
+    @property
+    def bytes_to_store(self) -> int:
+        """Raw bytes of the files that will be read."""
+        return sum(self.tally.counts[change][1] for change in (Change.NEW, Change.CONTENT, Change.AGAIN))
+
+    @property
+    def files_to_store(self) -> int:
+        """Number of the files that will be read."""
+        return sum(self.tally.counts[change][0] for change in (Change.NEW, Change.CONTENT, Change.AGAIN))
+
+    def count(self, change: Change) -> Count:
+        """A row of the report."""
+        return Count(*self.tally.counts[change])
+
+
+def open_tree(place: bytes, options: SyncOptions, target: str) -> LocalTree:
+    """The source at `place`, without the target at `target` when that lies inside. Raises Usage or Failed."""
+    selection = options.selection
+    rules = Rules(
+        patterns=selection.patterns,
+        files_from=selection.files_from,
+        larger_than=selection.larger_than,
+        caches=selection.caches,
+        one_file_system=selection.one_file_system,
+        leave_out=(os.path.abspath(os.fsencode(target)),) if "://" not in target else (),
+    )
+    shown = os.fsdecode(place)
+    if not os.path.exists(place):
+        raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
+    if not os.path.isdir(place):
+        raise Usage(f"{shown} is no folder", hints=("give the folder that it is in, and --include",), code="source-kind")
+    return LocalTree(place, rules)
+
+
+def refuse_target(tree: LocalTree, place: bytes) -> None:
+    """A source that is itself a target of bakup is refused: its sectors would be backed up. Raises Usage."""
+    with os.scandir(os.fsdecode(place)) as entries:
+        for entry in entries:
+            if entry.name.endswith(".bakup") and entry.is_file() and _starts_with_magic(entry.path):
+                shown = os.fsdecode(place)
+                raise Usage(
+                    f"{shown} is itself a target of bakup: {entry.name} is a sector",
+                    hints=("a copy of a target is made by any copying tool: sectors never change",),
+                    code="source-is-target",
+                )
+
+
+def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, watch: Watch) -> Job:
+    """Scan `tree` against the catalog. The actions are spilled to a file in the BAKUP_HOME.
+
+    With --standalone everything is stored again; a check point is also full when sectors with entries of its base are gone, or when the
+    changes since the last full one outweigh it.
+    """
+    connection = home.catalog
+    host, location = socket.gethostname(), tree.location
+    source = find_source(connection, attached, host, location, options.name)
+    head = history.head(connection, source.id) if source else None
+    lost: frozenset[bytes] = frozenset()
+    full = head is None or options.standalone
+    if source is not None and head is not None:
+        full = full or places.chain_broken(connection, attached.row, source.id) or _outweighed(connection, source.id)
+        if places.troubled(connection, attached.row):
+            lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
+    job = Job(
+        tree, host, location, options.name, source, head, full, lost, Tally(),
+        Spool(home.folder, _to_tuple, _from_tuple),
+    )
+    if head is not None:
+        job.unread = history.unread_at(connection, head.id)
+    _scan(home, job, options, watch)
+    return job
+
+
+def find_source(
+    connection: sqlite3.Connection, attached: Attached, host: str, location: bytes, name: str
+) -> history.SourceRow | None:
+    """The source at the target that this one continues: known by name, or by host and location."""
+    for source in history.sources(connection, attached.row):
+        if source.signer != attached.signer:
+            continue
+        if (name and source.name == name) or (
+            not name and not source.name and source.host == host and source.location == location
+        ):
+            return source
+    return None
+
+
+def ratio(jobs: list[Job], level: int | None) -> float:
+    """How much of the raw bytes is left after compression, guessed from the starts of some files."""
+    if level is None:
+        return 1.0
+    raw = packed = 0
+    compressor = zstandard.ZstdCompressor(level=level)
+    for job in jobs:
+        for found, _ in job.samples:
+            data = _sample(job, found)
+            raw += len(data)
+            packed += min(len(data), len(compressor.compress(data)))
+    return packed / raw if raw else 1.0
+
+
+def _sample(job: Job, found: Found) -> bytes:
+    path = os.path.join(os.fsencode(job.tree.location), found.path)
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(SAMPLE_BYTES) or b""
+    except OSError:
+        return b""
+
+
+def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
+    incremental, listed = history.incremental_entries(connection, source)
+    return incremental > max(listed, 1000)
+
+
+def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
+    files = size = seen = 0
+
+    def scanned(found: Found) -> None:
+        nonlocal files, size, seen
+        seen += 1
+        if found.kind == Kind.FILE:
+            files += 1
+            size += found.size
+        if seen % PROGRESS_EVERY == 0:
+            folder = found.path.rpartition(b"/")[0]
+            watch.progress(Progress("scanning", done_files=files, done_bytes=size, path=folder))
+
+    connection = reader(home.folder)
+    try:
+        merged = changes(
+            job.tree.entries(),
+            _rows(connection, job),
+            job.tally,
+            lost=job.lost,
+            everything=job.full and job.head is not None,
+            checksum=options.checksum or options.standalone,
+            scanned=scanned,
+        )
+        job.spool.fill(_noted(job, merged))
+    finally:
+        connection.close()
+
+
+def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
+    chance = random.Random(0)  # noqa: S311 - which files are sampled is no secret
+    seen = 0
+    for item in planned:
+        if item.change in TO_STORE and item.found is not None and item.found.kind == Kind.FILE:
+            folder = job.folders.setdefault(item.path.rpartition(b"/")[0], [0, 0]) if len(job.folders) < 1000 else None
+            if folder is not None:
+                folder[0] += 1
+                folder[1] += item.size
+            seen += 1
+            # A reservoir, weighted by nothing: the mean over files is near enough for an estimate.
+            if len(job.samples) < SAMPLES:
+                job.samples.append((item.found, item.size))
+            elif (slot := int(chance.random() * seen)) < SAMPLES:
+                job.samples[slot] = (item.found, item.size)
+        elif item.change == Change.DELETED and item.path.replace(b"/", b"\0") in job.lost:
+            job.gone.append((item.path, item.size))
+        yield item
+
+
+def _rows(connection: sqlite3.Connection, job: Job) -> Iterator[Row]:
+    if job.source is None or job.head is None:
+        return iter(())
+    return connection.execute(
+        "SELECT key, kind, size, mtime_ns, ctime_ns, inode FROM versions"
+        " WHERE source = ? AND last IS NULL ORDER BY key",
+        [job.source.id],
+    )
+
+
+def _to_tuple(item: Planned[Found]) -> tuple[Any, ...]:
+    change, path, size, found = item
+    if found is None:
+        return (change, path, size, None)
+    stat = found.stat
+    facts = (
+        stat.st_mode, stat.st_ino, stat.st_dev, stat.st_nlink, stat.st_uid, stat.st_gid, stat.st_size,
+        stat.st_mtime_ns, stat.st_ctime_ns, getattr(stat, "st_rdev", 0),
+    ) if stat is not None else None
+    return (change, path, size, (found.kind, found.size, found.mtime_ns, found.ctime_ns, found.inode, facts, found.reason))
+
+
+def _from_tuple(fields: list[Any]) -> Planned[Found]:
+    change, path, size, rest = fields
+    if rest is None:
+        return Planned(Change(change), path, size, None)
+    kind, file_size, mtime_ns, ctime_ns, inode, facts, reason = rest
+    stat: Any = SpooledStat(*facts) if facts is not None else None
+    return Planned(Change(change), path, size, Found(path, kind, file_size, mtime_ns, ctime_ns, inode, stat, reason))
+
+
+def _starts_with_magic(path: str | bytes) -> bool:
+    from bakup.format.constants import MAGIC
+
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC
+    except OSError:
+        return False

@@ -1,0 +1,150 @@
+"""sync: prepare -> plan -> populate -> transfer, for one or more sources into one target."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bakup.errors import Usage
+from bakup.flows import accounts, remembered
+from bakup.flows.ask import Ask
+from bakup.flows.attach import Attached, attach
+from bakup.flows.home import Home
+from bakup.flows.reports import CheckpointLine, Count, PathLine, SourceReport, SyncOptions, SyncReport, Unreadable
+from bakup.flows.run import MARKS, Run, source_report
+from bakup.flows.scanning import Job, open_tree, plan, ratio, refuse_target
+from bakup.flows.watch import Watch
+from bakup.model import Kind
+
+SECTOR_MIN = 16 << 20
+"""Smallest --sector-size, in bytes: two of the largest packs."""
+FOLDERS_SHOWN = 5
+
+def sync(
+    home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask
+) -> SyncReport:
+    """Store what changed in `sources` at `dst`; with `dry_run` only say what would be. Deletes nothing at `dst`.
+
+    Raises Usage for a source that is no folder or is a target, Failed when a source is not there or space runs out, and what `attach` raises.
+    """
+    begun = time.monotonic()
+    _check_options(options, sources)
+    trees = [open_tree(source, options, dst) for source in sources]
+    for tree, source in zip(trees, sources, strict=True):
+        refuse_target(tree, source)
+    if not options.dry_run:
+        home.lock(home.lock_wait)
+    with attach(
+        home,
+        dst,
+        options.target,
+        watch,
+        ask,
+        writing=True,
+        new_target=options.new_target,
+        use_folder=options.use_folder or options.dry_run,
+    ) as attached:
+        if not home.has_account and not options.dry_run:
+            attached = _with_new_account(home, attached, options, watch, ask)
+        _say_where(attached, trees, sources, watch)
+        jobs = [plan(home, attached, tree, options, watch) for tree in trees]
+        try:
+            return _carry_out(home, attached, jobs, options, watch, begun)
+        finally:
+            for job in jobs:
+                job.spool.close()
+
+
+def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
+    if options.name and len(sources) > 1:
+        raise Usage("--name is for one source", hints=("sync each source by itself",), code="name")
+    if not SECTOR_MIN <= options.sector_size <= 32 << 30:
+        raise Usage("--sector-size must be 16 MiB to 32 GiB", code="sector-size")
+
+
+def _with_new_account(home: Home, attached: Attached, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
+    draft = accounts.draft(attached.place)
+    ask.new_account(draft.card)
+    accounts.keep(home.folder, draft)
+    attached.target.close()
+    return attach(
+        home, attached.place, options.target, watch, ask, writing=True, new_target=options.new_target, use_folder=True
+    )
+
+
+def _say_where(attached: Attached, trees: Sequence[object], sources: Sequence[bytes], watch: Watch) -> None:
+    if "://" in attached.place:
+        return
+    target = os.path.realpath(attached.place)
+    parent = target if os.path.exists(target) else os.path.dirname(target)
+    for source in sources:
+        inside = os.path.realpath(os.fsdecode(source))
+        if target == inside or target.startswith(inside.rstrip("/") + "/"):
+            watch.note(f"{attached.place} lies inside {os.fsdecode(source)} and is left out")
+        try:
+            same = os.stat(parent).st_dev == os.stat(inside).st_dev
+        except OSError:
+            continue
+        if same:
+            watch.warning(
+                f"{attached.place} is on the same file system as {os.fsdecode(source)}: one dead disk takes both",
+                code="same-file-system",
+            )
+
+
+def _carry_out(
+    home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
+) -> SyncReport:
+    todo = sum(job.bytes_to_store for job in jobs)
+    share = ratio(jobs, options.level) if todo else 1.0
+    entries = sum(job.spool.length for job in jobs)
+    estimated = round(todo * share) + 160 * entries if entries else 0
+    report = SyncReport(
+        target=attached.place,
+        sources=(),
+        dry_run=options.dry_run,
+        estimated_bytes=estimated,
+        estimated_sectors=-(-estimated // options.sector_size),
+        free_bytes=attached.target.free_bytes() if attached.target.exists() else None,
+        strict=options.strict,
+    )
+    if options.dry_run:
+        speed = remembered.rate(home.state, attached.url)
+        return replace(
+            report,
+            sources=tuple(_planned(job, options) for job in jobs),
+            estimated_seconds=estimated / speed if speed else None,
+            elapsed=time.monotonic() - begun,
+        )
+    if report.free_bytes is not None and estimated > report.free_bytes:
+        watch.warning(f"about {estimated} bytes to store, {report.free_bytes} free at {attached.place}", code="space")
+    return Run(home, attached, jobs, options, watch, begun).run(report)
+
+
+def _planned(job: Job, options: SyncOptions) -> SourceReport:
+    line = None
+    if (head := job.head) is not None:
+        line = CheckpointLine(
+            head.uuid, job.label, head.time_ns, head.files or 0, head.size or 0, head.stored, head.tags
+        )
+    largest = sorted(job.folders.items(), key=lambda item: -item[1][1])[:FOLDERS_SHOWN]
+    return replace(
+        source_report(job, line, made=False),
+        unreadable=tuple(
+            Unreadable(item.path, item.found.reason, None, item.size)
+            for item in job.spool
+            if item.found is not None and item.found.kind == Kind.UNREAD
+        ),
+        folders=tuple((folder, Count(*count)) for folder, count in largest),
+        paths=_paths(job) if options.list_paths else (),
+    )
+
+
+def _paths(job: Job) -> tuple[PathLine, ...]:
+    return tuple(
+        PathLine(MARKS[item.change], item.path, item.size if item.found and item.found.kind == Kind.FILE else None)
+        for item in job.spool
+        if item.change in MARKS
+    )

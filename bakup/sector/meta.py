@@ -1,0 +1,101 @@
+"""A meta region: fetched in few ranges, compared with its digest, then parsed. Its memory is bounded too."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO
+
+from blake3 import blake3
+
+from bakup.errors import Damaged, Truncated
+from bakup.format.box import BOX
+from bakup.format.regions import HeldCheckpoint, HeldEnd, MetaBox, Read, groups, parse_meta
+from bakup.model import Entry, TableRow
+from bakup.sector.naming import named
+from bakup.sector.region import Region
+
+READ_MAX = 8_388_608
+"""Most bytes of one read."""
+HELD_MAX = 67_108_864
+"""Longest region that is held in memory; of a longer one the stored bytes go to a temporary file."""
+
+Fetch = Callable[[int, int], bytes]
+
+
+class MetaRegion:
+    """What a sector says it holds; all but the entries is parsed and checked.
+
+    `checkpoints` by uuid; `boxes` of entries and `ends` in order; `rows` is the table of data boxes. Whoever
+    takes entries box by box drops all of the sector's when a later box raises Damaged.
+    """
+
+    def __init__(self, read: Read, region: Region, data_length: int, name: str) -> None:
+        self._read = read
+        self._name = name
+        layout = parse_meta(read, region.plain, data_length)
+        self.checkpoints: Mapping[bytes, HeldCheckpoint] = layout.checkpoints
+        self.boxes: Sequence[MetaBox] = layout.boxes
+        self.ends: Sequence[HeldEnd] = layout.ends
+        self.rows: Sequence[TableRow] = layout.rows
+
+    def content(self, box: MetaBox) -> memoryview:
+        """A box's content as it stands, to be copied into another sector."""
+        with named(self._name):
+            return self._read(box.position + BOX.size, box.length)
+
+    def groups(self, box: MetaBox) -> Iterator[tuple[Entry, ...]]:
+        """A box's entries, a GROUP at a time. Raises Damaged."""
+        with named(self._name):
+            yield from groups(self._read(box.position + BOX.size, box.length))
+
+
+def fetch_meta(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Read:
+    """Read a meta region in ranges of at most `READ_MAX`, with `padding` bytes of zeros behind it.
+
+    Gives the reader of its plaintext. Raises Truncated or, for another digest, Damaged.
+    """
+    if region.stored > HELD_MAX:
+        return _spilled(fetch, region, digest, padding)
+    pieces = [fetch(offset, length) for offset, length in _ranges(region.start, region.stored + padding)]
+    stored = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    _check(blake3(memoryview(stored)[: region.stored]).digest(), digest, len(stored), region, padding)
+    _check_zeros(stored[region.stored :])
+    plain = region.open(stored[: region.stored] if padding else stored, region.span(0, region.plain))
+    return lambda position, length: plain[position : position + length]
+
+
+def _spilled(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Read:
+    hasher = blake3()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the reader of it
+    for offset, length in _ranges(region.start, region.stored):
+        piece = fetch(offset, length)
+        hasher.update(piece)
+        file.write(piece)
+    _check(hasher.digest(), digest, file.tell() + padding, region, padding)
+    for offset, length in _ranges(region.start + region.stored, padding):
+        _check_zeros(fetch(offset, length))
+    return lambda position, length: _read_spilled(file, region, position, length)
+
+
+def _read_spilled(file: IO[bytes], region: Region, position: int, length: int) -> memoryview:
+    span = region.span(position, length)
+    file.seek(span.offset - region.start)
+    return region.open(file.read(span.length), span)[span.skip : span.skip + length]
+
+
+def _ranges(start: int, length: int) -> Iterator[tuple[int, int]]:
+    for at in range(0, length, READ_MAX):
+        yield start + at, min(READ_MAX, length - at)
+
+
+def _check(found: bytes, digest: bytes, length: int, region: Region, padding: int) -> None:
+    if length < region.stored + padding:
+        raise Truncated(f"{length:,} of {region.stored + padding:,} bytes of metadata are there")
+    if found != digest:
+        raise Damaged("the metadata are not what the header says")
+
+
+def _check_zeros(padding: bytes) -> None:
+    if padding.count(0) != len(padding):
+        raise Damaged("the padding is not zeros")
