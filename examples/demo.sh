@@ -48,7 +48,7 @@ printf 'a name of two lines' >files/awkward/$'two\nlines'
 mkdir files/awkward/nothing-in-it
 chmod 4750 files/awkward/empty
 touch -d '1969-07-20 20:17:40.123456789 UTC' files/awkward/empty
-run ls -lA files/awkward
+run ls -lAb files/awkward
 
 say "An account, its 24 words in a file (on a terminal the first sync shows them instead)"
 run bakup account new --words-file words
@@ -65,6 +65,7 @@ find files -name '*.py' | sort | awk 'NR % 50 == 0' | while IFS= read -r path; d
 find files -name '*.py' | sort | awk 'NR % 50 == 1' | while IFS= read -r path; do rm -- "$path"; done
 find files -name '*.py' | sort | awk 'NR % 50 == 2' | while IFS= read -r path; do mv -- "$path" "$path.renamed"; done
 head -c 65536 /dev/urandom | dd of=files/awkward/large.bin bs=65536 seek=300 conv=notrunc status=none
+echo "$(find files -name '*.renamed' | wc -l) files each are changed, renamed, deleted; 64 KiB inside the large one are new"
 run bakup sync files disk
 
 say "Nothing changed"
@@ -75,7 +76,7 @@ run bakup ls disk
 run bakup check disk --read-data
 
 say "Lose everything local: the account, the catalog, all state"
-run rm -rf "$BAKUP_HOME"
+run rm -rf home
 
 say "Bring it back from the words and the target alone"
 run bakup account recover --words-file words
@@ -88,7 +89,7 @@ run bakup restore disk earlier --at latest~1
 same before earlier
 
 say "The same by the independent reader, without bakup"
-run rm -rf "$BAKUP_HOME"
+run rm -rf home
 run python "$recover" --words-file words disk by-recover
 same files by-recover
 

@@ -96,7 +96,7 @@ CREATE TABLE boxes (
     PRIMARY KEY (checkpoint, offset, sector)
 ) STRICT, WITHOUT ROWID;
 
--- Boxes of data: each is one pack. position and length: of the box's content in the region's plaintext.
+-- Boxes of data: each is one pack. position: of the box in the region's plaintext; length: of its content.
 CREATE TABLE packs (
     id INTEGER PRIMARY KEY,
     sector INTEGER NOT NULL REFERENCES sectors(id),

@@ -14,7 +14,7 @@ USABLE = "p.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chunk's place: `position` and `length` of its data box's content, `offset` of the chunk in the raw pack."""
+    """A chunk's place: `position` of its data box and `length` of the box's content, `offset` of the chunk in the raw pack."""
 
     sector: int
     position: int
@@ -98,6 +98,17 @@ def chain_broken(connection: sqlite3.Connection, target: int, source: int) -> bo
     return False
 
 
+def sectors_gone(connection: sqlite3.Connection, target: int, checkpoint: int) -> bool:
+    """Whether a sector that the check point's END lists is not there."""
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
+            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state = 'missing'))",
+            [target, checkpoint],
+        ).fetchone()[0]
+    )
+
+
 def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int) -> set[bytes]:
     """Keys of the files at `ordinal` with a chunk that has no usable place."""
     lost = {
@@ -140,7 +151,7 @@ def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set
 
 
 def mark_damaged(connection: sqlite3.Connection, target: int, sector: bytes, positions: Iterable[int]) -> None:
-    """Packs of a sector that were found damaged, by the position of their boxes' content."""
+    """Packs of a sector that were found damaged, by the position of their boxes."""
     connection.executemany(
         "UPDATE packs SET damaged = 1 WHERE sector = (SELECT id FROM sectors WHERE target = ? AND uuid = ?)"
         " AND position = ?",

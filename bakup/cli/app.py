@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import cast
 
 import typer
-from typer._click.exceptions import MissingParameter, NoArgsIsHelpError, NoSuchOption, UsageError
+from typer._click.exceptions import (
+    BadOptionUsage,
+    MissingParameter,
+    NoArgsIsHelpError,
+    NoSuchOption,
+    UsageError,
+)
 from typer.core import TyperGroup
 from typer.exceptions import Exit
 from typer.main import get_command
@@ -16,7 +23,8 @@ from bakup.cli import account, check, completion, habits, help, ls, rebuild, res
 from bakup.cli.command import Command
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
-from bakup.cli.running import Run
+from bakup.cli.running import Run, unexpected
+from bakup.cli.signals import INTERRUPTED
 from bakup.errors import BakupError, Usage
 
 COMMANDS = (
@@ -43,7 +51,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
+    except Exception as error:
+        return unexpected(_early(arguments), error)
 
 
 def group() -> TyperGroup:
@@ -81,30 +91,40 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _parse_and_call(commands: TyperGroup, arguments: list[str]) -> int:
-    settings = {"help_option_names": ["-h", "--help"]}
     try:
-        with commands.make_context("bakup", arguments, **settings) as ctx:
+        with commands.make_context("bakup", arguments, help_option_names=["-h", "--help"]) as ctx:
             return int(commands.invoke(ctx))
     except Exit as done:
         return done.exit_code
     except NoArgsIsHelpError as page:
         return _short(page.message)
     except UsageError as error:
-        raise _explained(error) from None
+        raise _explained(error, commands, arguments) from None
 
 
-def _explained(error: UsageError) -> Usage:
+def _explained(error: UsageError, commands: TyperGroup, arguments: list[str]) -> Usage:
     """The parser's refusal in bakup's own words."""
     ctx = error.ctx
-    path = ctx.command_path if ctx else "bakup"
+    path = ctx.command_path if ctx else habits.command_path(arguments, commands.commands)
     hints = (f"{path} --help",)
     if isinstance(error, NoSuchOption):
         known = [name for param in ctx.command.params for name in param.opts] if ctx else []
         return habits.no_such_option(error.option_name, path, known)
     if isinstance(error, MissingParameter) and ctx:
         return Usage(help.needed(ctx), hints=hints, code="usage")
+    return Usage(_in_own_words(error), hints=hints, code="usage")
+
+
+def _in_own_words(error: UsageError) -> str:
     message = error.format_message().rstrip(".")
-    return Usage(message[:1].lower() + message[1:], hints=hints, code="usage")
+    if isinstance(error, BadOptionUsage):
+        return (
+            f"{error.option_name} takes no value"
+            if "not take" in message
+            else f"{error.option_name} needs a value"
+        )
+    extra = re.match(r"Got unexpected extra arguments?\(?s?\)? \((.*)\)", message)
+    return f"too many arguments: {extra[1]}" if extra else message[:1].lower() + message[1:]
 
 
 def _short(text: str) -> int:
@@ -114,7 +134,13 @@ def _short(text: str) -> int:
 
 def _refused(arguments: list[str], error: BakupError) -> int:
     """Refused before there was a run: by its arguments."""
-    run = Run(" ".join(arguments[:1]), Everywhere(json="--json" in arguments))
+    run = _early(arguments)
     code = run.fail(Problem("error", error.message, hints=error.hints, code=error.code), error.exit_code)
     run.close()
     return code
+
+
+def _early(arguments: list[str]) -> Run:
+    words = [word for word in arguments if not word.startswith("-")]
+    verbose = 2 if "-vv" in arguments else 0
+    return Run(words[0] if words else "", Everywhere(json="--json" in arguments, verbose=verbose))

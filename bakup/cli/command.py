@@ -1,4 +1,4 @@
-"""How a function becomes a command: bundles of options are laid flat for the parser and put together again."""
+"""How a function becomes a command: bundles of options are laid flat for the parser."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def _flat(name: str, function: Callable[..., int]) -> Callable[..., int]:
         return guarded(run, lambda: function(run, **arguments, **values))
 
     flat = [q for p in parameters for q in (_fields(p.annotation) if p.name in bundles else [p])]
-    signature = inspect.Signature([*flat, *_fields(Everywhere)], return_annotation=int)
-    callback.__signature__ = signature  # type: ignore[attr-defined]
+    keywords = [p.replace(kind=p.KEYWORD_ONLY) for p in [*flat, *_fields(Everywhere)]]
+    callback.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
     callback.__name__ = function.__name__
     callback.__annotations__ = {}
     return callback

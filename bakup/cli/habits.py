@@ -88,11 +88,21 @@ def options_after_command(arguments: list[str]) -> list[str]:
     return [*words, *moved, *rest]
 
 
+def command_path(arguments: list[str], known: Iterable[str]) -> str:
+    """The command that these arguments begin with, for a hint."""
+    first = [word for word in arguments[:1] if word in known]
+    second = [word for word in arguments[1:2] if first and first[0] in _GROUPS and not word.startswith("-")]
+    return " ".join(["bakup", *first, *second])
+
+
 def no_such_command(group: str, name: str, known: Iterable[str]) -> Usage:
     """The answer to a command that `group` (`bakup`, `bakup account`) does not have."""
-    said = {**_COMMANDS, **_REASONS}.get(name) if group == "bakup" else None
-    close = [f"did you mean: {group} {match}" for match in get_close_matches(name, list(known), 1)]
-    hints = [said] if said else close or [f"the commands: {group} --help"]
+    said = {**_COMMANDS, **_REASONS} if group == "bakup" else {}
+    close = get_close_matches(name, [*known, *said], 1)
+    hints = [
+        said.get(match) or f"did you mean: {group} {match}" for match in ([name] if name in said else close)
+    ]
+    hints = hints or [f"the commands: {group} --help"]
     return Usage(f"no such command: {names.shown_text(name)}", hints=tuple(hints), code="usage")
 
 

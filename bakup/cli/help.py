@@ -1,4 +1,4 @@
-"""Help without boxes, so that it greps, pipes and reads aloud well; and how values reach a command unchanged."""
+"""Help without boxes, so that it greps, pipes and reads aloud well; values reach commands unchanged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typer._click.core import Command, Context
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from bakup.cli.habits import no_such_command
-from bakup.cli.options import EVERYWHERE
+from bakup.cli.options import EVERYWHERE, TARGET
 from bakup.errors import Usage
 
 WIDTH = 80
@@ -35,6 +35,8 @@ _END = """\
 Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
 DST: a folder, on this disk or another.
 Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'"""
+_VARIABLES = "Each option has a variable: BAKUP_LOG_FILE for --log-file."
+_LAST_GROUPS = (TARGET, EVERYWHERE)
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off", ""})
@@ -49,8 +51,12 @@ class BakupCommand(TyperCommand):
 
     def get_help(self, ctx: Context) -> str:
         """The help page."""
-        parts = [f"Usage: {usage(ctx)}", _indented(self.help or ""), _indented(self.epilog or "")]
-        return "\n\n".join([*parts, *_groups(self._options())])
+        parts = [
+            f"Usage: {usage(ctx)}",
+            _indented(self.help or ""),
+            f"Example:\n{_indented(self.epilog or '')}",
+        ]
+        return "\n\n".join([*parts, *_groups(self._options()), _VARIABLES])
 
     def _options(self) -> list[TyperOption]:
         return [param for param in self.params if isinstance(param, TyperOption) and not param.hidden]
@@ -65,7 +71,7 @@ class BakupGroup(TyperGroup):
             return self._overview()
         rows = [(name, command.short_help or "") for name, command in self.commands.items()]
         parts = [f"Usage: {ctx.command_path} COMMAND [OPTIONS] [ARGS]...", _indented(self.help or "")]
-        return "\n\n".join([*parts, _section("Commands", rows), _indented(self.epilog or "")])
+        return "\n\n".join([*parts, _section("Commands", rows)])
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
         """The command, its name and what is left. Raises Usage, with what habit may have meant."""
@@ -90,12 +96,14 @@ def needed(ctx: Context) -> str:
 
 def usage(ctx: Context) -> str:
     """A command's usage, like `bakup sync [OPTIONS] SRC... DST`."""
-    arguments = [param.metavar or param.name for param in ctx.command.params if isinstance(param, TyperArgument)]
+    arguments = [
+        param.metavar or param.name for param in ctx.command.params if isinstance(param, TyperArgument)
+    ]
     return " ".join([ctx.command_path, "[OPTIONS]", *arguments])
 
 
 class _AsTyped:
-    """Gives values on as they were typed: arguments may be bytes that are no text, which typer's own refuses."""
+    """Gives values on as they were typed: they may be bytes that are no text, which typer's own refuses."""
 
     def coerce(self, value: Any, param: Any, ctx: Context) -> Any:
         """Only flags out of a variable need a change."""
@@ -128,10 +136,14 @@ def _groups(options: list[TyperOption]) -> Iterator[str]:
     for option in options:
         groups.setdefault(option.rich_help_panel or "Options", []).append(option)
     column = max(len(_names(option)) for option in options) + 4
-    for title in sorted(groups, key=lambda title: title == EVERYWHERE):
+    for title in sorted(groups, key=_place):
         rows = [(_names(option), option.help or "") for option in groups[title]]
         rows += [("-h, --help", "this page")] if title == EVERYWHERE else []
         yield _section(title, rows, column)
+
+
+def _place(title: str) -> int:
+    return _LAST_GROUPS.index(title) if title in _LAST_GROUPS else -1
 
 
 def _names(option: TyperOption) -> str:

@@ -76,7 +76,9 @@ def entry_lines(entries: Iterator[ListedEntry], *, exact: bool = False) -> Itera
     widths = [0, 0, 8]
     while batch := list(itertools.islice(entries, _BATCH)):
         rows = [_columns(one, exact) for one in batch]
-        widths = [max(width, *(names.cells(row[index]) for row in rows)) for index, width in enumerate(widths)]
+        widths = [
+            max(width, *(names.cells(row[index]) for row in rows)) for index, width in enumerate(widths)
+        ]
         for one, (user, group, size, moment) in zip(batch, rows, strict=True):
             owner = f"{names.padded(user, widths[0])}  {names.padded(group, widths[1])}"
             yield f"{_mode(one.entry)}  {owner}  {size:>{widths[2]}}  {moment:<19}  {_name(one)}"
@@ -96,7 +98,12 @@ def entry_facts(base: bytes, one: ListedEntry) -> dict[str, object]:
     facts |= {"size_bytes": one.bytes, "unread": one.unread}
     if attributes:
         facts |= {"mode": attributes.mode, "time": machine.time_text(attributes.mtime_ns)}
-        facts |= {"uid": attributes.uid, "gid": attributes.gid, "user": attributes.user, "group": attributes.group}
+        facts |= {
+            "uid": attributes.uid,
+            "gid": attributes.gid,
+            "user": attributes.user,
+            "group": attributes.group,
+        }
     link = getattr(entry, "target", None)
     return facts if link is None else facts | machine.path_fields(link, "link")
 
@@ -111,7 +118,9 @@ def _one_source(report: TargetListing) -> bool:
 
 
 def _table(group: Sequence[CheckpointLine], exact: bool) -> list[str]:
-    sizes = [(numbers.size(line.bytes, exact=exact), numbers.size(line.stored, exact=exact)) for line in group]
+    sizes = [
+        (numbers.size(line.bytes, exact=exact), numbers.size(line.stored, exact=exact)) for line in group
+    ]
     files = max([7, *(len(f"{line.files:,}") for line in group)])
     wide = max([8, *(len(text) for pair in sizes for text in pair)])
     head = f"id        {'time':<19}  {'files':>{files}}  {'size':>{wide}}  {'stored':>{wide}}  tags"

@@ -33,9 +33,9 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.6 s`, `42 s`, `4 min 12 s`, `2 h 05 min`."""
+    """`0.6 s` (at least 0.1), `42 s`, `4 min 12 s`, `2 h 05 min`."""
     if seconds < 9.95:
-        return f"{max(seconds, 0.0):.1f} s"
+        return f"{max(seconds, 0.1):.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

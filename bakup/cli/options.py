@@ -21,15 +21,20 @@ WHAT = "What is backed up"
 HOW = "How"
 WHICH = "Which check point"
 
-SECTOR_MAX = 32 * 1024**3
-_SECTOR_MIN = 1024**2
+_SECTOR_MAX = 32 * 1024**3
+_SECTOR_MIN = 16 * 1024**2
 _LEVELS = range(-7, 23)
 
 Parse = Callable[[str], Any]
 
 
 def option(
-    *names: str, help: str, group: str, metavar: str | None = None, parse: Parse | None = None, many: bool = False
+    *names: str,
+    help: str,
+    group: str,
+    metavar: str | None = None,
+    parse: Parse | None = None,
+    many: bool = False,
 ) -> Any:
     """An option with its variable; `parse` raises ValueError with a message that says what is wrong."""
     variable = variable_of(names)
@@ -68,12 +73,42 @@ def variable_of(names: tuple[str, ...]) -> str:
     return "BAKUP_" + names[-1].lstrip("-").replace("-", "_").upper()
 
 
+def read_compression(text: str) -> int | None:
+    """The level of `zstd:LEVEL`, None for `none`. Raises ValueError."""
+    kind, _, level = text.partition(":")
+    if text == "none":
+        return None
+    if kind != "zstd":
+        raise ValueError(f"not a compression: {text}; zstd:LEVEL or none")
+    return _number(level or "3", _LEVELS[0], _LEVELS[-1])
+
+
+def read_sector_size(text: str) -> int:
+    """A sector's size in bytes, 16 MiB to 32 GiB. Raises ValueError."""
+    found = numbers.read_size(text)
+    if not _SECTOR_MIN <= found <= _SECTOR_MAX:
+        raise ValueError(f"not between 16MiB and 32GiB: {text}")
+    return found
+
+
+def _workers(text: str) -> int:
+    return _number(text, 1, 256)
+
+
+def _number(text: str, least: int, most: int) -> int:
+    digits = text.strip()
+    if not digits.removeprefix("-").isdecimal() or not least <= int(digits) <= most:
+        raise ValueError(f"not a number between {least} and {most}: {text}")
+    return int(digits)
+
+
 @dataclass(frozen=True)
 class Everywhere:
     """Options of every command."""
 
     verbose: Annotated[
-        int, counted("-v", "--verbose", help="a line a path and a sector; -vv: requests too", group=EVERYWHERE)
+        int,
+        counted("-v", "--verbose", help="a line a path and a sector; -vv: requests too", group=EVERYWHERE),
     ] = 0
     quiet: Annotated[bool, option("-q", "--quiet", help="only problems", group=EVERYWHERE)] = False
     json: Annotated[
@@ -119,7 +154,7 @@ class WithTarget:
         option(
             "--parallel",
             metavar="N",
-            parse=lambda text: _number(text, 1, 256),
+            parse=_workers,
             help="so many workers at once",
             group=TARGET,
         ),
@@ -138,7 +173,13 @@ class What:
 
     exclude: Annotated[
         list[str] | None,
-        option("--exclude", metavar="P", many=True, help="leave out what P matches (gitignore syntax)", group=WHAT),
+        option(
+            "--exclude",
+            metavar="P",
+            many=True,
+            help="leave out what P matches (gitignore syntax)",
+            group=WHAT,
+        ),
     ] = None
     include: Annotated[
         list[str] | None,
@@ -146,7 +187,9 @@ class What:
     ] = None
     exclude_from: Annotated[
         list[str] | None,
-        option("--exclude-from", metavar="FILE", many=True, help="patterns from FILE, one a line", group=WHAT),
+        option(
+            "--exclude-from", metavar="FILE", many=True, help="patterns from FILE, one a line", group=WHAT
+        ),
     ] = None
     files_from: Annotated[
         list[str] | None,
@@ -154,11 +197,13 @@ class What:
             "--files-from",
             metavar="FILE",
             many=True,
-            help="only the paths in FILE, one a line (-: standard input)",
+            help="only the paths in FILE (-: standard input)",
             group=WHAT,
         ),
     ] = None
-    from0: Annotated[bool, option("-0", "--from0", help="paths in FILE end with a zero byte", group=WHAT)] = False
+    from0: Annotated[bool, option("-0", "--from0", help="paths in FILE end with a zero byte", group=WHAT)] = (
+        False
+    )
     exclude_larger_than: Annotated[
         int | None,
         option(
@@ -213,7 +258,7 @@ class How:
         option(
             "--compression",
             metavar="KIND",
-            parse=lambda text: read_compression(text),
+            parse=read_compression,
             help="zstd:LEVEL (zstd:3) or none",
             group=HOW,
         ),
@@ -223,21 +268,21 @@ class How:
         option(
             "--sector-size",
             metavar="SIZE",
-            parse=lambda text: read_sector_size(text),
+            parse=read_sector_size,
             help="close sectors at SIZE (256MiB; at most 32GiB)",
             group=HOW,
         ),
     ] = 256 * 1024**2
-    pad: Annotated[
-        bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)
-    ] = False
+    pad: Annotated[bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)] = (
+        False
+    )
     spool: Annotated[
         str | None,
         option("--spool", metavar="DIR", help="build sectors in DIR, not beside the target", group=HOW),
     ] = None
-    no_encrypt: Annotated[
-        bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)
-    ] = False
+    no_encrypt: Annotated[bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)] = (
+        False
+    )
     no_sign: Annotated[bool, option("--no-sign", help="whoever writes DST can forge it", group=HOW)] = False
 
 
@@ -246,7 +291,7 @@ Source = Annotated[
     option("--source", metavar="NAME", help="of this source; the end of its path is enough", group=WHICH),
 ]
 At = Annotated[
-    str,
+    str | None,
     option(
         "--at",
         metavar="WHEN",
@@ -254,31 +299,6 @@ At = Annotated[
         group=WHICH,
     ),
 ]
-
-
-def read_compression(text: str) -> int | None:
-    """The level of `zstd:LEVEL`, None for `none`. Raises ValueError."""
-    kind, _, level = text.partition(":")
-    if text == "none":
-        return None
-    if kind != "zstd":
-        raise ValueError(f"not a compression: {text}; zstd:LEVEL or none")
-    return _number(level or "3", _LEVELS[0], _LEVELS[-1])
-
-
-def read_sector_size(text: str) -> int:
-    """A sector's size in bytes, 1 MiB to 32 GiB. Raises ValueError."""
-    found = numbers.read_size(text)
-    if not _SECTOR_MIN <= found <= SECTOR_MAX:
-        raise ValueError(f"not between 1MiB and 32GiB: {text}")
-    return found
-
-
-def _number(text: str, least: int, most: int) -> int:
-    digits = text.strip()
-    if not digits.removeprefix("-").isdecimal() or not least <= int(digits) <= most:
-        raise ValueError(f"not a number between {least} and {most}: {text}")
-    return int(digits)
 
 
 def _one(name: str, parse: Parse) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Problem:
     hints: tuple[str, ...] = ()
     least: tuple[int, ...] = ()
     code: str = "warning"
-    facts: tuple[dict[str, object], ...] = ()
+    facts: tuple[Mapping[str, object], ...] = ()
 
     def lines(self) -> list[str]:
         """The rows with their columns in line."""

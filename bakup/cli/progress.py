@@ -1,4 +1,4 @@
-"""Progress on a terminal: at most three lines, redrawn in place ten times a second, gone when done (rule 9)."""
+"""Progress on a terminal: at most three lines, redrawn ten times a second, gone when done (rule 9)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, TextIO
 
-from bakup.cli import names, numbers, style
+from bakup.cli import names, numbers
 
 if TYPE_CHECKING:
     from bakup.flows.watch import Progress

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from bakup.cli import habits, names, numbers, places, sync_json
+from bakup.cli import habits, machine, names, numbers, places, sync_json
 from bakup.cli.command import command
 from bakup.cli.options import At, Source, WithTarget, argument, habit, option
 from bakup.cli.problems import Problem
 from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
 from bakup.cli.running import Run
-from bakup.errors import Usage
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -57,7 +56,9 @@ def restore(
     *,
     source: Source = None,
     at: At = None,
-    dry_run: Annotated[bool, option("-n", "--dry-run", help="only say what would be written", group=_HOW)] = False,
+    dry_run: Annotated[
+        bool, option("-n", "--dry-run", help="only say what would be written", group=_HOW)
+    ] = False,
     overwrite: Annotated[
         str | None,
         option(
@@ -70,7 +71,9 @@ def restore(
     ] = None,
     partial: Annotated[
         bool,
-        option("--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW),
+        option(
+            "--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW
+        ),
     ] = False,
     always_so: Annotated[bool, habit("-a", "-z", "-P", "-H", "-A", "-X", "-S")] = False,
 ) -> int:
@@ -118,7 +121,7 @@ def problems(report: RestoreReport, *, exact: bool = False) -> list[Problem]:
     """What could not be restored, by cause."""
     found = [_cause(cause, exact) for cause in report.causes]
     if found and not report.partial and any(one.available for cause in report.causes for one in cause.lost):
-        found[-1] = _with_hint(found[-1], _PARTIAL)
+        found[-1] = replace(found[-1], hints=(_PARTIAL,))
     return [*found, *_older(report), *_skipped(report)]
 
 
@@ -145,5 +148,32 @@ def summary(report: RestoreReport, dst: str) -> dict[str, object]:
         "older_files": len(report.older),
         "skipped_files": len(report.skipped),
         "rebuilt": report.rebuilt is not None,
-        "elapsed_s": sync_json.machine.seconds(report.elapsed),
+        "elapsed_s": machine.seconds(report.elapsed),
     }
+
+
+def _cause(cause: Cause, exact: bool) -> Problem:
+    number = len(cause.lost)
+    need = f"{numbers.count(number, 'file')} {'needs' if number == 1 else 'need'} it"
+    joint = f"; {need}" if cause.message.startswith("sector ") else f": {numbers.count(number, 'file')}"
+    facts = lost_facts(cause.lost, reason=cause.message)
+    rows = lost_cells(cause.lost, exact=exact)
+    return Problem("warning", cause.message + joint, rows, code="not-restored", facts=facts)
+
+
+def _older(report: RestoreReport) -> list[Problem]:
+    if not report.older:
+        return []
+    files = numbers.count(len(report.older), "file")
+    made = f"when check point {short_id(report.checkpoint.uuid)} was made"
+    message = f"{files} could not be read {made}; restored as stored before"
+    facts = tuple(machine.path_fields(path) for path in report.older)
+    return [Problem("warning", message, tuple((path,) for path in report.older), code="older", facts=facts)]
+
+
+def _skipped(report: RestoreReport) -> list[Problem]:
+    if not report.skipped:
+        return []
+    message = f"{numbers.count(len(report.skipped), 'path')} could not be made as stored"
+    facts = tuple({**machine.path_fields(path), "reason": reason} for path, reason in report.skipped)
+    return [Problem("warning", message, report.skipped, code="not-as-stored", facts=facts)]

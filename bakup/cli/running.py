@@ -14,7 +14,7 @@ from bakup.cli.console import Console
 from bakup.cli.log import Log, os_reason
 from bakup.cli.machine import SCHEMA
 from bakup.cli.options import Everywhere
-from bakup.cli.problems import Cell, Problem
+from bakup.cli.problems import Problem
 from bakup.cli.watch import Teller
 from bakup.errors import BakupError
 
@@ -46,15 +46,15 @@ class Run:
         """The local state, locked for writing or not. Raises Locked after `--lock-wait`."""
         from bakup.flows.home import Home
 
-        wait, command = self.everywhere.lock_wait, f"bakup {self.command}"
-        with Home.open(_home_folder(), lock_wait=wait, write=write, command=command) as home:
+        wait = self.everywhere.lock_wait
+        with Home.open(lock_wait=wait, write=write, command=self.command) as home:
             yield home
 
     def account_home(self) -> str:
         """The folder that holds the account."""
-        from bakup.flows.home import Home
+        from bakup.flows.home import home_folder
 
-        return Home(_home_folder()).folder
+        return home_folder()
 
     def finish(self, summary: dict[str, object], exit_code: int) -> int:
         """Write the last object of `--json` and the last line of the log; gives the exit code back."""
@@ -97,14 +97,14 @@ def guarded(run: Run, function: Callable[[], int]) -> int:
     except BakupError as error:
         return _failed(run, error)
     except Exception as error:
-        return _unexpected(run, error)
+        return unexpected(run, error)
     finally:
         run.close()
 
 
 def _failed(run: Run, error: BakupError) -> int:
-    rows: tuple[tuple[Cell, ...], ...] = getattr(error, "details", ())
-    code = run.fail(Problem("error", error.message, rows, error.hints, code=error.code), error.exit_code)
+    problem = Problem("error", error.message, error.details, error.hints, code=error.code)
+    code = run.fail(problem, error.exit_code)
     run.console.trace("".join(traceback.format_exception(error)).rstrip())
     return code
 
@@ -126,11 +126,14 @@ def _what_is_stored(run: Run) -> str:
     if not watch.stored_sectors:
         return "; nothing was stored" if run.command == "sync" else ""
     are = "is" if watch.stored_sectors == 1 else "are"
-    told = f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
+    told = (
+        f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
+    )
     return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
 
 
-def _unexpected(run: Run, error: Exception) -> int:
+def unexpected(run: Run, error: Exception) -> int:
+    """Tell what nobody foresaw; a traceback only with `-vv` and in the log."""
     trace = "".join(traceback.format_exception(error)).rstrip()
     where = "to see where: the same command with -vv, or with --log-file FILE"
     hint = f"all of it is in {names.quoted(run.log.file)}" if run.log.file else where
@@ -145,7 +148,3 @@ def _reason(error: Exception) -> str:
         named = f": {names.shown(os.fsencode(error.filename))}" if error.filename is not None else ""
         return os_reason(error) + named
     return str(error) or type(error).__name__
-
-
-def _home_folder() -> str | None:
-    return os.environ.get("BAKUP_HOME") or None

@@ -24,12 +24,12 @@ _ALWAYS = habit(
 )
 
 SYNC_TEXT = """
-Store in DST what changed in SRC... since the last time.
+Store in DST what changed in SRC...; deletes nothing at DST. A trailing slash
+means nothing: SRC and SRC/ are the same source.
 
-It deletes nothing at DST, and a trailing slash means nothing: SRC and SRC/
-are the same source. It never changes a source. Every run makes a check point
-that stands for the whole source; what is stored already is not stored again.
-An interrupted run is gone on with by the same command.
+It never changes a source. A run that finds changes makes a check point, which
+stands for the whole source; what is stored already is not stored again. After
+an interruption the same command goes on where it stopped.
 
 The first run makes an account and shows its 24 words once.
 """
@@ -56,8 +56,8 @@ def sync(
     dst: places.Target,
     what: What,
     how: How,
-    target: WithTarget,
     *,
+    target: WithTarget,
     dry_run: Annotated[
         bool, option("-n", "--dry-run", help="only say what would be stored, as plan does", group=HOW)
     ] = False,
@@ -71,7 +71,10 @@ def sync(
     "plan",
     short="say what sync would store: files, sizes, sectors, space, time",
     text=PLAN_TEXT,
-    examples=("bakup plan ~/Photos /mnt/usb/backup", "bakup plan -v ~/Photos /mnt/usb/backup --exclude-caches"),
+    examples=(
+        "bakup plan ~/Photos /mnt/usb/backup",
+        "bakup plan -v ~/Photos /mnt/usb/backup --exclude-caches",
+    ),
 )
 def plan(
     run: Run,
@@ -79,8 +82,8 @@ def plan(
     dst: places.Target,
     what: What,
     how: How,
-    target: WithTarget,
     *,
+    target: WithTarget,
     dry_run: Annotated[bool, habit("-n", "--dry-run")] = False,
     always_so: Annotated[bool, _ALWAYS] = False,
 ) -> int:
@@ -152,9 +155,7 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
         run.watch.problem(problem)
     if run.ask.made and not report.dry_run:
         tried = names.quoted(os.path.join(tempfile.gettempdir(), "try"))
-        run.console.advice(
-            f"try it before you need it: bakup restore {names.quoted(report.target)} {tried}"
-        )
+        run.console.advice(f"try it before you need it: bakup restore {names.quoted(report.target)} {tried}")
     for facts in sync_json.sources(report):
         run.console.object(facts)
     return run.finish(sync_json.summary(report), exit_code(report))
@@ -259,7 +260,9 @@ def _missing(report: SyncReport, exact: bool) -> list[Problem]:
     if not number:
         return []
     was, they = ("was", "it") if number == 1 else ("were", "they")
-    message = f"{numbers.count(number, 'sector')} {was} missing at the target; all {they} held is stored again"
+    message = (
+        f"{numbers.count(number, 'sector')} {was} missing at the target; all {they} held is stored again"
+    )
     if report.gone:
         files = numbers.count(len(report.gone), "file")
         are = "is" if len(report.gone) == 1 else "are"
@@ -267,4 +270,3 @@ def _missing(report: SyncReport, exact: bool) -> list[Problem]:
         message += f"; {files} {they} held {are} no longer in the source"
     rows, facts = lost_cells(report.gone, exact=exact), sync_json.missing(report)
     return [Problem("warning", message, rows, code="sector-missing", facts=facts)]
-

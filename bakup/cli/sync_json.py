@@ -97,4 +97,7 @@ def _counts(sources: Sequence[SourceReport]) -> Facts:
     unread = [one for source in sources for one in source.unreadable]
     changed = [line for source in sources for line in source.changing]
     facts |= {"unreadable_files": len(unread), "unreadable_bytes": sum(one.bytes for one in unread)}
-    return facts | {"changing_files": len(changed), "changing_bytes": sum(line.bytes or 0 for line in changed)}
+    return facts | {
+        "changing_files": len(changed),
+        "changing_bytes": sum(line.bytes or 0 for line in changed),
+    }

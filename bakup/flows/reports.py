@@ -239,10 +239,11 @@ class SectorProblem:
     uuid: Uuid | None
     name: str
     state: Literal["missing", "damaged", "untrusted"]
-    reason: str  # "is missing, 256 MiB", "is damaged at 41,943,040", "is not signed"
+    reason: str  # "is missing", "is damaged at 41,943,040", "is not signed"
     lost: tuple[Lost, ...] = ()
     range: tuple[int, bytes, bytes] | None = None  # entries, first and last path, when names are gone
     unchanged_in: tuple[tuple[str, int], ...] = ()  # source folder here, so many of the lost are unchanged in it
+    bytes: int = 0  # of a missing sector
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ def unpack_data_box(content: Buffer, raw_length: int) -> memoryview | bytes:
 
 
 def _check(flags: int, path_length: int, action: int) -> None:
-    if flags & ~ActionFlag.COMPRESSED:
+    if flags > ActionFlag.COMPRESSED:
         raise Damaged(f"unknown action flag in {flags:#x}")
     if path_length:
         raise Damaged("an action has a path")

@@ -31,7 +31,7 @@ PUBLIC_KEY = Struct("<H1216sH32s")
 TABLE_LENGTH_SIZE = 8
 
 _START = Struct("<4sHII")
-_KNOWN_FLAGS = SectorFlag.ENCRYPTED | SectorFlag.SIGNED
+_FLAGS_MAX = int(SectorFlag.ENCRYPTED | SectorFlag.SIGNED)
 _CONTEXT = b"bakup/1 sector\0"
 
 
@@ -185,7 +185,7 @@ def header_length(start: bytes) -> int:
         raise Damaged("not a sector: another magic")
     if version != VERSION:
         raise Damaged(f"unknown sector version {version}", hints=("a newer bakup may read it",))
-    if flags & ~_KNOWN_FLAGS:
+    if flags > _FLAGS_MAX:
         raise Damaged(f"unknown flag in {flags:#x}")
     if not FIXED.size <= length <= HEADER_MAX:
         raise Damaged(f"header length {length:,} is out of range")

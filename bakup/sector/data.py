@@ -18,7 +18,7 @@ RANGE_MAX = 16_777_216
 """Most stored bytes of one read, unless a single box needs more."""
 GAP_MAX = SEGMENT
 """Plaintext between two boxes that is read along rather than asked for around."""
-PIECE = 15 * (SEGMENT + TAG)
+PIECE = 128 * (SEGMENT + TAG)
 """Stored bytes read at once when all of a region is read."""
 _STORED_SEGMENT = SEGMENT + TAG
 _STORED_BATCH = 15 * _STORED_SEGMENT

@@ -5,6 +5,7 @@ Each fact that a system does not have, or does not give, is left out (None, or e
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import sys
@@ -32,10 +33,10 @@ only, no dump, no access time, never compressed, synchronous folder, top of a hi
 
 XATTRS: Final = hasattr(os, "listxattr")
 
-_FLAGS = struct.Struct("=I4x")
+_FLAGS_CALL = struct.Struct("=I4x")
 """The argument of both calls: they are said to take a long and take an int."""
 
-_NO_FLAGS = bytes(_FLAGS.size)
+_NO_FLAGS = bytes(_FLAGS_CALL.size)
 
 
 def of_descriptor(descriptor: int, stat: Stat, device: int, birth_ns: int | None) -> Attributes:
@@ -128,7 +129,17 @@ def inode_flags(descriptor: int) -> int | None:
     if sys.platform != "linux":
         return None
     try:
-        flags: int = _FLAGS.unpack(fcntl.ioctl(descriptor, GET_FLAGS, _NO_FLAGS))[0]
+        flags: int = _FLAGS_CALL.unpack(fcntl.ioctl(descriptor, GET_FLAGS, _NO_FLAGS))[0]
     except OSError:
         return None
     return flags & FLAGS or None
+
+
+def set_inode_flags(descriptor: int, wanted: int) -> None:
+    """Set those flags that a user sets, leaving the file system's own; raises OSError."""
+    if sys.platform != "linux":
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+    now = _FLAGS_CALL.unpack(fcntl.ioctl(descriptor, GET_FLAGS, _NO_FLAGS))[0]
+    following = now & ~FLAGS | wanted & FLAGS
+    if following != now:
+        fcntl.ioctl(descriptor, SET_FLAGS, _FLAGS_CALL.pack(following))

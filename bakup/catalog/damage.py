@@ -1,0 +1,124 @@
+"""What is lost: files whose chunks have no usable place, and the sectors that are to blame."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bakup.catalog.places import USABLE, lost_chunks
+from bakup.catalog.rows import decode_extents, raw
+from bakup.model import CheckpointRef
+
+
+@dataclass(frozen=True, slots=True)
+class LostVersion:
+    """A version of a file that cannot be had whole; `available` of `size` bytes are left. `chunks`: the lost ones."""
+
+    source: int
+    path: bytes
+    size: int
+    available: int
+    mtime_ns: int
+    first: int
+    last: int | None
+    chunks: frozenset[bytes]
+
+
+def lost_versions(connection: sqlite3.Connection, target: int) -> Iterator[LostVersion]:
+    """All versions, of all sources and check points, that miss a chunk."""
+    rows = connection.execute(
+        "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.digest FROM versions v"
+        " JOIN sources o ON o.id = v.source WHERE o.target = :t AND v.kind = 1 AND v.parted = 0 AND v.size > 0"
+        " AND NOT EXISTS (SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+        f" WHERE c.id = v.digest AND s.target = :t AND {USABLE}) ORDER BY v.source, v.key, v.first",  # noqa: S608
+        {"t": target},
+    )
+    for source, path, size, mtime_ns, first, last, digest in rows:
+        yield LostVersion(source, raw(path), size, 0, mtime_ns, first, last, frozenset((digest,)))
+    yield from _lost_parted(connection, target)
+
+
+def _lost_parted(connection: sqlite3.Connection, target: int) -> Iterator[LostVersion]:
+    rows = connection.execute(
+        "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.checkpoint, v.key, v.file_id FROM versions v"
+        " JOIN sources o ON o.id = v.source WHERE o.target = ? AND v.kind = 1 AND v.parted = 1"
+        " ORDER BY v.source, v.key, v.first",
+        [target],
+    )
+    for source, path, size, mtime_ns, first, last, checkpoint, key, file_id in rows:
+        lost: set[bytes] = set()
+        covered = available = 0
+        for (blob,) in connection.execute(
+            "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?", [checkpoint, key, file_id]
+        ):
+            missing = lost_chunks(connection, target, blob)
+            lost |= missing
+            for length, chunk in decode_extents(blob):
+                covered += length
+                available += length if chunk not in missing else 0
+        # Parts that stood in a lost sector are not in the catalog at all.
+        if lost or covered != size:
+            yield LostVersion(source, raw(path), size, available, mtime_ns, first, last, frozenset(lost))
+
+
+def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes]]:
+    """Chunk id -> uuids of the sectors that held it and are missing, or damaged at its place."""
+    found: dict[bytes, set[bytes]] = {}
+    for chunk, uuid in connection.execute(
+        "SELECT c.id, s.uuid FROM sectors s JOIN packs p ON p.sector = s.id JOIN chunks c ON c.pack = p.id"
+        " WHERE s.target = ? AND (s.state = 'missing' OR p.damaged)",
+        [target],
+    ):
+        found.setdefault(chunk, set()).add(uuid)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class MissingLine:
+    """A sector that an END lists and the target lacks."""
+
+    sector: bytes
+    source: int
+    checkpoint: bytes
+    ordinal: int
+    entries: int
+    size: int
+    first_path: bytes
+    last_path: bytes
+    known: bool
+
+
+def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLine]:
+    """Lines of ENDs whose sectors are not there; `known`: the catalog still has the names that stood in them."""
+    rows = connection.execute(
+        "SELECT l.sector, c.source, c.uuid, c.ordinal, l.entries, coalesce(s.size, l.bytes), l.first_path,"
+        " l.last_path, s.id IS NOT NULL FROM lines l JOIN checkpoints c ON c.id = l.checkpoint AND c.complete"
+        " JOIN sources o ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
+        " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing') ORDER BY c.ordinal, l.position",
+        [target],
+    )
+    return [MissingLine(*row[:8], bool(row[8])) for row in rows]
+
+
+def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[str]:
+    """What is wrong with the chains of check points: gaps, forks, digests that differ (spec section 6.4)."""
+    rows = connection.execute(
+        "SELECT c.source, c.uuid, c.sequence, c.previous_uuid, c.previous_digest, p.digest, p.sequence,"
+        " (SELECT count(*) FROM checkpoints f WHERE f.source = c.source AND f.complete AND f.sequence = c.sequence)"
+        " FROM checkpoints c JOIN sources o ON o.id = c.source LEFT JOIN checkpoints p ON p.source = c.source"
+        " AND p.uuid = c.previous_uuid WHERE o.target = ? AND c.complete ORDER BY c.source, c.sequence, c.time_ns",
+        [target],
+    )
+    for _, uuid, sequence, previous, digest, found_digest, found_sequence, same in rows:
+        name = uuid.hex()[:8]
+        if previous is None and sequence != 1:
+            yield f"check point {name} is number {sequence} and names none before it"
+        elif previous is not None and found_sequence is None:
+            yield f"check point {CheckpointRef(previous, digest).uuid.hex()[:8]}, before {name}, is missing"
+        elif previous is not None and found_digest != digest:
+            yield f"check point {previous.hex()[:8]} is not the one that {name} was made after"
+        elif previous is not None and found_sequence != sequence - 1:
+            yield f"check point {name} is number {sequence} after number {found_sequence}"
+        if same > 1:
+            yield f"check point {name} is one of {same} with number {sequence}: the history forks there"

@@ -1,0 +1,181 @@
+"""`bakup check`: what is wrong, what is lost, what is not, what to do, in this order."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+from bakup.cli import machine, names, numbers, places
+from bakup.cli.command import command
+from bakup.cli.options import WithTarget, option
+from bakup.cli.problems import Problem
+from bakup.cli.rebuild import rejected
+from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
+from bakup.cli.running import Run
+
+if TYPE_CHECKING:
+    from bakup.flows.reports import CheckReport, SectorProblem
+
+_STATES = ("missing", "damaged", "untrusted")
+_MAY_GO_ON = "backing up to this target can go on"
+
+TEXT = """
+Verify every sector at DST: its signature, its metadata, and that all it
+refers to is there. With --read-data every byte is read and verified too. It
+names what is lost, what is not, and what to do next.
+
+It never changes DST, and believes nothing that is not signed by the account.
+"""
+
+
+@command(
+    "check",
+    short="signatures, metadata, references; --read-data: every byte",
+    text=TEXT,
+    examples=("bakup check /mnt/usb/backup", "bakup check /mnt/usb/backup --read-data"),
+)
+def check(
+    run: Run,
+    dst: places.Target,
+    target: WithTarget,
+    *,
+    read_data: Annotated[bool, option("--read-data", help="read and verify every byte", group="How")] = False,
+) -> int:
+    """Verify."""
+    from bakup.flows import check as flow
+
+    place = places.target(dst)
+    with run.home(write=True) as home:
+        report = flow.check(
+            home, place, read_data=read_data, target=target.options(), watch=run.watch, ask=run.ask
+        )
+    run.console.report(*report_lines(report, exact=run.exact))
+    if report.foreign:
+        run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
+    for problem in problems(report, exact=run.exact):
+        run.watch.problem(problem)
+    return run.finish(summary(report), report.exit_code)
+
+
+def report_lines(report: CheckReport, *, exact: bool = False) -> list[str]:
+    """The report as it is shown."""
+    rows = Rows(exact)
+    if report.rebuilt:
+        rebuilt(rows, report.rebuilt)
+    rows.text("checked", _checked(report, exact))
+    for state in _STATES:
+        number = sum(problem.state == state for problem in report.problems)
+        if number:
+            rows.text(state, numbers.count(number, "sector") + _chunks(report, state))
+    if report.problems:
+        rows.text("lost", _lost(report))
+    rows.text("good", _good(report))
+    return rows.lines()
+
+
+def problems(report: CheckReport, *, exact: bool = False) -> list[Problem]:
+    """What is wrong, a sector each, with what to do."""
+    history = [Problem("error", message, code="history") for message in report.history]
+    sectors = [_problem(report, problem, exact) for problem in report.problems]
+    return [*history, *sectors, *(rejected(report.rebuilt.rejected) if report.rebuilt else ())]
+
+
+def summary(report: CheckReport) -> dict[str, object]:
+    """The last object of `--json`."""
+    return {
+        "target": report.target,
+        "read_data": report.read_data,
+        "sectors": report.sectors,
+        "expected_sectors": report.expected_sectors,
+        "target_bytes": report.bytes,
+        "check_points": report.checkpoints,
+        "sources": report.sources,
+        "chunks": report.chunks,
+        "damaged_chunks": report.damaged_chunks,
+        **{f"{state}_sectors": sum(one.state == state for one in report.problems) for state in _STATES},
+        "foreign_sectors": report.foreign,
+        "lost_files": report.lost.files,
+        "lost_bytes": report.lost.bytes,
+        "lost_from": machine.uuid_text(report.lost_from),
+        "lost_to": machine.uuid_text(report.lost_to),
+        "only_older": report.only_older,
+        "history": list(report.history),
+        "rebuilt": report.rebuilt is not None,
+        "elapsed_s": machine.seconds(report.elapsed),
+    }
+
+
+def _checked(report: CheckReport, exact: bool) -> str:
+    sectors = numbers.count(report.sectors, "sector")
+    if report.sectors != report.expected_sectors:
+        sectors = f"{report.sectors:,} of {numbers.count(report.expected_sectors, 'sector')}"
+    if report.read_data:
+        read = numbers.size(report.bytes, exact=exact)
+        return f"{sectors}, {read} read, in {numbers.duration(report.elapsed)}"
+    well = not report.problems and not report.history
+    return f"{sectors}: signatures, metadata, references{'; data not read' if well else ''}"
+
+
+def _chunks(report: CheckReport, state: str) -> str:
+    if state != "damaged" or not report.damaged_chunks:
+        return ""
+    return f": {report.damaged_chunks:,} of {numbers.count(report.chunks, 'chunk')}"
+
+
+def _lost(report: CheckReport) -> str:
+    if not report.lost.files:
+        return "nothing"
+    files = numbers.count(report.lost.files, "file")
+    if report.lost_from is None or report.lost_to is None:
+        return files
+    first, last = short_id(report.lost_from), short_id(report.lost_to)
+    return (
+        f"{files}, in check point {first}" if first == last else f"{files}, in check points {first} to {last}"
+    )
+
+
+def _good(report: CheckReport) -> str:
+    if not report.problems and not report.history:
+        checkpoints = numbers.count(report.checkpoints, "check point")
+        return f"{checkpoints} of {numbers.count(report.sources, 'source')}"
+    whole = "everything else" if report.lost.files or report.history else "everything"
+    if report.only_older:
+        whole = "the latest check point of every source"
+    return whole if report.history else f"{whole}; {_MAY_GO_ON}"
+
+
+def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Problem:
+    named = machine.uuid_text(problem.uuid)
+    told = f"sector {named}" if named else names.shown_text(problem.name)
+    message = f"{told} {problem.reason}"
+    if problem.range:
+        number, first, last = problem.range
+        entries = f"{number:,} {'entry' if number == 1 else 'entries'}"
+        message += f": {entries}, {names.shown(first)} to {names.shown(last)}"
+    sector: dict[str, object] = {
+        "message_type": "problem",
+        "code": f"sector-{problem.state}",
+        "sector": named,
+    }
+    facts = {**sector, "name": problem.name, "reason": problem.reason, "lost_files": len(problem.lost)}
+    return Problem(
+        "error",
+        message,
+        lost_cells(problem.lost, exact=exact),
+        _hints(report, problem),
+        code=f"sector-{problem.state}",
+        facts=(facts, *lost_facts(problem.lost, message_type="lost", code="lost", sector=named)),
+    )
+
+
+def _hints(report: CheckReport, problem: SectorProblem) -> tuple[str, ...]:
+    return tuple(_hint(report, folder, number, len(problem.lost)) for folder, number in problem.unchanged_in)
+
+
+def _hint(report: CheckReport, folder: str, unchanged: int, lost: int) -> str:
+    which = "it is" if lost == 1 else "both are" if lost == 2 else f"all {lost:,} are"
+    if unchanged < lost:
+        which = f"{unchanged:,} of {lost:,} {'is' if unchanged == 1 else 'are'}"
+    them = "it" if unchanged == 1 else "them"
+    call = f"bakup sync {names.quoted(folder)} {names.quoted(report.target)}"
+    return f"{which} unchanged in {names.shown(os.fsencode(folder))}; to store {them} again:\n{call}"

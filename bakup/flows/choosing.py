@@ -1,0 +1,140 @@
+"""Which source and which check point a user means."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bakup.catalog import history
+from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.errors import Failed, Usage
+from bakup.flows.reports import CheckpointLine
+
+ID = re.compile(r"[0-9a-f]{4,32}")
+LATEST = re.compile(r"latest(?:~(\d+))?")
+
+
+def choose_source(connection: sqlite3.Connection, target: int, name: str | None, place: str) -> SourceRow:
+    """The source that `name` means: its name, `host:/path`, path, or the last part of that; None if there is but one.
+
+    Raises Usage when several fit, Failed when none does.
+    """
+    found = history.sources(connection, target)
+    if not found:
+        raise Failed(f"{place} holds no complete check point", hints=(f"see why: bakup check {place}",), code="nothing")
+    if name is not None:
+        fitting = [source for source in found if _means(source, name)]
+        if not fitting:
+            raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
+        found = fitting
+    if len(found) > 1 and (same := _one_of_many_signers(connection, found)) is not None:
+        return same
+    if len(found) > 1:
+        last = os.path.basename(found[-1].name or os.fsdecode(found[-1].location))
+        raise Usage(
+            f"{len(found)} sources at {place}; which one?",
+            details=_labels(found),
+            hints=(f"the last part of the path is enough: --source {last}",),
+            code="which-source",
+        )
+    return found[0]
+
+
+def choose_checkpoint(connection: sqlite3.Connection, target: int, source: SourceRow, at: str) -> CheckpointRow:
+    """The check point of `source` that `at` means: `latest`, `latest~1`, 4 or more digits of an id, a time or a date.
+
+    Raises Usage for what is none of these, Failed when there is no such check point.
+    """
+    rows = history.checkpoints(connection, target, source.id)
+    wanted = at.strip().lower()
+    if match := LATEST.fullmatch(wanted):
+        back = int(match[1] or 0)
+        if back >= len(rows):
+            raise _none(source, at)
+        return rows[-1 - back]
+    digits = wanted.replace("-", "")
+    if ID.fullmatch(digits) and not re.fullmatch(r"\d{4}-\d\d-\d\d", wanted):
+        fitting = [row for row in rows if row.uuid.hex().startswith(digits)]
+        if len(fitting) > 1:
+            raise Usage(f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point")
+        if fitting:
+            return fitting[0]
+        raise _none(source, at)
+    moment = _moment(at)
+    before = [row for row in rows if row.time_ns <= moment]
+    if not before:
+        raise _none(source, at)
+    return before[-1]
+
+
+def line_of(row: CheckpointRow, source: SourceRow, *, whole: bool = True) -> CheckpointLine:
+    """A check point as reports show it."""
+    return CheckpointLine(
+        row.uuid, source.label, row.time_ns, row.files or 0, row.size or 0, row.stored, row.tags, whole
+    )
+
+
+def inner_path(source: SourceRow, path: bytes) -> bytes:
+    """A path as inside the source: `.` is the root; an absolute one below the source's own location is understood.
+
+    Raises Usage for one that leaves the source.
+    """
+    location = source.location.rstrip(b"/")
+    if path.startswith(b"/"):
+        if path.rstrip(b"/") == location:
+            return b""
+        if not path.startswith(location + b"/"):
+            raise Usage(f"{os.fsdecode(path)} is not in {source.label}", code="outside")
+        path = path[len(location) + 1 :]
+    parts = [part for part in path.split(b"/") if part not in (b"", b".")]
+    if b".." in parts:
+        raise Usage(f"{os.fsdecode(path)}: a path in a check point has no ..", code="outside")
+    return b"/".join(parts)
+
+
+def _means(source: SourceRow, name: str) -> bool:
+    location = os.fsdecode(source.location)
+    return name in (source.label, source.name, location, location.rstrip("/"), os.path.basename(location.rstrip("/")))
+
+
+def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:
+    return tuple((source.label,) for source in sources)
+
+
+def _one_of_many_signers(connection: sqlite3.Connection, sources: Sequence[SourceRow]) -> SourceRow | None:
+    # Chains of several signers of one source: the one that is newest, signed ones first (spec section 6.4).
+    if len({source.uuid for source in sources}) > 1:
+        return None
+
+    def newest(source: SourceRow) -> tuple[bool, int]:
+        head = history.head(connection, source.id)
+        return bool(source.signer), head.time_ns if head else 0
+
+    return max(sources, key=newest)
+
+
+def _none(source: SourceRow, at: str) -> Failed:
+    return Failed(
+        f"no check point {at} of {source.label}", hints=("see which there are: bakup ls DST",), code="no-check-point"
+    )
+
+
+def _moment(at: str) -> int:
+    """Nanoseconds since 1970 of a local or ISO time; a date means its end. Raises Usage."""
+    text = at.strip()
+    try:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            day = datetime.fromisoformat(text).astimezone() + timedelta(days=1)
+            return int(day.timestamp() * 1_000_000_000) - 1
+        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise Usage(
+            f"no check point or time: {at}",
+            hints=("latest, latest~1, 4 or more digits of an id, 2026-11-21, or '2026-11-21 18:40'",),
+            code="when",
+        ) from None
+    # The last check point of that second counts too.
+    return int(when.astimezone().timestamp()) * 1_000_000_000 + 999_999_999

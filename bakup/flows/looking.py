@@ -1,0 +1,104 @@
+"""ls: check points of a target, and entries of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bakup.catalog import history, places
+from bakup.errors import Failed
+from bakup.flows.ask import Ask
+from bakup.flows.attach import Attached, attach
+from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.home import Home
+from bakup.flows.reports import CheckpointLine, ListedEntry, Listing, TargetListing, TargetOptions
+from bakup.flows.watch import Watch
+from bakup.model import Kind
+
+
+def checkpoints(
+    home: Home,
+    dst: str,
+    *,
+    source: str | None,
+    tag: str | None,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> TargetListing:
+    """Check points of all sources at `dst`, or of one, or with one tag: by source, oldest first."""
+    with attach(home, dst, target, watch, ask) as attached:
+        connection = home.catalog
+        chosen = choose_source(connection, attached.row, source, dst) if source is not None else None
+        lines = [
+            line
+            for row in history.sources(connection, attached.row)
+            if chosen is None or row.id == chosen.id
+            for line in _lines(home, attached, row)
+            if tag is None or tag in line.tags
+        ]
+        count, size = connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
+            [attached.row],
+        ).fetchone()
+        return TargetListing(tuple(lines), count, size, attached.rebuilt)
+
+
+def entries(
+    home: Home,
+    dst: str,
+    path: bytes,
+    *,
+    source: str | None,
+    at: str,
+    recursive: bool,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> Listing:
+    """Entries of one check point: those in the folder `path`, all below it, or the one that is no folder.
+
+    Raises Failed when the path is not in the check point.
+    """
+    with attach(home, dst, target, watch, ask) as attached:
+        connection = home.catalog
+        chosen = choose_source(connection, attached.row, source, dst)
+        row = choose_checkpoint(connection, attached.row, chosen, at)
+        inner = inner_path(chosen, path)
+        line = line_of(row, chosen)
+        version = history.version_at(connection, chosen.id, row.ordinal, inner)
+        if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
+            raise Failed(
+                f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
+                hints=("search all check points: bakup ls -R",),
+                code="no-path",
+            )
+        unread = history.unread_at(connection, row.id)
+        if version is not None and version.kind != Kind.DIR:
+            folder, _, name = inner.rpartition(b"/")
+            one = ListedEntry(name, version.entry(()), version.size, version.key in unread)
+            return Listing(line, folder, iter((one,)))
+        return Listing(line, inner, _listed(home, chosen.id, row.ordinal, inner, recursive, unread))
+
+
+def _lines(home: Home, attached: Attached, source: history.SourceRow) -> Iterator[CheckpointLine]:
+    rows = history.checkpoints(home.catalog, attached.row, source.id)
+    trouble = places.troubled(home.catalog, attached.row, source.id)
+    for row in rows:
+        whole = not (trouble and (row.entries_lost or places.sectors_gone(home.catalog, attached.row, row.id)))
+        yield line_of(row, source, whole=whole)
+
+
+def _below(
+    home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool
+) -> Iterator[history.Version]:
+    for version in history.versions_at(home.catalog, source, ordinal, path, recursive=recursive):
+        if version.path != path:
+            yield version
+
+
+def _listed(
+    home: Home, source: int, ordinal: int, base: bytes, recursive: bool, unread: dict[bytes, str]
+) -> Iterator[ListedEntry]:
+    cut = len(base) + 1 if base else 0
+    for version in _below(home, source, ordinal, base, recursive=recursive):
+        yield ListedEntry(version.path[cut:], version.entry(()), version.size, version.key in unread)

@@ -1,0 +1,31 @@
+"""rebuild: the catalog of a target again, from the target alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bakup.errors import Failed
+from bakup.flows.ask import Ask
+from bakup.flows.attach import attach, remember
+from bakup.flows.home import Home
+from bakup.flows.reports import RebuildReport, TargetOptions
+from bakup.flows.watch import Watch
+
+
+def rebuild(home: Home, dst: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> RebuildReport:
+    """Forget the catalog of `dst` and make it again; reads two ranges a sector and not one byte of data.
+
+    Raises what `attach` raises; what is damaged or not believed is named in the report.
+    """
+    home.lock(home.lock_wait)
+    with attach(home, dst, target, watch, ask, rebuild=True) as attached:
+        if attached.rebuilt is None:
+            raise Failed(f"{dst} holds no sectors of this account", code="no-sectors")
+        known = attached.remembered
+        remember(
+            home,
+            attached,
+            encrypted=known.encrypted if known else not target.accept_plain,
+            signed=known.signed if known else not target.accept_unsigned,
+        )
+        return replace(attached.rebuilt)

@@ -1,0 +1,284 @@
+"""Bringing a tree back below a folder. What is brought back comes from a target that may lie, into a place where
+others may write: nothing leaves the root, no link on the way is followed, and a file has its own name only when it is
+whole.
+
+Order of calls: `make_dir` for folders (in key order, so that none is only implied), then files, links and special
+files in any order, then `hard_link`, then `finish_dirs`, deepest first, then `set_flags`. A folder that is only
+implied keeps the mode 0700.
+
+A method that could not do its work for one path returns False and says why in `problems`; an error that would meet
+every path (no space, read-only) is raised. One Destination serves one thread. After a fork each process goes on with
+its own copy, whose `problems` and `skipped` the caller brings together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from bakup.model import Attributes, Kind, SpecialType
+from bakup.source import listing, names
+from bakup.source.applying import Skipped, without_acls
+from bakup.source.folders import Folder, Refused
+from bakup.source.partfile import PartFile, PartFiles
+from bakup.source.paths import FILE_FLAGS
+from bakup.source.places import Places, temporary_name
+
+State: TypeAlias = Literal["absent", "equal", "older", "newer", "other kind"]
+"""What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another kind."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+_PRIVATE = 0o600
+_SPECIAL = {
+    SpecialType.FIFO: stat.S_IFIFO,
+    SpecialType.SOCKET: stat.S_IFSOCK,
+    SpecialType.CHARACTER: stat.S_IFCHR,
+    SpecialType.BLOCK: stat.S_IFBLK,
+}
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.SYMLINK}
+
+
+class Destination:
+    """A folder that a tree is brought back into.
+
+    Args:
+        root: the folder; made when missing.
+        system: what names may be there; others are written as `names.escape` says.
+
+    Raises:
+        Failed: it cannot be made or opened.
+    """
+
+    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM) -> None:
+        self.root = os.path.abspath(os.fsencode(root))
+        self._places = Places(self.root, system)
+        self._folders = self._places.folders
+        self._applier = self._places.applier
+        self._files = PartFiles(self._places)
+
+    def __enter__(self) -> Destination:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open. Files that were begun and not ended keep their temporary names: `abandon` them."""
+        self._files.close_all()
+        self._folders.close()
+
+    @property
+    def problems(self) -> list[tuple[bytes, str]]:
+        """Paths that were not brought back, with the reason; grows only with them."""
+        return self._places.problems
+
+    @property
+    def skipped(self) -> Skipped:
+        """Attributes that were not set."""
+        return self._applier.skipped
+
+    def compare(
+        self, path: bytes, kind: int, size: int, mtime_ns: int, target: bytes = b"", device: int = 0
+    ) -> State:
+        """What stands at a path, beside what is wanted there.
+
+        Equal is a folder; a file of the same size (bytes) and mtime; a link with the same target; a special file of
+        the same type and device. What differs is older if its mtime is, else newer.
+
+        Args:
+            path: below the destination.
+            kind: a `model.Kind`; a SPECIAL's is compared by the device alone unless it is a FIFO or socket.
+            size: of a FILE.
+            mtime_ns: of what is wanted.
+            target: of a SYMLINK.
+            device: of a SPECIAL, `major << 32 | minor`.
+        """
+        try:
+            folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
+            found = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        except Refused:
+            return "other kind"
+        except OSError as error:
+            return "absent" if listing.gone(error) else "other kind"
+        if _KINDS.get(stat.S_IFMT(found.st_mode), Kind.SPECIAL) != kind:
+            return "other kind"
+        if kind == Kind.FILE:
+            same = found.st_size == size and found.st_mtime_ns == mtime_ns
+        elif kind == Kind.SYMLINK:
+            same = os.readlink(name, dir_fd=folder.descriptor) == target
+        else:
+            same = kind == Kind.DIR or _device(found) == device
+        return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
+
+    def make_dir(self, path: bytes, replace: bool = False) -> bool:
+        """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are removed.
+
+        Args:
+            path: below the destination.
+            replace: whether a file or link that stands there gives way; one on the way to it never does.
+        """
+        try:
+            if replace and path:
+                self._clear(path)
+            self._places.sweep(self._folders.open(path))
+        except (OSError, Refused) as error:
+            return self._places.refuse(path, error)
+        return True
+
+    def _clear(self, path: bytes) -> None:
+        folder, name = self._folders.place(path)
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+            if not stat.S_ISDIR(found.st_mode):
+                os.unlink(name, dir_fd=folder.descriptor)
+
+    def write_whole(self, path: bytes, data: bytes | memoryview, attributes: Attributes) -> bool:
+        """Bring back a file that is whole in memory, in place of a file or link that stands there.
+
+        Raises:
+            Failed: no space, or another error that would meet every path.
+        """
+        temporary = temporary_name()
+        folder = None
+        try:
+            folder, name = self._folders.place(path)
+            self._write(folder, temporary, path, data, attributes)
+            at = folder.descriptor
+            os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+        except (OSError, Refused) as error:
+            self._places.drop(folder, temporary)
+            return self._places.refuse(path, error)
+        return True
+
+    def _write(
+        self, folder: Folder, temporary: bytes, path: bytes, data: bytes | memoryview, attributes: Attributes
+    ) -> None:
+        private = attributes.xattrs or folder.inherits
+        mode = _PRIVATE if private else attributes.mode & 0o777
+        descriptor = os.open(temporary, _NEW, mode, dir_fd=folder.descriptor)
+        try:
+            _write_all(descriptor, data)
+            if folder.inherits:
+                without_acls(descriptor)
+                mode = -1
+            else:
+                mode &= ~self._places.umask
+            self._applier.to_descriptor(descriptor, path, attributes, mode, folder.gid)
+        finally:
+            os.close(descriptor)
+
+    def begin_file(self, path: bytes, size: int) -> PartFile | None:
+        """Begin a file that comes piece by piece; None if it cannot be made.
+
+        Args:
+            path: below the destination.
+            size: in bytes, that it will have.
+        """
+        try:
+            return PartFile(self._files, path, size)
+        except (OSError, Refused) as error:
+            self._places.refuse(path, error)
+            return None
+
+    def symlink(self, path: bytes, target: bytes, attributes: Attributes) -> bool:
+        """Make a symbolic link, in place of a file or link that stands there; its target is never followed."""
+        temporary = temporary_name()
+        folder = None
+        try:
+            folder, name = self._folders.place(path)
+            os.symlink(target, temporary, dir_fd=folder.descriptor)
+            self._applier.to_name(temporary, folder, path, attributes)
+            self._places.settle(folder, temporary, name)
+        except (OSError, Refused) as error:
+            self._places.drop(folder, temporary)
+            return self._places.refuse(path, error)
+        return True
+
+    def special(self, path: bytes, kind: int, device: int, attributes: Attributes) -> bool:
+        """Make a FIFO, socket or device (which only root may), in place of a file or link that stands there.
+
+        Args:
+            path: below the destination.
+            kind: a `model.SpecialType`.
+            device: `major << 32 | minor`, 0 unless a device.
+            attributes: to set.
+        """
+        temporary = temporary_name()
+        folder = None
+        try:
+            folder, name = self._folders.place(path)
+            number = os.makedev(device >> 32, device & 0xFFFF_FFFF)
+            os.mknod(temporary, _SPECIAL[SpecialType(kind)] | _PRIVATE, number, dir_fd=folder.descriptor)
+            self._applier.to_name(temporary, folder, path, attributes)
+            os.chmod(temporary, attributes.mode, dir_fd=folder.descriptor)
+            self._places.settle(folder, temporary, name)
+        except (OSError, Refused) as error:
+            self._places.drop(folder, temporary)
+            return self._places.refuse(path, error)
+        return True
+
+    def hard_link(self, path: bytes, to: bytes) -> bool:
+        """Make a path another name of what was brought back at `to`, in place of a file or link that stands there."""
+        temporary = temporary_name()
+        folder = None
+        try:
+            source, old = self._folders.place(to, make=False)
+            at = os.dup(source.descriptor)
+            try:
+                folder, name = self._folders.place(path)
+                os.link(old, temporary, src_dir_fd=at, dst_dir_fd=folder.descriptor, follow_symlinks=False)
+            finally:
+                os.close(at)
+            self._places.settle(folder, temporary, name)
+            self._places.drop(folder, temporary)  # a rename between two names of one file does nothing
+        except (OSError, Refused) as error:
+            self._places.drop(folder, temporary)
+            return self._places.refuse(path, error)
+        return True
+
+    def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
+        """Set the attributes of folders, when all that is in them is there.
+
+        Args:
+            folders: path and attributes in reverse key order, so that none is closed before what is in it.
+        """
+        for path, attributes in folders:
+            self.finish_dir(path, attributes)
+
+    def finish_dir(self, path: bytes, attributes: Attributes) -> bool:
+        """Set the attributes of one folder; see `finish_dirs`."""
+        try:
+            folder = self._folders.open(path, make=False)
+            without_acls(folder.descriptor)
+            self._applier.to_descriptor(folder.descriptor, path, attributes, -1, -1)
+        except (OSError, Refused) as error:
+            return self._places.refuse(path, error)
+        return True
+
+    def set_flags(self, path: bytes, flags: int) -> bool:
+        """Set the inode flags of a file or folder, after all else; what is not allowed is noted in `skipped`."""
+        try:
+            folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+        except (OSError, Refused) as error:
+            return self._places.refuse(path, error)
+        try:
+            self._applier.flags(descriptor, path, flags)
+        finally:
+            os.close(descriptor)
+        return True
+
+
+def _write_all(descriptor: int, data: bytes | memoryview) -> None:
+    written = os.write(descriptor, data) if data else 0
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _device(found: os.stat_result) -> int:
+    if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
+        return 0
+    return os.major(found.st_rdev) << 32 | os.minor(found.st_rdev)

@@ -1,0 +1,147 @@
+"""The folders below a destination, held by descriptors: no name is ever resolved through a link that stands there."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections import OrderedDict
+from typing import NamedTuple
+
+from bakup.errors import Failed
+from bakup.source import names, paths
+
+OPEN = 64
+"""Descriptors of folders that are kept open at most, besides the root's."""
+
+
+class Refused(Failed):
+    """A path that is not followed, or that is in the way; `reason` in lower case."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, code="refused")
+        self.reason = reason
+
+
+class Folder(NamedTuple):
+    """An open folder; `gid`: the group that a new file in it gets; `inherits`: it hands ACLs on to new files."""
+
+    descriptor: int
+    gid: int
+    inherits: bool
+
+
+class Folders:
+    """Opens folders below a root, made when they are missing. For one thread; may be used on after a fork.
+
+    Args:
+        root: absolute path, made with its parents when missing; links in it are followed, it is the user's word.
+        system: what names may be here.
+
+    Raises:
+        Failed: the root cannot be made or opened.
+    """
+
+    def __init__(self, root: bytes, system: names.System) -> None:
+        self._system = system
+        try:
+            os.makedirs(root, exist_ok=True)
+            self._root = _opened(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
+        except OSError as error:
+            raise Failed(f"cannot write to {os.fsdecode(root)}: {paths.reason(error)}") from error
+        self._open: OrderedDict[bytes, Folder] = OrderedDict()
+
+    def close(self) -> None:
+        """Close all descriptors."""
+        for folder in (self._root, *self._open.values()):
+            os.close(folder.descriptor)
+        self._open.clear()
+
+    def place(self, path: bytes, make: bool = True) -> tuple[Folder, bytes]:
+        """The folder that a path is in, and its name there as the system holds it.
+
+        Args:
+            path: below the root, as an entry has it.
+            make: whether folders that are missing are made (mode 0700).
+
+        Raises:
+            Refused: the path would leave the root, or a link or a file stands on its way.
+            OSError: a folder is missing, or cannot be made or opened.
+        """
+        parent, _, name = path.rpartition(b"/")
+        return self.open(parent, make), self.name(name)
+
+    def name(self, name: bytes) -> bytes:
+        """A name as the system holds it; raises Refused for what is none."""
+        if name in {b"", b".", b".."} or b"\0" in name or b"/" in name:
+            raise Refused("is not a path inside the destination")
+        return name if self._system == "bytes" else names.escape(name, self._system)
+
+    def open(self, path: bytes, make: bool = True) -> Folder:
+        """The folder at a path, which stays open until some others were asked for; raises as `place`."""
+        if not path:
+            return self._root
+        if folder := self._open.get(path):
+            self._open.move_to_end(path)
+            return folder
+        missing = []
+        while path and path not in self._open:
+            path, _, name = path.rpartition(b"/")
+            missing.append(name)
+        folder = self._open[path] if path else self._root
+        for name in reversed(missing):
+            path = path + b"/" + name if path else name
+            folder = self._keep(path, self._step(folder, name, make))
+        return folder
+
+    def forget(self, path: bytes) -> None:
+        """Close the folder at a path, which is about to go away."""
+        if folder := self._open.pop(path, None):
+            os.close(folder.descriptor)
+
+    def _keep(self, path: bytes, folder: Folder) -> Folder:
+        self._open[path] = folder
+        if len(self._open) > OPEN:
+            _, oldest = self._open.popitem(last=False)
+            os.close(oldest.descriptor)
+        return folder
+
+    def _step(self, parent: Folder, name: bytes, make: bool) -> Folder:
+        held = self.name(name)
+        try:
+            return _opened(os.open(held, paths.FOLDER_FLAGS, dir_fd=parent.descriptor))
+        except FileNotFoundError:
+            if not make:
+                raise
+        except OSError as error:
+            raise _in_the_way(held, parent) or error from error
+        os.mkdir(held, 0o700, dir_fd=parent.descriptor)
+        return _opened(os.open(held, paths.FOLDER_FLAGS, dir_fd=parent.descriptor))
+
+
+def _opened(descriptor: int) -> Folder:
+    found = os.fstat(descriptor)
+    parents = sys.platform != "linux" or found.st_mode & stat.S_ISGID
+    return Folder(descriptor, found.st_gid if parents else os.getegid(), _hands_on_acls(descriptor))
+
+
+def _hands_on_acls(descriptor: int) -> bool:
+    if sys.platform != "linux":
+        return False
+    try:
+        return bool(os.getxattr(descriptor, "system.posix_acl_default"))
+    except OSError:
+        return False
+
+
+def _in_the_way(name: bytes, parent: Folder) -> Refused | None:
+    """What stands at a name where a folder should be; None if it is one."""
+    try:
+        mode = os.stat(name, dir_fd=parent.descriptor, follow_symlinks=False).st_mode
+    except OSError:
+        return None
+    if stat.S_ISDIR(mode):
+        return None
+    return Refused(
+        "a symbolic link is on the way" if stat.S_ISLNK(mode) else "a file is where a folder should be"
+    )

@@ -1,0 +1,101 @@
+"""Where a restore writes: temporary names, their way to the final ones, and what happens to errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+
+from bakup.errors import Failed
+from bakup.source import names, paths
+from bakup.source.applying import Applier
+from bakup.source.folders import Folder, Folders, Refused
+
+FATAL = {
+    errno.ENOSPC,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+    errno.EROFS,
+    errno.EIO,
+    errno.ENODEV,
+    errno.EMFILE,
+    errno.ENFILE,
+}
+"""Errors that meet every path alike."""
+
+_OURS = re.compile(rb"\.bakup-([0-9a-f]+)-[0-9a-f]{12}\.part")
+_AGAIN = "run the same command again when that is mended: it goes on where it stopped"
+
+
+class Places:
+    """The folders below a root, and what is common to all that is made in them.
+
+    Args:
+        root: absolute path.
+        system: what names may be here.
+
+    Raises:
+        Failed: the root cannot be made or opened, or the system cannot open paths relative to a folder.
+    """
+
+    def __init__(self, root: bytes, system: names.System) -> None:
+        if not paths.DESCRIPTORS:
+            raise Failed("restoring into a folder is not possible on this system", code="no-descriptors")
+        self.root = root
+        self.folders = Folders(root, system)
+        self.applier = Applier()
+        self.problems: list[tuple[bytes, str]] = []
+        self.umask = os.umask(0o077)
+        os.umask(self.umask)
+
+    def refuse(self, path: bytes, error: OSError | Refused) -> bool:
+        """Note why a path was not brought back, and return False.
+
+        Raises:
+            Failed: the error would meet every path.
+        """
+        self.raise_fatal(path, error)
+        self.problems.append((path, error.reason if isinstance(error, Refused) else paths.reason(error)))
+        return False
+
+    def raise_fatal(self, path: bytes, error: OSError | Refused) -> None:
+        """Raise Failed for an error that would meet every path."""
+        if isinstance(error, OSError) and error.errno in FATAL:
+            shown = os.fsdecode(os.path.join(self.root, path))
+            code = "no-space" if error.errno == errno.ENOSPC else "cannot-write"
+            raise Failed(
+                f"cannot write {shown}: {paths.reason(error)}", hints=(_AGAIN,), code=code
+            ) from error
+
+    def settle(self, folder: Folder, temporary: bytes, name: bytes) -> None:
+        """Give what is whole its own name, in place of what has it; raises OSError."""
+        at = folder.descriptor
+        os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+
+    def drop(self, folder: Folder | None, temporary: bytes) -> None:
+        """Remove what has a temporary name, if it is there."""
+        if folder is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=folder.descriptor)
+
+    def sweep(self, folder: Folder) -> None:
+        """Remove the temporary files that a killed restore, whose process is gone, has left in a folder."""
+        for name in os.listdir(folder.descriptor):
+            if name.startswith(".bakup-") and (ours := _OURS.fullmatch(os.fsencode(name))):
+                if not _alive(int(ours[1], 16)):
+                    self.drop(folder, os.fsencode(name))
+
+
+def temporary_name() -> bytes:
+    """A new name that no entry has: of this process, and random."""
+    return b".bakup-%x-%s.part" % (os.getpid(), os.urandom(6).hex().encode())
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
