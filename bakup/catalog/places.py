@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bakup.catalog.rows import decode_extents
@@ -157,61 +157,3 @@ def mark_damaged(connection: sqlite3.Connection, target: int, sector: bytes, pos
         " AND position = ?",
         [(target, sector, position) for position in positions],
     )
-
-
-class ReadPlan:
-    """Which pack gives which bytes of which file, spilled to a temporary table of its own database.
-
-    `add` files in any order with numbers of the caller's; `packs` gives them back by sector and position, so that each pack
-    is opened once; `missing` gives what has no place.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, target: int) -> None:
-        self._connection = connection
-        self._target = target
-        connection.execute("DROP TABLE IF EXISTS temp.wanted")
-        connection.execute(
-            "CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,"
-            " length INTEGER NOT NULL, pack INTEGER, offset INTEGER)"
-        )
-
-    def add(self, rows: Iterable[tuple[int, int, bytes, int]]) -> None:
-        """Rows of (file number, position in the file, chunk id, length in bytes)."""
-        self._connection.executemany(
-            "INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", rows
-        )
-
-    def place(self) -> None:
-        """Choose a place for each chunk: the same one for equal chunks, the lowest usable pack."""
-        self._connection.execute(
-            "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
-            f" JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND {USABLE}"  # noqa: S608
-            " AND c.length = wanted.length ORDER BY c.pack LIMIT 1)",
-            [self._target],
-        )
-        self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")
-
-    def missing(self) -> Iterator[tuple[int, int, bytes, int]]:
-        """Rows of `add` that have no usable place."""
-        yield from self._connection.execute(
-            "SELECT file, position, chunk, length FROM wanted WHERE pack IS NULL ORDER BY file, position"
-        )
-
-    def packs(self) -> Iterator[tuple[Place, list[tuple[int, int, bytes, int, int]]]]:
-        """(place of the pack, [(file number, position, chunk id, length, offset in the pack)]), by sector and position."""
-        rows = self._connection.execute(
-            "SELECT w.pack, s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset,"
-            " w.file, w.position, w.chunk, w.length, w.offset"
-            " FROM packs p JOIN sectors s ON s.id = p.sector JOIN wanted w ON w.pack = p.id"
-            " WHERE p.id IN (SELECT DISTINCT pack FROM wanted) ORDER BY s.id, p.position, w.offset, w.file"
-        )
-        current: tuple[Place, list[tuple[int, int, bytes, int, int]]] | None = None
-        last = None
-        for pack, sector, position, length, raw, checkpoint, box, *want in rows:
-            if pack != last or current is None:
-                if current is not None:
-                    yield current
-                current, last = (Place(sector, position, length, raw, checkpoint, box, 0, 0), []), pack
-            current[1].append(tuple(want))  # type: ignore[arg-type]
-        if current is not None:
-            yield current

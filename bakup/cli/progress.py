@@ -98,9 +98,10 @@ def lines(now: Progress, pace: Pace, width: int, *, unicode: bool = True, colour
 
 def one_line(now: Progress, pace: Pace) -> str:
     """Progress as one line of plain text, for SIGUSR1."""
-    fraction = _fraction(now)
-    percent = [] if fraction is None else [f"{int(fraction * 100)}%"]
-    return ", ".join([now.phase, *percent, *_how_far(now), *_speed(now, pace), *_files(now), *_sectors(now)])
+    fraction, left = _fraction(now), pace.left(now)
+    head = now.phase if fraction is None else f"{now.phase} {int(fraction * 100)}%"
+    end = [] if left is None else [f"{numbers.about(left)} left"]
+    return ", ".join([head, *_how_far(now), *_files(now), *end])
 
 
 def bar(fraction: float, length: int, *, unicode: bool = True) -> tuple[str, str]:

@@ -52,7 +52,7 @@ class Rows:
         counts = [row.count for row in self._rows if row.count]
         count_width = max([_COUNT, *(len(f"{count.files:,}") for count in counts)])
         size_width = max([_SIZE, *(len(numbers.size(count.bytes, exact=self.exact)) for count in counts)])
-        label_width = max([LABEL, *(names.cells(row.label) + 2 for row in self._rows if row.count)])
+        label_width = max([LABEL, *(names.cells(row.label) + 1 for row in self._rows if row.count)])
         return [self._line(row, label_width, count_width, size_width) for row in self._rows]
 
     def _line(self, row: _Row, label_width: int, count_width: int, size_width: int) -> str:

@@ -15,6 +15,7 @@ from bakup.format.constants import (
     GROUP_MAX,
     MUST_UNDERSTAND,
     RAW_MAX,
+    WINDOW_MAX,
     ActionFlag,
     ActionType,
 )
@@ -163,6 +164,8 @@ def _decompress(body: memoryview, raw_length: int) -> bytes:
         parameters = zstandard.get_frame_parameters(body)
         if parameters.content_size != raw_length or parameters.dict_id:
             raise Damaged(f"a zstd frame does not declare {raw_length:,} bytes without a dictionary")
+        if parameters.window_size > WINDOW_MAX:
+            raise Damaged(f"a zstd frame wants a window of {parameters.window_size:,} bytes")
         return _decompressor().decompress(body, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise Damaged(f"a zstd frame does not unpack: {error}") from None

@@ -8,7 +8,7 @@ from struct import Struct
 
 from bakup.errors import Damaged
 from bakup.format.codec import Buffer
-from bakup.format.constants import BOX_MAX, OUTSIDE, RAW_MAX
+from bakup.format.constants import BOX_MAX, OFFSET_MAX, OUTSIDE, RAW_MAX
 from bakup.model import TableRow
 
 BOX = Struct("<16sQQ")
@@ -36,6 +36,8 @@ class BoxHeader:
         header = cls(*BOX.unpack_from(data))
         if not 1 <= header.length <= BOX_MAX:
             raise Damaged(f"a box of {header.length:,} bytes is out of range")
+        if OFFSET_MAX < header.offset != OUTSIDE:
+            raise Damaged(f"a box's offset {header.offset:,} is out of range")
         return header
 
 
@@ -75,6 +77,8 @@ def _check_tiling(rows: Sequence[TableRow], data_length: int) -> None:
             raise Damaged(f"the table does not tile the data region at {position:,}")
         if row.raw_length > RAW_MAX or (row.raw_length == 0) != (row.offset == OUTSIDE):
             raise Damaged(f"the table's raw length at {position:,} is out of range")
+        if OFFSET_MAX < row.offset != OUTSIDE:
+            raise Damaged(f"the table's offset at {position:,} is out of range")
         position += BOX.size + row.length
     if position != data_length:
         raise Damaged(f"the table ends at {position:,}, the data region at {data_length:,}")

@@ -18,6 +18,8 @@ CHUNK_MAX = 8_388_608
 PATH_MAX = 1_048_576
 EXTENTS_MAX = 16_384
 OUTSIDE = 2**64 - 1
+OFFSET_MAX = 2**63 - 1
+"""Greatest offset or length, but for `OUTSIDE` (section 2)."""
 
 PACK_TARGET = 4_194_304
 SMALL_FILE = 1_048_576
@@ -37,6 +39,7 @@ TARGET_MAX = 4_096
 CERTIFICATE_SOURCES_MAX = 1_024
 CUT_PATH = 256
 MODE_MAX = 0o7777
+WINDOW_MAX = 134_217_728
 
 MUST_UNDERSTAND = 0x8000
 """Bit 15 of a tag or type: a reader that does not know it refuses."""

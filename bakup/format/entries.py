@@ -33,7 +33,8 @@ from bakup.model import (
 )
 
 _DEVICES = (SpecialType.CHARACTER, SpecialType.BLOCK)
-_RANK = {Delete: 0, File: 1, Part: 1, Dir: 1, Symlink: 1, Special: 1, Record: 2, Unread: 3}
+_RANK = {Delete: 0, File: 1, Part: 1, Dir: 1, Symlink: 1, Special: 1, Unread: 2, Record: 3}
+_NEVER_ROOT = (File, Part, Symlink, Special)
 
 _decoder: Decoder[tuple[Entry, ...]] = Decoder(tuple[Entry, ...])
 
@@ -85,7 +86,7 @@ def _check_file(entry: File) -> None:
     _check_attributes(entry.attributes)
     extents = entry.extents
     _check_extents(extents)
-    if entry.size < 0 or (entry.digest is not None and len(entry.digest) != DIGEST):
+    if not 0 <= entry.size <= I64_MAX or (entry.digest is not None and len(entry.digest) != DIGEST):
         raise Damaged("a file's size or digest is out of range")
     follows = not extents or (len(extents) == 1 and extents[0].chunk is not None)
     if follows != (entry.digest is None):
@@ -95,11 +96,15 @@ def _check_file(entry: File) -> None:
 def _check_part(entry: Part) -> None:
     _check_extents(entry.extents)
     closing = entry.closing
-    expect(min(entry.file_id, entry.offset, entry.length) >= 0, "a part's number is negative")
+    numbers = (entry.file_id, entry.offset, entry.length)
+    expect(min(numbers) >= 0 and max(numbers[1:]) <= I64_MAX, "a part's number is out of range")
     expect(entry.length > 0 or (closing is not None and not entry.extents), "an empty part is not the last")
     if closing is not None:
         _check_attributes(closing.attributes)
-        expect(closing.size >= 0 and len(closing.digest) == DIGEST, "a file's size or digest is out of range")
+        expect(
+            0 <= closing.size <= I64_MAX and len(closing.digest) == DIGEST,
+            "a file's size or digest is out of range",
+        )
 
 
 def _check_special(entry: Special) -> None:
@@ -141,11 +146,12 @@ def _check_extents(extents: tuple[Extent, ...]) -> None:
     for extent in extents:
         chunk, box, offset = extent.chunk, extent.box, extent.offset
         if chunk is None:
-            good = box is None and offset is None and extent.length > 0
+            good = box is None and offset is None and 0 < extent.length <= I64_MAX
         elif box is None or offset is None:
             good = box is offset and len(chunk) == DIGEST and 0 < extent.length <= CHUNK_MAX
         else:
-            good = box >= 0 and offset >= 0 and len(chunk) == DIGEST and 0 < extent.length <= CHUNK_MAX
+            good = len(chunk) == DIGEST and 0 < extent.length <= CHUNK_MAX
+            good = good and 0 <= box <= I64_MAX and 0 <= offset <= I64_MAX
         if not good:
             raise Damaged("an extent is out of range")
 
@@ -158,6 +164,8 @@ def _check_paths(paths: list[bytes], entries: Sequence[Entry]) -> None:
     refused = (b"\0\0", b"\0.\0", b"\0..\0") if named else ()
     expect(not any(bad in names for bad in refused), "a path has an empty name, `.` or `..`")
     expect(max(map(len, paths)) <= PATH_MAX, "a path is too long")
+    for entry in islice(entries, len(paths) - len(named)):
+        expect(not isinstance(entry, _NEVER_ROOT), "the root is not a directory")
     keys = [path.replace(b"/", b"\0") for path in paths]
     if not all(map(lt, keys, islice(keys, 1, None))):
         _check_order(keys, entries)

@@ -120,7 +120,10 @@ class SectorHeader:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SectorHeader:
-        """Parse a whole header, strictly (section 8, items 1, 2 and 4). Raises Damaged or Truncated."""
+        """Parse a whole header, strictly (section 8, items 1 and 2). Raises Damaged or Truncated.
+
+        `check_lengths` follows once its signature is believed.
+        """
         length = header_length(data)
         if len(data) < length:
             raise Truncated(f"the header says {length:,} bytes, {len(data):,} are there")
@@ -142,8 +145,19 @@ class SectorHeader:
             others=others,
         )
         _check_fields(header)
-        _check_lengths(header)
         return header
+
+    def check_lengths(self, size: int) -> None:
+        """Refuse regions that an object of `size` bytes cannot hold (section 8, item 4). Raises Damaged."""
+        shortest = TABLE_LENGTH_SIZE + (TAG if self.encrypted else 0)
+        if self.meta_length < shortest:
+            raise Damaged("the meta region is empty")
+        if self.sector_length > SECTOR_MAX or size > SECTOR_MAX:
+            raise Damaged(f"a sector is longer than {SECTOR_MAX:,} bytes")
+        if self.encrypted and not all(map(stored_length_valid, (self.data_length, self.meta_length))):
+            raise Damaged("no encrypted region has the length that the header says")
+        if size < self.sector_length:
+            raise Truncated(f"{size:,} of {self.sector_length:,} bytes are there")
 
     def _fixed(self, length: int) -> bytes:
         return FIXED.pack(
@@ -252,17 +266,6 @@ def _check_fields(header: SectorHeader) -> None:
         _expect_length("signature", header.signature, SIGNATURE)
     if header.target is not None and len(header.target) > TARGET_MAX:
         raise Damaged(f"the header's target field is longer than {TARGET_MAX:,} bytes")
-
-
-def _check_lengths(header: SectorHeader) -> None:
-    shortest = TABLE_LENGTH_SIZE + (TAG if header.encrypted else 0)
-    if header.meta_length < shortest:
-        raise Damaged("the meta region is empty")
-    if header.sector_length > SECTOR_MAX:
-        raise Damaged(f"a sector of {header.sector_length:,} bytes is longer than {SECTOR_MAX:,}")
-    lengths = (header.data_length, header.meta_length)
-    if header.encrypted and not all(map(stored_length_valid, lengths)):
-        raise Damaged("no encrypted region has the length that the header says")
 
 
 def _expect_presence(name: str, there: bool, wanted: bool) -> None:

@@ -15,6 +15,8 @@ Revocation = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
 Forgotten = tuple[tuple[bytes, bytes], ...]
 """FORGET: (check point uuid, check point digest) of each one dropped on purpose."""
 
+_KNOWN = frozenset(RecordType)
+
 _revocation: Decoder[Revocation] = Decoder(Revocation)
 _forgotten: Decoder[Forgotten] = Decoder(Forgotten)
 
@@ -45,13 +47,18 @@ def decode_forgotten(data: Buffer) -> Forgotten:
 
 
 def check_record(record: int, content: bytes) -> None:
-    """Refuse a record that must be understood and is not, or whose content is not as its type says."""
+    """Refuse a record whose content is not as its type says; of unknown types anything is taken."""
     if record == RecordType.REVOKE:
         decode_revocation(content)
     elif record == RecordType.FORGET:
         decode_forgotten(content)
-    elif not 0 <= record <= U16_MAX or record & MUST_UNDERSTAND:
-        raise Damaged(f"unknown record {record:#06x} must be understood")
+    elif not 0 <= record <= U16_MAX:
+        raise Damaged(f"record type {record} is out of range")
+
+
+def understood(record: int) -> bool:
+    """Whether this type is known or may be skipped; else its check point, not its sector, is refused."""
+    return record in _KNOWN or not record & MUST_UNDERSTAND
 
 
 def _expect_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> None:

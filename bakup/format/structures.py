@@ -23,10 +23,7 @@ INCREMENTAL = 1
 """Bit 0 of a check point's flags."""
 
 _checkpoint = Decoder(Checkpoint)
-# Elements in order: a field named `bytes` keeps msgspec from reading the annotations of these two classes.
-_Line = tuple[bytes, bytes | None, int, int, bytes, bytes]
-_Parts = tuple[bytes, int, bool, tuple[_Line, ...], int, int]
-_end: Decoder[_Parts] = Decoder(_Parts)
+_end = Decoder(End)
 
 
 def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
@@ -44,6 +41,10 @@ def decode_checkpoint(data: Buffer) -> Checkpoint:
         expect_digest(value.previous.digest)
     expect(0 <= value.flags <= INCREMENTAL, "a check point has an unknown flag")
     expect((value.based_on is not None) == value.incremental, "a check point's base does not fit its flags")
+    expect(
+        value.based_on in (None, value.previous and value.previous.uuid),
+        "a check point's base is not the previous one",
+    )
     expect(value.time_ns <= I64_MAX, "a check point's time is out of range")
     expect(value.sequence >= 1, "a check point's number is out of range")
     expect(all(one < two for one, two in pairwise(value.tags)), "a check point's tags do not ascend")
@@ -59,8 +60,7 @@ def encode_end(end: End) -> bytes:
 
 def decode_end(data: Buffer) -> End:
     """Parse the content of an END. Raises Damaged."""
-    uuid, part, last, lines, files, size = decode(_end, data, "an end")
-    value = End(uuid, part, last, tuple(SectorLine(*line) for line in lines), files, size)
+    value = decode(_end, data, "an end")
     expect_uuid(value.uuid)
     expect(0 <= value.part <= U32_MAX, "an end's part is out of range")
     expect(min(value.files, value.size) >= 0, "an end's count is negative")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import IO
 
 from blake3 import blake3
 
@@ -56,7 +55,9 @@ def fetch_meta(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Rea
     Gives the reader of its plaintext. Raises Truncated or, for another digest, Damaged.
     """
     if region.stored > HELD_MAX:
-        return _spilled(fetch, region, digest, padding)
+        spill = _Spill(region)
+        spill.fill(fetch, digest, padding)
+        return spill
     pieces = [fetch(offset, length) for offset, length in _ranges(region.start, region.stored + padding)]
     stored = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     _check(blake3(memoryview(stored)[: region.stored]).digest(), digest, len(stored), region, padding)
@@ -65,23 +66,30 @@ def fetch_meta(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Rea
     return lambda position, length: plain[position : position + length]
 
 
-def _spilled(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Read:
-    hasher = blake3()
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the reader of it
-    for offset, length in _ranges(region.start, region.stored):
-        piece = fetch(offset, length)
-        hasher.update(piece)
-        file.write(piece)
-    _check(hasher.digest(), digest, file.tell() + padding, region, padding)
-    for offset, length in _ranges(region.start + region.stored, padding):
-        _check_zeros(fetch(offset, length))
-    return lambda position, length: _read_spilled(file, region, position, length)
+class _Spill:
+    """The stored bytes of a long region in a temporary file; opens what is asked for."""
 
+    def __init__(self, region: Region) -> None:
+        self._region = region
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
 
-def _read_spilled(file: IO[bytes], region: Region, position: int, length: int) -> memoryview:
-    span = region.span(position, length)
-    file.seek(span.offset - region.start)
-    return region.open(file.read(span.length), span)[span.skip : span.skip + length]
+    def __call__(self, position: int, length: int) -> memoryview:
+        span = self._region.span(position, length)
+        self._file.seek(span.offset - self._region.start)
+        return self._region.open(self._file.read(span.length), span)[span.skip : span.skip + length]
+
+    def __del__(self) -> None:
+        self._file.close()
+
+    def fill(self, fetch: Fetch, digest: bytes, padding: int) -> None:
+        hasher = blake3()
+        for offset, length in _ranges(self._region.start, self._region.stored):
+            piece = fetch(offset, length)
+            hasher.update(piece)
+            self._file.write(piece)
+        _check(hasher.digest(), digest, self._file.tell() + padding, self._region, padding)
+        for offset, length in _ranges(self._region.start + self._region.stored, padding):
+            _check_zeros(fetch(offset, length))
 
 
 def _ranges(start: int, length: int) -> Iterator[tuple[int, int]]:

@@ -9,9 +9,9 @@ from blake3 import blake3
 
 from bakup.account.keys import Account
 from bakup.account.stream import Opener, region_key
-from bakup.errors import Damaged, Truncated, WrongAccount
+from bakup.errors import Damaged, WrongAccount
 from bakup.format.certificate import Certificate
-from bakup.format.constants import FIRST_READ, MAGIC, SECTOR_MAX
+from bakup.format.constants import FIRST_READ, MAGIC
 from bakup.format.header import SectorHeader, header_length
 from bakup.model import TableRow
 from bakup.sector.data import PIECE, BoxContent, DataState, read_boxes, verify_region
@@ -54,10 +54,6 @@ def fetch_header(target: Target, locator: Locator, size: int) -> FoundHeader | N
         if length > len(start):
             start += target.read(locator, len(start), length - len(start))
         header = SectorHeader.from_bytes(start[:length])
-        if size < header.sector_length:
-            raise Truncated(f"{size:,} of {header.sector_length:,} bytes are there")
-        if size > SECTOR_MAX:
-            raise Damaged(f"{size:,} bytes are more than a sector has")
     return FoundHeader(locator, size, header, blake3(start[:length]).digest())
 
 
@@ -74,6 +70,7 @@ def open_sector(target: Target, found: FoundHeader, trust: Trust) -> OpenSector:
     """Steps 2 to 4 for a header that was fetched. Raises Foreign, Untrusted or Damaged."""
     with named(found.locator):
         certificate = judge(found.header, trust)
+        found.header.check_lengths(found.size)
         key = _sector_key(found.header, trust.account)
         return OpenSector(target, found, key, certificate)
 
@@ -81,6 +78,7 @@ def open_sector(target: Target, found: FoundHeader, trust: Trust) -> OpenSector:
 def audit_sector(target: Target, found: FoundHeader) -> OpenSector:
     """A sector of whomever, believed in nothing and opened by no key: only its digests can be compared."""
     with named(found.locator):
+        found.header.check_lengths(found.size)
         return OpenSector(target, found, None, None)
 
 

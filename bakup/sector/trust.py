@@ -61,6 +61,8 @@ def _judge_keys(header: SectorHeader, keys: PublicKeys | None) -> Certificate | 
     if found is None:
         return None
     if keys is None or found.kem != keys.kem:
+        if keys is not None and found.signer == keys.signing:
+            raise Damaged("the account's signing key stands beside another's encryption key")
         name = owner(header)
         raise Foreign(f"belongs to account {name}" if name else "belongs to another account", code="foreign")
     if header.certificate is None:

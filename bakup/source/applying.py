@@ -1,7 +1,8 @@
 """Setting on a restored path what was recorded of it: owner, mode, extended attributes, times, inode flags.
 
-The order is what keeps them: a change of owner drops setuid bits and capabilities, extended attributes of the user
-need the right to write, and ACLs are part of the mode. What the system does not let us set is noted, not an error.
+The order is what keeps them: a change of owner drops setuid bits and capabilities, extended attributes of the
+user need the right to write, and ACLs are part of the mode. What the system does not let us set is noted, not
+an error.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ class Skipped:
 
 @lru_cache(maxsize=1024)
 def owner(uid: int | None, gid: int | None, user: str | None, group: str | None) -> tuple[int, int]:
-    """The ids here of an owner and a group: of the name where that is known here; -1 where nothing is known."""
+    """The ids here of an owner and a group: of the name where that is known here; -1 where nothing is
+    known."""
     if sys.platform == "win32":
         return -1, -1
     return (
@@ -106,7 +108,8 @@ class Applier:
         os.utime(descriptor, ns=(wanted.mtime_ns, wanted.mtime_ns))
 
     def _own(self, descriptor: int, path: bytes, wanted: tuple[int, int], gid: int) -> bool:
-        """Set owner and group; whether both are as wanted. The group alone, where the owner is not for us to set."""
+        """Set owner and group; whether both are as wanted. The group alone, where the owner is not for us to
+        set."""
         uid, group = wanted
         uid = -1 if uid == self.uid else uid
         group = -1 if group == gid else group
@@ -137,7 +140,8 @@ class Applier:
             self.skipped.note(path, f"extended attribute {os.fsdecode(name)}: {reason}")
 
     def to_name(self, name: bytes, folder: Folder, path: bytes, wanted: Attributes) -> None:
-        """Set owner and times of a symbolic link, or of what is not opened, by its name in a folder; raises OSError."""
+        """Set owner and times of a symbolic link, or of what is not opened, by its name in a folder; raises
+        OSError."""
         uid_gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
         if uid_gid != (self.uid, folder.gid):
             try:

@@ -1,14 +1,14 @@
-"""Bringing a tree back below a folder. What is brought back comes from a target that may lie, into a place where
-others may write: nothing leaves the root, no link on the way is followed, and a file has its own name only when it is
-whole.
+"""Bringing a tree back below a folder. What is brought back comes from a target that may lie, into a place
+where others may write: nothing leaves the root, no link on the way is followed, and a file has its own name
+only when it is whole.
 
-Order of calls: `make_dir` for folders (in key order, so that none is only implied), then files, links and special
-files in any order, then `hard_link`, then `finish_dirs`, deepest first, then `set_flags`. A folder that is only
-implied keeps the mode 0700.
+Order of calls: `make_dir` for folders (in key order, so that none is only implied), then files, links and
+special files in any order, then `hard_link`, then `finish_dirs`, deepest first, then `set_flags`. A folder
+that is only implied keeps the mode 0700.
 
-A method that could not do its work for one path returns False and says why in `problems`; an error that would meet
-every path (no space, read-only) is raised. One Destination serves one thread. After a fork each process goes on with
-its own copy, whose `problems` and `skipped` the caller brings together.
+A method that could not do its work for one path returns False and says why in `problems`; an error that would
+meet every path (no space, read-only) is raised. One Destination serves one thread. After a fork each process
+goes on with its own copy, whose `problems` and `skipped` the caller brings together.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from bakup.source.paths import FILE_FLAGS
 from bakup.source.places import Places, temporary_name
 
 State: TypeAlias = Literal["absent", "equal", "older", "newer", "other kind"]
-"""What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another kind."""
+"""What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another
+kind."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _PRIVATE = 0o600
@@ -66,7 +67,8 @@ class Destination:
         self.close()
 
     def close(self) -> None:
-        """Close what is open. Files that were begun and not ended keep their temporary names: `abandon` them."""
+        """Close what is open. Files that were begun and not ended keep their temporary names: `abandon`
+        them."""
         self._files.close_all()
         self._folders.close()
 
@@ -81,12 +83,12 @@ class Destination:
         return self._applier.skipped
 
     def compare(
-        self, path: bytes, kind: int, size: int, mtime_ns: int, target: bytes = b"", device: int = 0
+        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes = b"", device: int = 0
     ) -> State:
         """What stands at a path, beside what is wanted there.
 
-        Equal is a folder; a file of the same size (bytes) and mtime; a link with the same target; a special file of
-        the same type and device. What differs is older if its mtime is, else newer.
+        Equal is a folder; a file of the same size (bytes) and mtime; a link with the same target; a special
+        file of the same type and device. What differs is older if its mtime is, else newer.
 
         Args:
             path: below the destination.
@@ -114,7 +116,8 @@ class Destination:
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
 
     def make_dir(self, path: bytes, replace: bool = False) -> bool:
-        """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are removed.
+        """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are
+        removed.
 
         Args:
             path: below the destination.
@@ -184,7 +187,8 @@ class Destination:
             return None
 
     def symlink(self, path: bytes, target: bytes, attributes: Attributes) -> bool:
-        """Make a symbolic link, in place of a file or link that stands there; its target is never followed."""
+        """Make a symbolic link, in place of a file or link that stands there; its target is never
+        followed."""
         temporary = temporary_name()
         folder = None
         try:
@@ -221,7 +225,8 @@ class Destination:
         return True
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
-        """Make a path another name of what was brought back at `to`, in place of a file or link that stands there."""
+        """Make a path another name of what was brought back at `to`, in place of a file or link that stands
+        there."""
         temporary = temporary_name()
         folder = None
         try:
@@ -259,7 +264,8 @@ class Destination:
         return True
 
     def set_flags(self, path: bytes, flags: int) -> bool:
-        """Set the inode flags of a file or folder, after all else; what is not allowed is noted in `skipped`."""
+        """Set the inode flags of a file or folder, after all else; what is not allowed is noted in
+        `skipped`."""
         try:
             folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
             descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)

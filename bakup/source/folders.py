@@ -1,4 +1,5 @@
-"""The folders below a destination, held by descriptors: no name is ever resolved through a link that stands there."""
+"""The folders below a destination, held by descriptors: no name is ever resolved through a link that stands
+there."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ class Refused(Failed):
 
 
 class Folder(NamedTuple):
-    """An open folder; `gid`: the group that a new file in it gets; `inherits`: it hands ACLs on to new files."""
+    """An open folder; `gid`: the group that a new file in it gets; `inherits`: it hands ACLs on to new
+    files."""
 
     descriptor: int
     gid: int
@@ -35,7 +37,8 @@ class Folders:
     """Opens folders below a root, made when they are missing. For one thread; may be used on after a fork.
 
     Args:
-        root: absolute path, made with its parents when missing; links in it are followed, it is the user's word.
+        root: absolute path, made with its parents when missing; links in it are followed, it is the user's
+            word.
         system: what names may be here.
 
     Raises:

@@ -1,14 +1,16 @@
 """Names that a system cannot hold, written so that they come back: a stated rule, and reversible.
 
-A byte that the system refuses is written `%XX`, two upper-case hexadecimal digits. A `%` that stands before two such
-digits in the name itself is written `%25`, any other `%` stays. To read a name back, each `%XX` becomes its byte.
+A byte that the system refuses is written `%XX`, two upper-case hexadecimal digits. A `%` that stands before
+two such digits in the name itself is written `%25`, any other `%` stays. To read a name back, each `%XX`
+becomes its byte.
 
-- Windows refuses the bytes below 32, `<>:"/\\|?*`, a dot or blank at the end, and the names of devices (`CON`, `NUL`,
-  `COM1`..., also with an extension): of those the first letter is escaped.
+- Windows refuses the bytes below 32, `<>:"/\\|?*`, a dot or blank at the end, and the names of devices
+  (`CON`, `NUL`, `COM1`..., also with an extension): of those the first letter is escaped.
 - Windows and macOS refuse what is not UTF-8: each byte of such a run is escaped.
 - Elsewhere names are bytes, and stay as they are.
 
-Systems that do not tell `A` from `a` may still find two names to be one; the second is then in the way of the first.
+Systems that do not tell `A` from `a` may still find two names to be one; the second is then in the way of the
+first.
 """
 
 from __future__ import annotations

@@ -101,7 +101,8 @@ class PartFile:
             self._places.raise_fatal(self.path, error)
 
     def finish(self, attributes: Attributes) -> bool:
-        """Set size and attributes, and give the file its name; False if it could not be made, then nothing is left."""
+        """Set size and attributes, and give the file its name; False if it could not be made, then nothing is
+        left."""
         try:
             self._complete(attributes)
         except (OSError, Refused) as error:
@@ -132,10 +133,11 @@ class PartFile:
         self._places.drop(folder, self._temporary)
 
     def keep_partial(self, ranges: Iterable[tuple[int, int]]) -> bytes | None:
-        """Keep what there is as `NAME.part`, of full size, and the list of what is there as `NAME.part.ranges`.
+        """Keep what there is as `NAME.part`, of full size, and the list of what is there as
+        `NAME.part.ranges`.
 
-        To be called when all whole files have their names, as an entry may be called so too. The list has a line
-        `OFFSET LENGTH` (bytes, decimal) for each range.
+        To be called when all whole files have their names, as an entry may be called so too. The list has a
+        line `OFFSET LENGTH` (bytes, decimal) for each range.
 
         Args:
             ranges: (offset, length) in bytes of what was written.

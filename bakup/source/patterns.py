@@ -74,7 +74,8 @@ class Patterns:
         return None if last < 0 or last in self._exceptions else last
 
     def excluder_inside(self, path: bytes, name: bytes, folder: bool, outer: int) -> int | None:
-        """The same for a path in a folder that `outer` excludes: only exceptions that reach in bring it back."""
+        """The same for a path in a folder that `outer` excludes: only exceptions that reach in bring it
+        back."""
         if folder:
             path, name = path + b"/", name + b"/"
         for rule in self._inside:

@@ -43,6 +43,7 @@ class Places:
             raise Failed("restoring into a folder is not possible on this system", code="no-descriptors")
         self.root = root
         self.folders = Folders(root, system)
+        self._new = not os.listdir(self.folders.open(b"").descriptor)
         self.applier = Applier()
         self.problems: list[tuple[bytes, str]] = []
         self.umask = os.umask(0o077)
@@ -80,10 +81,12 @@ class Places:
 
     def sweep(self, folder: Folder) -> None:
         """Remove the temporary files that a killed restore, whose process is gone, has left in a folder."""
-        for name in os.listdir(folder.descriptor):
-            if name.startswith(".bakup-") and (ours := _OURS.fullmatch(os.fsencode(name))):
-                if not _alive(int(ours[1], 16)):
-                    self.drop(folder, os.fsencode(name))
+        if self._new:
+            return
+        found = (_OURS.fullmatch(os.fsencode(name)) for name in os.listdir(folder.descriptor))
+        for ours in found:
+            if ours and not _alive(int(ours[1], 16)):
+                self.drop(folder, ours[0])
 
 
 def temporary_name() -> bytes:

@@ -17,8 +17,8 @@ WAITS_S = (0.02, 0.1, 0.0)
 """A file that changes is read again so often, with so many seconds after each time."""
 
 SETTLED_NS = 20_000_000
-"""A file changed so shortly ago may change again without a new time, as systems keep file times in ticks of up
-to 10 ms: only what is read later than this counts as a consistent read."""
+"""A file changed so shortly ago may change again without a new time, as systems keep file times in ticks of
+up to 10 ms: only what is read later than this counts as a consistent read."""
 
 _new = tuple.__new__
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
@@ -59,9 +59,10 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
     """See `Source.read_small`; `path` is absolute, `device` that of the source's root."""
     descriptor = open_file(path, found.path)
     try:
+        unsettled = _fresh(found.ctime_ns)
         data = os.read(descriptor, found.size) if found.size else b""
         now = statx.look(descriptor)
-        if now[:4] != found[2:6] or len(data) != found.size or _fresh(now.ctime_ns):
+        if unsettled or now[:4] != found[2:6] or len(data) != found.size:
             return _read_again(descriptor, found, device, limit)
         facts = attributes.of_descriptor(descriptor, found.stat, device, now.birth_ns)
         return _new(Small, (data, facts, False))
@@ -72,22 +73,31 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
 
 
 def _fresh(ctime_ns: int) -> bool:
+    """Whether a read that begins now may miss a change that leaves no trace."""
     return 0 <= time.time_ns() - ctime_ns < SETTLED_NS
 
 
 def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small:
     """The file as one consistent read; else as it was read last, with the facts from before that read."""
     for wait_s in WAITS_S:
-        if _fresh(statx.look(descriptor).ctime_ns):
-            time.sleep(SETTLED_NS / 1e9)
-        before = os.fstat(descriptor)
+        before = _settled(descriptor)
+        unsettled = _fresh(before.st_ctime_ns)
         data = _read_whole(descriptor, before, found.path, limit)
         now = statx.look(descriptor)
-        changing = len(data) != before.st_size or now[:4] != _facts(before)
+        changing = unsettled or len(data) != before.st_size or now[:4] != _facts(before)
         if not changing:
             break
         time.sleep(wait_s)
     return Small(data, attributes.of_descriptor(descriptor, before, device, now.birth_ns), changing)
+
+
+def _settled(descriptor: int) -> os.stat_result:
+    """The open file's stat, a moment later if it was changed just now."""
+    found = os.fstat(descriptor)
+    if not _fresh(found.st_ctime_ns):
+        return found
+    time.sleep(SETTLED_NS / 1e9)
+    return os.fstat(descriptor)
 
 
 def _facts(found: os.stat_result) -> tuple[int, int, int, int]:
@@ -125,7 +135,8 @@ class LargeFile:
         self._device = device
         self._file = io.FileIO(open_file(path, found.path))
         try:
-            self._opened = os.fstat(self._file.fileno())
+            self._opened = _settled(self._file.fileno())
+            self._unsettled = _fresh(self._opened.st_ctime_ns)
             if not stat.S_ISREG(self._opened.st_mode):
                 raise Vanished(found.path)
             _read_ahead(self._file.fileno())
@@ -181,10 +192,8 @@ class LargeFile:
             raise failure(self._path, error) from error
 
     def consistent(self) -> bool:
-        """Whether the file is what it was when it was opened, and not of this very moment."""
-        if _fresh(self._opened.st_ctime_ns):
-            time.sleep(SETTLED_NS / 1e9)
-        return _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
+        """Whether the file is what it was when it was opened."""
+        return not self._unsettled and _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
 
     def attributes(self) -> Attributes:
         """The facts of the moment of opening: if it changed since, the next run sees so."""

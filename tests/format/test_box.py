@@ -8,7 +8,7 @@ from bakup.format.constants import BOX_MAX, OUTSIDE, RAW_MAX
 from bakup.model import TableRow
 
 uuids = st.binary(min_size=16, max_size=16)
-offsets = st.integers(0, OUTSIDE - 1)
+offsets = st.integers(0, 2**63 - 1)
 
 
 @given(uuids, offsets, st.integers(1, BOX_MAX))
@@ -21,6 +21,12 @@ def test_box_header(uuid: bytes, offset: int, length: int) -> None:
 def test_refused_box_length(length: int) -> None:
     with pytest.raises(Damaged):
         BoxHeader.from_bytes(BoxHeader(bytes(16), 0, length).to_bytes())
+
+
+@pytest.mark.parametrize("offset", [2**63, OUTSIDE - 1])
+def test_refused_box_offset(offset: int) -> None:
+    with pytest.raises(Damaged):
+        BoxHeader.from_bytes(BoxHeader(bytes(16), offset, 1).to_bytes())
 
 
 def test_box_header_cut_short() -> None:
@@ -85,6 +91,7 @@ def row(position: int, length: int = 100, raw_length: int = 1, offset: int = 0) 
         ([row(0, raw_length=RAW_MAX + 1)], 132),
         ([row(0, raw_length=0)], 132),
         ([row(0, offset=OUTSIDE)], 132),
+        ([row(0, offset=2**63)], 132),
     ],
 )
 def test_a_table_that_does_not_tile(rows: list[TableRow], length: int) -> None:

@@ -119,11 +119,6 @@ def signed_header(**changes: object) -> SectorHeader:
         ({"signature": bytes(63)}, "63 bytes long"),
         ({"encrypted_keys": (bytes(1167),)}, "1,167 bytes long"),
         ({"target": bytes(4097)}, "target field is longer"),
-        ({"meta_length": 0}, "meta region is empty"),
-        ({"meta_length": 23}, "meta region is empty"),
-        ({"meta_length": 65552 + 16}, "no encrypted region has the length"),
-        ({"data_length": 16}, "no encrypted region has the length"),
-        ({"data_length": 2**35}, "longer than"),
         ({"others": ((0x8010, b""),)}, "must be understood"),
         ({"others": ((Tag.SIGNATURE, b""),)}, "repeated"),
     ],
@@ -132,6 +127,25 @@ def test_refused_fields(changes: dict[str, object], message: str) -> None:
     assert SectorHeader.from_bytes(signed_header().to_bytes())
     with pytest.raises(Damaged, match=message):
         SectorHeader.from_bytes(signed_header(**changes).to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"meta_length": 0}, "meta region is empty"),
+        ({"meta_length": 23}, "meta region is empty"),
+        ({"meta_length": 65552 + 16}, "no encrypted region has the length"),
+        ({"data_length": 16}, "no encrypted region has the length"),
+        ({"data_length": 2**35}, "longer than"),
+        ({"data_length": 1000}, "bytes are there"),
+    ],
+)
+def test_refused_lengths(changes: dict[str, object], message: str) -> None:
+    good, bad = signed_header(), SectorHeader.from_bytes(signed_header(**changes).to_bytes())
+    good.check_lengths(good.sector_length)
+    good.check_lengths(good.sector_length + 9)
+    with pytest.raises(Damaged, match=message):
+        bad.check_lengths(good.sector_length)
 
 
 @pytest.mark.parametrize(

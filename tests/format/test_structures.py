@@ -35,6 +35,7 @@ from bakup.model import (
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
+u63 = st.integers(0, 2**63 - 1)
 i64 = st.integers(-(2**63), 2**63 - 1)
 uuids = st.binary(min_size=16, max_size=16)
 digests = st.binary(min_size=32, max_size=32)
@@ -65,7 +66,7 @@ attributes = st.builds(
 )
 chunk_lengths = st.integers(1, 8_388_608)
 extents = st.one_of(
-    st.builds(Extent, chunk_lengths, digests, u64, u64),
+    st.builds(Extent, chunk_lengths, digests, u63, u63),
     st.builds(Extent, chunk_lengths, digests),
     st.builds(Extent, st.integers(1, 2**40)),
 )
@@ -79,7 +80,7 @@ def files(draw: st.DrawFn) -> File:
     return File(draw(paths), draw(attributes), size, found, None if follows else draw(digests))
 
 
-closings = st.builds(Closing, attributes, u64, digests)
+closings = st.builds(Closing, attributes, u63, digests)
 parts = st.builds(
     lambda path, number, offset, found, closing: Part(
         path, number, offset, sum(e.length for e in found), found, closing
@@ -115,8 +116,14 @@ groups = st.lists(entries, min_size=1, max_size=6).map(in_order)
 refs = st.builds(CheckpointRef, uuids, digests)
 tags = st.sets(texts, max_size=3).map(lambda found: tuple(sorted(found)))
 checkpoints = st.builds(
-    lambda based_on, *rest: Checkpoint(rest[0], int(based_on is not None), *rest[1:9], based_on, rest[9]),
-    st.none() | uuids,
+    lambda incremental, *rest: Checkpoint(
+        rest[0],
+        int(incremental and rest[8] is not None),
+        *rest[1:9],
+        rest[8].uuid if incremental and rest[8] is not None else None,
+        rest[9],
+    ),
+    st.booleans(),
     uuids,
     i64,
     uuids,
@@ -220,7 +227,14 @@ CLOSING = Closing(A, 30, CHUNK)
     "group",
     [
         [Delete(b"a"), Dir(b"a", A), Unread(b"a", "gone")],
-        [Dir(b"", A), Record(b"", 3, b""), Record(b"", 4, b""), Dir(b"a", A)],
+        [
+            Delete(b""),
+            Dir(b"", A),
+            Unread(b"", ""),
+            Record(b"", 3, b""),
+            Record(b"", 0x8777, b""),
+            Dir(b"a", A),
+        ],
         [Dir(b"a", A), Dir(b"a/b", A), Dir(b"a!b", A)],
         [part(0, 10), part(10, 20), part(30, 0, closing=CLOSING)],
         [part(10, 10), part(20, 20)],
@@ -257,7 +271,16 @@ BAD_GROUPS: list[list[Entry]] = [
     [Dir(b"\0", A)],
     [Dir(b"a" * (PATH_MAX + 1), A)],
     [Record(b"x", 3, b"")],
-    [Record(b"", 0x8777, b"")],
+    [Record(b"", 3, b""), Dir(b"", A)],
+    [Record(b"", 3, b""), Unread(b"", "")],
+    [Symlink(b"", A, b"")],
+    [Delete(b""), file(b"")],
+    [msgspec.structs.replace(part(0, 10), path=b"")],
+    [file(size=2**63)],
+    [file(extents=(Extent(5, CHUNK, 2**63, 1),))],
+    [file(extents=(Extent(5, CHUNK, 1, 2**63),))],
+    [file(extents=(Extent(2**63),), digest=CHUNK)],
+    [part(2**63, 5)],
     [Record(b"", 0x10000, b"")],
     [Record(b"", -1, b"")],
     [Record(b"", 0x8001, b"junk")],
@@ -351,6 +374,8 @@ POINT = Checkpoint(b"u" * 16, 0, 0, b"s" * 16, "h", b"/", "", (), 1, None, None,
         {"flags": 1},
         {"based_on": b"b" * 16},
         {"flags": 1, "based_on": b"b"},
+        {"flags": 1, "based_on": b"b" * 16},
+        {"flags": 1, "based_on": b"b" * 16, "previous": CheckpointRef(b"u" * 16, b"d" * 32)},
         {"flags": -1},
         {"time_ns": 2**63},
         {"sequence": 0},

@@ -1,0 +1,319 @@
+"""Bringing files back: packs are read in order, each opened once; every chunk is verified before a byte of it is written.
+
+What a damaged place does not give, another place of the chunk may. What none gives is counted as lost, by cause.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import msgspec
+from blake3 import blake3
+
+from bakup.catalog import damage, places
+from bakup.catalog.reads import PackRead, ReadPlan, Want
+from bakup.errors import BakupError
+from bakup.flows.reports import Cause, Lost
+from bakup.flows.watch import Progress, Watch
+from bakup.model import Attributes, Extent, TableRow
+from bakup.sector.naming import sector_name
+from bakup.sector.reader import OpenSector
+from bakup.source.destination import Destination
+from bakup.source.partfile import PartFile
+
+AHEAD = 4
+"""Packs that are read and unpacked while an earlier one is written."""
+BATCH = 4096
+
+_attributes = msgspec.msgpack.Decoder(Attributes)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True)
+class Growing:
+    """A file that comes from several packs: what was written of it, what is still to come."""
+
+    part: PartFile | None
+    left: int
+    size: int
+    attributes: Attributes
+    path: bytes
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
+    available: int = 0
+
+
+@dataclass(slots=True)
+class Brought:
+    """What came back. `lost` by cause."""
+
+    files: int = 0
+    bytes: int = 0
+    partial: int = 0
+    lost: dict[str, list[Lost]] = field(default_factory=dict)
+    findings: dict[bytes, set[int]] = field(default_factory=dict)
+
+    def lose(self, cause: str, path: bytes, size: int, available: int) -> None:
+        """A file that is not whole."""
+        self.lost.setdefault(cause, []).append(Lost(path, size, available))
+
+    def causes(self) -> tuple[Cause, ...]:
+        """For the report."""
+        return tuple(Cause(cause, tuple(files)) for cause, files in self.lost.items())
+
+
+class Bringing:
+    """One restore. `add` files, then `run`.
+
+    Args:
+        open_sector: gives the open sector of a row id; raises BakupError when it cannot be read.
+        partial: keep what there is of files that are not whole.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        target: int,
+        open_sector: Callable[[int], OpenSector],
+        destination: Destination,
+        watch: Watch,
+        *,
+        partial: bool,
+    ) -> None:
+        self._connection = connection
+        self._target = target
+        self._open_sector = open_sector
+        self._destination = destination
+        self._watch = watch
+        self._partial = partial
+        self._plan = ReadPlan(connection, target)
+        self._growing: dict[int, Growing] = {}
+        self._ended: list[Growing] = []
+        self._total = (0, 0)
+        self._done_bytes = 0
+        self.brought = Brought()
+
+    def add(self, files: Iterable[tuple[bytes, int, Attributes, Iterable[Extent]]]) -> None:
+        """Files as (path, size in bytes, attributes, extents)."""
+        rows: list[tuple[int, bytes, int, bytes, int, int]] = []
+        wants: list[tuple[int, int, bytes, int]] = []
+        for number, (path, size, attributes, extents) in enumerate(files, 1):
+            position = chunks = 0
+            for extent in extents:
+                if extent.chunk is not None:
+                    wants.append((number, position, extent.chunk, extent.length))
+                    chunks += 1
+                position += extent.length
+                if len(wants) >= BATCH:
+                    self._plan.add((), wants)
+                    wants = []
+            rows.append((number, path, size, _encode(attributes), chunks, position))
+            if len(rows) >= BATCH:
+                self._plan.add(rows, wants)
+                rows, wants = [], []
+        self._plan.add(rows, wants)
+
+    def run(self) -> Brought:
+        """Read and write everything. Raises Failed when the destination takes nothing more."""
+        self._plan.place()
+        self._total = self._plan.totals()
+        try:
+            self._account_missing()
+            self._make_empty()
+            with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+                for read, raw in self._ahead(pool):
+                    self._write(read, raw)
+            self._end_incomplete()
+        finally:
+            for growing in self._growing.values():
+                if growing.part is not None:
+                    growing.part.abandon()
+        return self.brought
+
+    def _account_missing(self) -> None:
+        """Files with a chunk that is nowhere: they are begun only if a part of them is wanted."""
+        current: int | None = None
+        for want in list(self._plan.missing()):
+            if want.file != current:
+                current = want.file
+                self._growing[want.file] = self._begin(want, wanted=self._partial)
+            growing = self._growing[want.file]
+            growing.left -= 1
+            growing.available -= want.length
+            growing.lost.add(self._cause(want.chunk))
+        for file, growing in list(self._growing.items()):
+            if not self._partial:
+                self._plan.drop(file)
+                self._lose(growing)
+                del self._growing[file]
+            elif growing.left == 0:
+                self._ended.append(self._growing.pop(file))
+
+    def _make_empty(self) -> None:
+        for _, path, size, encoded, covered in self._plan.empty():
+            attributes = _attributes.decode(encoded)
+            if covered != size:
+                self.brought.lose(_UNKNOWN, path, size, 0)
+            elif size == 0:
+                self._count(self._destination.write_whole(path, b"", attributes), path, 0)
+            else:
+                part = self._destination.begin_file(path, size)
+                self._count(part is not None and part.finish(attributes), path, size)
+
+    def _ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[PackRead, memoryview | bytes | BakupError]]:
+        waiting: deque[tuple[PackRead, Future[memoryview | bytes | BakupError]]] = deque()
+        for read in self._plan.packs():
+            waiting.append((read, pool.submit(self._fetch, read.sector, read.row)))
+            if len(waiting) > AHEAD:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
+
+    def _fetch(self, sector: int, row: TableRow) -> memoryview | bytes | BakupError:
+        try:
+            return self._open_sector(sector).data_box(row)
+        except BakupError as error:
+            return error
+
+    def _write(self, read: PackRead, raw: memoryview | bytes | BakupError) -> None:
+        path = b""
+        for want in read.wants:
+            data = self._chunk(read, raw, want)
+            path = want.path
+            if want.chunks == 1 and want.length == want.size:
+                self._write_whole(want, data)
+            else:
+                self._write_piece(want, data)
+        self._watch.progress(
+            Progress(
+                "restoring",
+                done_files=self.brought.files,
+                total_files=self._total[0],
+                done_bytes=self._done_bytes,
+                total_bytes=self._total[1],
+                path=path,
+            )
+        )
+
+    def _chunk(
+        self, read: PackRead, raw: memoryview | bytes | BakupError, want: Want
+    ) -> memoryview | bytes | str:
+        """The verified bytes of a chunk, from here or another place; else the cause why not."""
+        if not isinstance(raw, BakupError):
+            data = memoryview(raw)[want.offset : want.offset + want.length]
+            if len(data) == want.length and blake3(data).digest() == want.chunk:
+                return data
+        self._find_damage(read)
+        for place in places.places_of(self._connection, self._target, want.chunk):
+            if (place.sector, place.position) == (read.sector, read.row.position) or place.chunk_length != want.length:
+                continue
+            row = TableRow(place.checkpoint, place.box_offset, place.length, place.position, place.raw_length)
+            other = self._fetch(place.sector, row)
+            if isinstance(other, BakupError):
+                continue
+            data = memoryview(other)[place.offset : place.offset + want.length]
+            if len(data) == want.length and blake3(data).digest() == want.chunk:
+                return data
+        return raw.message if isinstance(raw, BakupError) else f"{self._name(read.sector)} is damaged"
+
+    def _find_damage(self, read: PackRead) -> None:
+        uuid = self._connection.execute("SELECT uuid FROM sectors WHERE id = ?", [read.sector]).fetchone()[0]
+        self.brought.findings.setdefault(bytes(uuid), set()).add(read.row.position)
+
+    def _write_whole(self, want: Want, data: memoryview | bytes | str) -> None:
+        if isinstance(data, str):
+            self.brought.lose(data, want.path, want.size, 0)
+            return
+        attributes = _attributes.decode(want.attributes)
+        self._count(self._destination.write_whole(want.path, data, attributes), want.path, want.size)
+
+    def _write_piece(self, want: Want, data: memoryview | bytes | str) -> None:
+        growing = self._growing.get(want.file)
+        if growing is None:
+            growing = self._growing[want.file] = self._begin(want, wanted=True)
+        growing.left -= 1
+        if isinstance(data, str):
+            growing.lost.add(data)
+            growing.available -= want.length
+        elif growing.part is not None:
+            growing.part.write_at(want.position, data)
+            growing.ranges.append((want.position, want.length))
+            self._done_bytes += want.length
+        if growing.left == 0:
+            del self._growing[want.file]
+            self._end(growing)
+
+    def _begin(self, want: Want, *, wanted: bool) -> Growing:
+        part = self._destination.begin_file(want.path, want.size) if wanted else None
+        return Growing(
+            part, want.chunks, want.size, _attributes.decode(want.attributes), want.path, available=want.size
+        )
+
+    def _end(self, growing: Growing) -> None:
+        if growing.lost:
+            self._ended.append(growing)
+            return
+        whole = growing.part is not None and growing.part.finish(growing.attributes)
+        self._done_bytes -= growing.size
+        self._count(whole, growing.path, growing.size)
+
+    def _end_incomplete(self) -> None:
+        # Last, since an entry may be called NAME.part too.
+        for growing in self._ended:
+            self._lose(growing)
+            if growing.part is None:
+                continue
+            if self._partial and growing.ranges:
+                growing.part.keep_partial(merged(growing.ranges))
+                self.brought.partial += 1
+            else:
+                growing.part.abandon()
+
+    def _lose(self, growing: Growing) -> None:
+        for cause in sorted(growing.lost)[:1]:
+            self.brought.lose(cause, growing.path, growing.size, max(0, growing.available))
+
+    def _count(self, made: bool, path: bytes, size: int) -> None:
+        self._done_bytes += size
+        if made:
+            self.brought.files += 1
+            self.brought.bytes += size
+            self._watch.path("+", path, size)
+
+    def _cause(self, chunk: bytes) -> str:
+        row = self._connection.execute(
+            "SELECT s.id, s.state FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+            " WHERE c.id = ? AND s.target = ? LIMIT 1",
+            [chunk, self._target],
+        ).fetchone()
+        if row is not None:
+            return f"{self._name(row[0])} is {'missing' if row[1] == 'missing' else 'damaged'}"
+        gone = {line.sector for line in damage.missing_lines(self._connection, self._target)}
+        if len(gone) == 1:
+            return f"{sector_name(gone.pop())} is missing"
+        return _UNKNOWN
+
+    def _name(self, sector: int) -> str:
+        return sector_name(
+            bytes(self._connection.execute("SELECT uuid FROM sectors WHERE id = ?", [sector]).fetchone()[0])
+        )
+
+
+_UNKNOWN = "a sector that held them is missing"
+
+
+def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges of (offset, length) in order, those that touch joined."""
+    joined: list[tuple[int, int]] = []
+    for offset, length in sorted(ranges):
+        if joined and sum(joined[-1]) == offset:
+            joined[-1] = (joined[-1][0], joined[-1][1] + length)
+        else:
+            joined.append((offset, length))
+    return joined

@@ -1,0 +1,370 @@
+"""restore: a check point, or paths of it, below OUT. Each file is verified before it gets its name."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+
+from bakup.catalog import damage, history, listing, places
+from bakup.catalog.database import transaction
+from bakup.catalog.history import CheckpointRow, SourceRow, Version
+from bakup.errors import Damaged, Failed, Usage
+from bakup.flows import remembered
+from bakup.flows.ask import Ask
+from bakup.flows.attach import Attached, attach
+from bakup.flows.bringing import Bringing, Brought
+from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.home import Home
+from bakup.flows.reports import Cause, Count, RestoreOptions, RestoreReport
+from bakup.flows.watch import Watch
+from bakup.model import Attributes, Extent, Kind
+from bakup.sector.naming import sector_name
+from bakup.sector.reader import OpenSector, read_header
+from bakup.source.destination import Destination
+
+GLOB = re.compile(rb"[*?\[]")
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What of a check point is restored: versions in key order, again and again from the catalog."""
+
+    connection: sqlite3.Connection
+    source: SourceRow
+    checkpoint: CheckpointRow
+    paths: tuple[bytes, ...]
+    patterns: tuple[re.Pattern[bytes], ...]
+
+    def versions(self) -> Iterator[Version]:
+        """The versions, each once; folders on the way to a path are among them."""
+        for version in history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal):
+            if self._wanted(version):
+                yield version
+
+    def _wanted(self, version: Version) -> bool:
+        if not self.paths and not self.patterns:
+            return True
+        path = version.path
+        for wanted in self.paths:
+            if path == wanted or path.startswith(wanted + b"/") or not wanted:
+                return True
+            if version.kind == Kind.DIR and (not path or wanted.startswith(path + b"/")):
+                return True
+        return any(_matches(pattern, path) for pattern in self.patterns)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What stands at the destination beside what is wanted there."""
+
+    equal: list[int] = field(default_factory=lambda: [0, 0])
+    kept: list[int] = field(default_factory=lambda: [0, 0])
+    todo: list[int] = field(default_factory=lambda: [0, 0])
+    conflicts: list[tuple[bytes, str]] = field(default_factory=list)
+    skip: set[bytes] = field(default_factory=set)
+
+
+def restore(
+    home: Home, dst: str, out: str, paths: Sequence[bytes], options: RestoreOptions, watch: Watch, ask: Ask
+) -> RestoreReport:
+    """Bring `paths` (all, if none) of a check point at `dst` back to `out`/<path in the source>.
+
+    Raises Failed when different files are in the way (nothing is written then) or no path is found, Usage for an unclear choice.
+    """
+    begun = time.monotonic()
+    _refuse_check_point_as_out(out)
+    with attach(home, dst, options.target, watch, ask) as attached:
+        chosen = _choose(home.catalog, attached, dst, paths, options)
+        survey = _survey(chosen, out, options)
+        if survey.conflicts:
+            raise _in_the_way(out, chosen, survey)
+        line = line_of(chosen.checkpoint, chosen.source)
+        report = RestoreReport(
+            checkpoint=line,
+            out=os.path.abspath(out),
+            restored=Count(*survey.todo),
+            already_there=Count(*survey.equal),
+            kept=Count(*survey.kept),
+            older=_older(chosen),
+            partial=options.partial,
+            dry_run=options.dry_run,
+            rebuilt=attached.rebuilt,
+        )
+        if options.dry_run:
+            return _replaced(report, elapsed=time.monotonic() - begun)
+        with Destination(out) as destination:
+            brought = _bring(home, attached, chosen, survey, destination, options, watch)
+            causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
+            lost = [file for cause in causes for file in cause.lost]
+            _remember(home, attached, brought)
+            return _replaced(
+                report,
+                restored=Count(brought.files, brought.bytes),
+                not_restored=Count(len(lost), sum(file.bytes for file in lost)),
+                causes=causes,
+                skipped=destination.skipped.pairs(),
+                elapsed=time.monotonic() - begun,
+            )
+
+
+def opener(attached: Attached, connection: sqlite3.Connection) -> Callable[[int], OpenSector]:
+    """Open sectors by row id, each once. The rows are read here: workers must not touch the connection."""
+    rows = {row.id: row for row in listing.sectors(connection, attached.row)}
+    opened: dict[int, OpenSector] = {}
+
+    def open_sector(sector: int) -> OpenSector:
+        if sector not in opened:
+            row = rows[sector]
+            found = read_header(attached.target, row.locator, row.size, attached.trust)
+            if found is None or found.header_digest != row.header_digest:
+                raise Damaged(f"{sector_name(row.uuid)} is damaged")
+            opened[sector] = found
+        return opened[sector]
+
+    return open_sector
+
+
+def bring_tree(
+    bringing: Bringing,
+    destination: Destination,
+    versions: Callable[[], Iterable[Version]],
+    extents: Callable[[Version], Iterable[Extent]],
+    *,
+    skip: set[bytes],
+    replace: bool,
+) -> Brought:
+    """Folders, files, links, special files, hard links, then the folders' attributes, deepest first."""
+    for version in versions():
+        if version.kind == Kind.DIR:
+            destination.make_dir(version.path, replace)
+    groups: dict[int, tuple[bytes, bytes | None]] = {}
+    links: list[tuple[bytes, bytes, int]] = []
+
+    def files() -> Iterator[tuple[bytes, int, Attributes, Iterable[Extent]]]:
+        for version in versions():
+            if version.kind != Kind.FILE or version.path in skip:
+                continue
+            group = version.attributes.link_group
+            if group is not None:
+                first = groups.setdefault(group, (version.path, version.digest))
+                if first[0] != version.path and first[1] == version.digest:
+                    links.append((version.path, first[0], version.size or 0))
+                    continue
+            yield version.path, version.size or 0, version.attributes, extents(version)
+
+    bringing.add(files())
+    brought = bringing.run()
+    _make_links(destination, versions, skip)
+    lost = {file.path for files_ in brought.lost.values() for file in files_}
+    for path, first, size in links:
+        if first in lost:
+            brought.lose(f"its other name {first.decode('utf-8', 'backslashreplace')} was not restored", path, size, 0)
+        elif destination.hard_link(path, first):
+            brought.files += 1
+            brought.bytes += size
+    _finish_dirs(destination, versions)
+    return brought
+
+
+def _make_links(destination: Destination, versions: Callable[[], Iterable[Version]], skip: set[bytes]) -> None:
+    for version in versions():
+        if version.path in skip:
+            continue
+        if version.kind == Kind.SYMLINK:
+            destination.symlink(version.path, version.extra or b"", version.attributes)
+        elif version.kind == Kind.SPECIAL:
+            destination.special(version.path, *version.special, version.attributes)
+
+
+def _finish_dirs(destination: Destination, versions: Callable[[], Iterable[Version]]) -> None:
+    # Deepest first; folders are few beside files, yet their attributes are not kept in memory together.
+    folders = [version.path for version in versions() if version.kind == Kind.DIR]
+    by_path = {}
+    for version in versions():
+        if version.kind == Kind.DIR:
+            by_path[version.path] = version.attributes
+    destination.finish_dirs((path, by_path[path]) for path in reversed(folders))
+    for version in versions():
+        if version.attributes.inode_flags and version.kind in (Kind.FILE, Kind.DIR):
+            destination.set_flags(version.path, version.attributes.inode_flags)
+
+
+def _bring(
+    home: Home,
+    attached: Attached,
+    chosen: Chosen,
+    survey: Survey,
+    destination: Destination,
+    options: RestoreOptions,
+    watch: Watch,
+) -> Brought:
+    connection = home.catalog
+    bringing = Bringing(
+        connection, attached.row, opener(attached, connection), destination, watch, partial=options.partial
+    )
+    return bring_tree(
+        bringing,
+        destination,
+        chosen.versions,
+        lambda version: history.extents_of(connection, version),
+        skip=survey.skip,
+        replace=options.overwrite == "always",
+    )
+
+
+def _choose(
+    connection: sqlite3.Connection, attached: Attached, dst: str, paths: Sequence[bytes], options: RestoreOptions
+) -> Chosen:
+    source = choose_source(connection, attached.row, options.source, dst)
+    checkpoint = choose_checkpoint(connection, attached.row, source, options.at)
+    inner, patterns = [], []
+    for path in paths:
+        name = inner_path(source, path)
+        there = history.version_at(connection, source.id, checkpoint.ordinal, name) is not None
+        if not there and GLOB.search(name):
+            patterns.append(re.compile(os.fsencode(translate(os.fsdecode(name)))))
+        else:
+            inner.append(name)
+    chosen = Chosen(connection, source, checkpoint, tuple(inner), tuple(patterns))
+    if paths and not any(version.kind != Kind.DIR or version.path in inner for version in chosen.versions()):
+        shown = ", ".join(os.fsdecode(path) for path in paths)
+        raise Failed(
+            f"nothing found at {shown} in {checkpoint.uuid.hex()[:8]} of {source.label}",
+            hints=(f"see what is there: bakup ls -R {dst} .",),
+            code="no-path",
+        )
+    return chosen
+
+
+def _survey(chosen: Chosen, out: str, options: RestoreOptions) -> Survey:
+    survey = Survey()
+    destination = Destination(out) if os.path.isdir(out) else None
+    try:
+        for version in chosen.versions():
+            _compare(survey, destination, version, options)
+    finally:
+        if destination is not None:
+            destination.close()
+    return survey
+
+
+def _compare(survey: Survey, destination: Destination | None, version: Version, options: RestoreOptions) -> None:
+    path, kind, size = version.path, version.kind, version.size or 0
+    counted = [1, size] if kind == Kind.FILE else [0, 0]
+    state = "absent"
+    if destination is not None:
+        state = destination.compare(
+            path,
+            kind,
+            size,
+            version.attributes.mtime_ns,
+            target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
+            device=version.special[1] if kind == Kind.SPECIAL else 0,
+        )
+    if state == "equal":
+        if kind != Kind.DIR:
+            survey.skip.add(path)
+            _add(survey.equal, counted)
+    elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
+        _add(survey.todo, counted)
+    elif options.overwrite is not None:
+        survey.skip.add(path)
+        _add(survey.kept, counted)
+    else:
+        survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+
+
+def _add(count: list[int], more: Sequence[int]) -> None:
+    count[0] += more[0]
+    count[1] += more[1]
+
+
+def _in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
+    number = len(survey.conflicts)
+    files = "1 file" if number == 1 else f"{number:,} files"
+    differ = "differs" if number == 1 else "differ"
+    return Failed(
+        f"{files} in {os.path.abspath(out)} {differ} from {chosen.checkpoint.uuid.hex()[:8]}; nothing was written",
+        details=tuple(survey.conflicts),
+        hints=("--overwrite always, never, or if-newer (replaces what is older here)",),
+        code="in-the-way",
+    )
+
+
+def _older(chosen: Chosen) -> tuple[bytes, ...]:
+    unread = history.unread_at(chosen.connection, chosen.checkpoint.id)
+    if not unread:
+        return ()
+    return tuple(
+        version.path
+        for version in chosen.versions()
+        if version.kind == Kind.FILE and any(version.key == key or version.key.startswith(key + b"\0") for key in unread)
+    )
+
+
+def _refused(destination: Destination) -> tuple[Cause, ...]:
+    from bakup.flows.reports import Lost
+
+    causes: dict[str, list[Lost]] = {}
+    for path, reason in destination.problems:
+        causes.setdefault(reason, []).append(Lost(path, 0, 0))
+    return tuple(Cause(reason, tuple(files)) for reason, files in causes.items())
+
+
+def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
+    """Sectors whose very names of files are gone: what of the check point stood in them is not known."""
+    if not places.troubled(connection, attached.row, chosen.source.id):
+        return ()
+    chain = _chain(connection, attached, chosen)
+    causes = []
+    for line in damage.missing_lines(connection, attached.row):
+        if line.checkpoint in chain and not line.known and line.entries:
+            first, last = (os.fsdecode(path) for path in (line.first_path, line.last_path))
+            entries = "1 entry" if line.entries == 1 else f"{line.entries:,} entries"
+            causes.append(Cause(f"{sector_name(line.sector)} is missing: {entries}, {first} to {last}", ()))
+    return tuple(causes)
+
+
+def _chain(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> set[bytes]:
+    """Uuids of the check points whose entries make the state of the chosen one."""
+    rows = {row.uuid: row for row in history.checkpoints(connection, attached.row, chosen.source.id)}
+    chain: set[bytes] = set()
+    row: CheckpointRow | None = chosen.checkpoint
+    while row is not None and row.uuid not in chain:
+        chain.add(row.uuid)
+        row = rows.get(row.based_on) if row.based_on is not None else None
+    return chain
+
+
+def _remember(home: Home, attached: Attached, brought: Brought) -> None:
+    if not brought.findings or not home.locked:
+        return
+    with transaction(home.state), transaction(home.catalog):
+        for sector, positions in brought.findings.items():
+            remembered.add_findings(home.state, attached.url, sector, positions, "found by restore")
+            places.mark_damaged(home.catalog, attached.row, sector, positions)
+
+
+def _refuse_check_point_as_out(out: str) -> None:
+    if (LATEST.fullmatch(out) or ID.fullmatch(out)) and not os.path.isdir(out):
+        raise Usage(f"{out} names a check point, not a folder", hints=(f"bakup restore DST OUT --at {out}",), code="out")
+
+
+def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
+    """Whether a glob means the path or a folder above it."""
+    while path:
+        if pattern.match(path):
+            return True
+        path = path.rpartition(b"/")[0]
+    return False
+
+
+def _replaced(report: RestoreReport, **changes: object) -> RestoreReport:
+    from dataclasses import replace
+
+    return replace(report, **changes)  # type: ignore[arg-type]

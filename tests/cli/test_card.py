@@ -1,0 +1,103 @@
+"""The card: on the alternate screen, two words typed back, nothing left behind."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bakup.cli import card
+from bakup.flows.reports import AccountCard
+
+WORDS = (
+    "legal winner thank year wave sausage worth useful legal winner thank year "
+    "wave sausage worth useful legal winner thank year wave sausage worth title"
+)
+CARD = AccountCard("7c41-9e02-b3aa", tuple(WORDS.split()), "/mnt/usb/backup")
+
+SCREEN = """\
+No account on this computer yet, so here is a new one. These 24 words are the
+key to every backup made with it. Write this card on paper; keep it elsewhere.
+
+   1 legal       7 worth      13 wave       19 thank
+   2 winner      8 useful     14 sausage    20 year
+   3 thank       9 legal      15 worth      21 wave
+   4 year       10 winner     16 useful     22 sausage
+   5 wave       11 thank      17 legal      23 worth
+   6 sausage    12 year       18 winner     24 title
+
+   account      7c41-9e02-b3aa
+   target       /mnt/usb/backup
+   also needed  nothing: the drive and these words bring everything back
+
+Who has the words can read every backup; who loses them can read none.
+"""
+
+PROGRAM = f"""
+import sys
+from bakup.cli.options import Everywhere
+from bakup.cli.running import Run, guarded
+from bakup.flows.reports import AccountCard
+run = Run("sync", Everywhere(bytes=False))
+card = AccountCard("7c41-9e02-b3aa", tuple({WORDS!r}.split()), "/mnt/usb/backup")
+def work():
+    print("before")
+    run.ask.new_account(card)
+    return 0
+sys.exit(guarded(run, work))
+"""
+ARGUMENTS = [sys.executable, "-c", PROGRAM]
+
+
+def answers(lines: list[str]) -> list[str]:
+    """The words that the card asks for so far."""
+    asked = [int(number) for line in lines for number in re.findall(r"word (\d+): $", line + " ")]
+    return [CARD.words[number - 1] for number in asked]
+
+
+def test_the_card_to_the_letter(terminal: Callable[..., Any]) -> None:
+    at = terminal(ARGUMENTS)
+    lines = at.until("Written down?")
+    assert "\n".join(lines[:-1]) + "\n" == SCREEN
+    assert re.fullmatch(r"Written down\? Type word \d+:", lines[-1])
+
+
+def test_two_words_typed_back_make_the_account(terminal: Callable[..., Any]) -> None:
+    at = terminal(ARGUMENTS)
+    first = at.until("Type word")[-1]
+    at.type(answers([first])[0] + "\n")
+    second = at.until("and word")[-1]
+    assert second.startswith("              and word ")
+    at.type(answers([second])[0][:4].upper() + "\n")
+    assert at.finish() == 0
+    assert b"\x1b[?1049h" in at.written
+    after = at.written.split(b"\x1b[?1049l")[-1].decode()
+    assert after == ("made account 7c41-9e02-b3aa; to see its words again: bakup account words\r\n")
+
+
+def test_another_word_is_asked_for_again(terminal: Callable[..., Any]) -> None:
+    at = terminal(ARGUMENTS)
+    at.until("Type word")
+    at.type("zebra\n")
+    lines = at.until("That is another word; look at the card.")
+    assert not any("and word" in line for line in lines)
+
+
+def test_ctrl_c_leaves_nothing_behind(terminal: Callable[..., Any]) -> None:
+    at = terminal(ARGUMENTS)
+    at.until("Type word")
+    at.type("\x03")
+    assert at.finish() == 130
+    after = re.sub(r"\x1b\[\d+m", "", at.written.split(b"\x1b[?1049l")[-1].decode())
+    assert "error: interrupted; no account was made, nothing was stored" in after
+    assert not any(word in after for word in ("legal", "sausage"))
+
+
+def test_a_card_without_a_target_leaves_the_row_out() -> None:
+    assert "target" not in card.face(AccountCard("7c41-9e02-b3aa", CARD.words))
+
+
+def test_the_words_stand_in_no_representation() -> None:
+    assert "sausage" not in repr(CARD)
+    assert "sausage" not in card.text(CARD)

@@ -1,0 +1,87 @@
+"""Trees of odd things, and what is to be seen of a tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def base() -> Iterator[bytes]:
+    """A folder that any user may enter, unlike pytest's own, of any depth when it is removed."""
+    folder = tempfile.mkdtemp(prefix="bakup-test-")
+    os.chmod(folder, 0o755)
+    yield os.fsencode(folder)
+    subprocess.run(["rm", "-rf", folder], check=True)
+
+
+@contextmanager
+def _unprivileged() -> Iterator[None]:
+    if os.geteuid():
+        yield
+        return
+    group = os.getegid()
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.setgroups(groups)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Runs a block without root's powers."""
+    return _unprivileged
+
+
+@pytest.fixture
+def facts() -> Callable[[bytes], dict[bytes, tuple[object, ...]]]:
+    """All that a restored tree must have in common with the first, by path; links of an inode share a number."""
+    return _facts
+
+
+def _facts(root: bytes) -> dict[bytes, tuple[object, ...]]:
+    found: dict[bytes, tuple[object, ...]] = {}
+    links: dict[int, int] = {}
+    for folder, folders, files in os.walk(root):
+        for name in sorted([b".", *files, *(n for n in folders if os.path.islink(os.path.join(folder, n)))]):
+            path = os.path.join(folder, name)
+            found[os.path.relpath(path, root)] = _fact(path, links)
+    return found
+
+
+def _fact(path: bytes, links: dict[int, int]) -> tuple[object, ...]:
+    now = os.lstat(path)
+    content: object = None
+    if stat.S_ISLNK(now.st_mode):
+        content = os.readlink(path)
+    elif stat.S_ISREG(now.st_mode):
+        with open(path, "rb") as file:
+            content = file.read()
+    names = os.listxattr(path, follow_symlinks=False)
+    extended = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
+    group = (
+        links.setdefault(now.st_ino, len(links)) if now.st_nlink > 1 and not stat.S_ISDIR(now.st_mode) else 0
+    )
+    times = None if stat.S_ISDIR(now.st_mode) and path.endswith(b"/..") else now.st_mtime_ns
+    return now.st_mode, now.st_uid, now.st_gid, times, now.st_rdev, content, extended, group
+
+
+@pytest.fixture
+def copy_of() -> Callable[[bytes, bytes], None]:
+    """Makes an exact copy of a tree."""
+    return lambda old, new: shutil.copytree(old, new, symlinks=True)
