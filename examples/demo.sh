@@ -30,7 +30,7 @@ facts() {
 same() {
     run diff -r --no-dereference "$1" "$2"
     cmp <(facts "$1") <(facts "$2")
-    echo "the same: $(find "$2" -type f | wc -l) files, $(du -sh --apparent-size "$2" | cut -f1)," \
+    echo "the same: $(find "$2" -type f -printf . | wc -c) files, $(du -sh --apparent-size "$2" | cut -f1)," \
         "with modes, owners, times and links"
 }
 
@@ -65,7 +65,7 @@ find files -name '*.py' | sort | awk 'NR % 50 == 0' | while IFS= read -r path; d
 find files -name '*.py' | sort | awk 'NR % 50 == 1' | while IFS= read -r path; do rm -- "$path"; done
 find files -name '*.py' | sort | awk 'NR % 50 == 2' | while IFS= read -r path; do mv -- "$path" "$path.renamed"; done
 head -c 65536 /dev/urandom | dd of=files/awkward/large.bin bs=65536 seek=300 conv=notrunc status=none
-echo "$(find files -name '*.renamed' | wc -l) files each are changed, renamed, deleted; 64 KiB inside the large one are new"
+echo "$(find files -name '*.renamed' -printf . | wc -c) files each are changed, renamed, deleted; 64 KiB inside the large one are new"
 run bakup sync files disk
 
 say "Nothing changed"

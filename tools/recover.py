@@ -100,8 +100,9 @@ def moment(ns):
 
 
 def entropy_of(text):
-    """24 BIP-39 words, or their first four letters, to 32 bytes; numbers and punctuation are ignored."""
+    """24 BIP-39 words, or their first four letters, to 32 bytes; numbers, punctuation and `#` lines are ignored."""
     known = Mnemonic("english")
+    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
     words, bad = [], []
     for number, word in enumerate(re.findall(r"[^\W\d_]+", text.lower()), 1):
         hits = [word] if word in known.wordlist else [w for w in known.wordlist if w.startswith(word)]

@@ -141,27 +141,34 @@ def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
 
 def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -> None:
     # A full listing: what it repeats goes on, what it does not list ends.
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS same (key BLOB PRIMARY KEY) WITHOUT ROWID")
-    connection.execute("DELETE FROM same")
     if not connection.execute(
         "SELECT EXISTS (SELECT 1 FROM versions WHERE source = ? AND first < ?)", [source, ordinal]
     ).fetchone()[0]:
         return
+    connection.execute("DROP TABLE IF EXISTS temp.same")
+    connection.execute("CREATE TEMP TABLE same (key BLOB PRIMARY KEY, first INTEGER NOT NULL) WITHOUT ROWID")
     connection.execute(
-        "INSERT INTO same SELECT n.key FROM versions n JOIN versions o ON o.source = n.source AND o.key = n.key"
-        " WHERE n.source = ? AND n.first = ? AND o.first < n.first AND o.last IS NULL AND o.kind = n.kind"
-        " AND o.size IS n.size AND o.digest IS n.digest AND o.attributes = n.attributes AND o.extra IS n.extra",
+        "INSERT INTO same SELECT n.key, o.first FROM versions n JOIN versions o ON o.source = n.source"
+        " AND o.key = n.key WHERE n.source = ? AND n.first = ? AND o.first < n.first AND o.last IS NULL"
+        " AND o.kind = n.kind AND o.size IS n.size AND o.digest IS n.digest AND o.attributes = n.attributes"
+        " AND o.extra IS n.extra",
         [source, ordinal],
-    )
-    connection.execute(
-        "DELETE FROM versions WHERE source = ? AND first = ? AND key IN (SELECT key FROM same)", [source, ordinal]
     )
     connection.execute(
         "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ?"
         " AND key NOT IN (SELECT key FROM same)",
         [ordinal - 1, source, ordinal],
     )
-    connection.execute("DELETE FROM same")
+    # The newer row goes on: its parts may stand where the older one's were lost.
+    connection.execute(
+        "DELETE FROM versions WHERE source = ? AND last IS NULL AND first < ? AND key IN (SELECT key FROM same)",
+        [source, ordinal],
+    )
+    connection.execute(
+        "UPDATE versions SET first = (SELECT same.first FROM same WHERE same.key = versions.key)"
+        " WHERE source = ? AND first = ? AND key IN (SELECT key FROM same)",
+        [source, ordinal],
+    )
 
 
 def _close_removed(connection: sqlite3.Connection, source: int, ordinal: int, checkpoint: int) -> None:

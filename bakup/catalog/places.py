@@ -81,21 +81,24 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
     )
 
 
-def chain_broken(connection: sqlite3.Connection, target: int, source: int) -> bool:
-    """Whether a sector with entries of the standing state is gone: then the next check point lists everything."""
+def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -> tuple[bytes, ...]:
+    """Sectors with entries of the standing state that are not there: then the next check point lists everything."""
     rows = connection.execute(
-        "SELECT c.based_on IS NULL, c.entries_lost, EXISTS (SELECT 1 FROM lines l LEFT JOIN sectors s"
-        " ON s.target = ? AND s.uuid = l.sector WHERE l.checkpoint = c.id"
-        " AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending')))"
-        " FROM checkpoints c WHERE c.source = ? AND c.complete = 1 ORDER BY c.ordinal DESC",
-        [target, source],
-    )
-    for full, lost, gap in rows:
-        if lost or gap:
-            return True
+        "SELECT id, uuid, based_on IS NULL, entries_lost FROM checkpoints WHERE source = ? AND complete = 1"
+        " ORDER BY ordinal DESC",
+        [source],
+    ).fetchall()
+    missing: list[bytes] = []
+    for checkpoint, uuid, full, lost in rows:
+        gone = connection.execute(
+            "SELECT l.sector FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
+            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending')) ORDER BY l.position",
+            [target, checkpoint],
+        ).fetchall()
+        missing += [sector for (sector,) in gone] or ([uuid] if lost else [])
         if full:
-            return False
-    return False
+            break
+    return tuple(missing)
 
 
 def sectors_gone(connection: sqlite3.Connection, target: int, checkpoint: int) -> bool:

@@ -83,10 +83,10 @@ class Questions:
 
 
 def _from_command(command: str) -> str:
-    arguments = shlex.split(command, posix=os.name == "posix")
     try:
+        arguments = shlex.split(command, posix=os.name == "posix")
         done = subprocess.run(arguments, stdout=subprocess.PIPE, check=True)
-    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+    except (OSError, ValueError, IndexError, subprocess.CalledProcessError) as error:
         reason = f"exit {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else error
         raise Failed(f"the passphrase command failed: {reason}", code="passphrase-command") from None
     return os.fsdecode(done.stdout).split("\n", 1)[0].rstrip("\r")

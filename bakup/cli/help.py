@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from typer._click.core import Command, Context
@@ -47,7 +47,12 @@ class BakupCommand(TyperCommand):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        _take_values_as_they_are(self.params)
+        for param in self.params:
+            _as_typed(param)
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """`-h`, `--help`."""
+        return _as_typed(super().get_help_option(ctx))
 
     def get_help(self, ctx: Context) -> str:
         """The help page."""
@@ -64,6 +69,10 @@ class BakupCommand(TyperCommand):
 
 class BakupGroup(TyperGroup):
     """The commands of a group, or all of them in sections."""
+
+    def get_help_option(self, ctx: Context) -> TyperOption | None:
+        """`-h`, `--help`."""
+        return _as_typed(super().get_help_option(ctx))
 
     def get_help(self, ctx: Context) -> str:
         """The help page."""
@@ -116,9 +125,10 @@ class _AsTyped:
         return value
 
 
-def _take_values_as_they_are(params: Iterable[Any]) -> None:
-    for param in params:
+def _as_typed(param: Any) -> Any:
+    if param is not None:
         param._runtime_param = _AsTyped()
+    return param
 
 
 def _count(value: str) -> int:

@@ -55,7 +55,10 @@ def option(
 
 def counted(*names: str, help: str, group: str) -> Any:
     """A flag that counts how often it is given."""
-    return typer.Option(*names, help=help, rich_help_panel=group, count=True, show_default=False)
+    variable = variable_of(names)
+    return typer.Option(
+        *names, help=help, rich_help_panel=group, envvar=variable, count=True, show_default=False
+    )
 
 
 def habit(*names: str) -> Any:

@@ -110,7 +110,7 @@ def _failed(run: Run, error: BakupError) -> int:
 
 
 def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> int:
-    if run.watch.leave() or style.is_terminal(run.console.err):
+    if (run.watch.leave() or style.is_terminal(run.console.err)) and not run.ask.gave_up:
         run.console.raw("\n")
     terminated = isinstance(interrupt, signals.Terminated)
     word = "terminated" if terminated else "interrupted"

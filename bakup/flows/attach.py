@@ -157,6 +157,11 @@ def _refresh(
     begun = time.monotonic()
     reads, read_bytes = target.counts.reads, target.counts.read_bytes
     applying.strike_open(connection, row)
+    # What was not believed may be now: another account, other options.
+    connection.execute(
+        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?)",
+        [row, account.public.account_id if account else ""],
+    )
     comparison = listing.compare(connection, row, target.list() if there else ())
     if there and comparison.known and not comparison.present and comparison.new:
         watch.note(f"another disk stands at {target.url}; its catalog is made anew")

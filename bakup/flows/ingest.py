@@ -48,18 +48,16 @@ def ingest(
     objects: Sequence[tuple[Locator, int]],
     trust: Trust,
     watch: Watch,
-    *,
-    sure: bool = True,
 ) -> Ingested:
     """Look at `objects` (locator, size in bytes), record the sectors among them and apply what they complete.
 
-    Runs in the caller's transaction. `sure` False: look, but write nothing of what is no sector of ours, so that it is looked at again.
+    Runs in the caller's transaction.
     """
     found = Ingested()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
             reason = _take(connection, target_row, locator, size, result, found)
-            if reason and sure:
+            if reason:
                 recording.add_other(connection, target_row, locator, size, *reason)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
     found.applied = apply_complete(connection, target_row)

@@ -7,7 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import translate
 
 from bakup.catalog import damage, history, listing, places
@@ -20,7 +20,7 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing import Bringing, Brought
 from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
-from bakup.flows.reports import Cause, Count, RestoreOptions, RestoreReport
+from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.watch import Watch
 from bakup.model import Attributes, Extent, Kind
 from bakup.sector.naming import sector_name
@@ -96,13 +96,13 @@ def restore(
             rebuilt=attached.rebuilt,
         )
         if options.dry_run:
-            return _replaced(report, elapsed=time.monotonic() - begun)
+            return replace(report, elapsed=time.monotonic() - begun)
         with Destination(out) as destination:
             brought = _bring(home, attached, chosen, survey, destination, options, watch)
             causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
             lost = [file for cause in causes for file in cause.lost]
             _remember(home, attached, brought)
-            return _replaced(
+            return replace(
                 report,
                 restored=Count(brought.files, brought.bytes),
                 not_restored=Count(len(lost), sum(file.bytes for file in lost)),
@@ -136,12 +136,12 @@ def bring_tree(
     extents: Callable[[Version], Iterable[Extent]],
     *,
     skip: set[bytes],
-    replace: bool,
+    replaced: bool,
 ) -> Brought:
     """Folders, files, links, special files, hard links, then the folders' attributes, deepest first."""
     for version in versions():
         if version.kind == Kind.DIR:
-            destination.make_dir(version.path, replace)
+            destination.make_dir(version.path, replaced)
     groups: dict[int, tuple[bytes, bytes | None]] = {}
     links: list[tuple[bytes, bytes, int]] = []
 
@@ -160,10 +160,11 @@ def bring_tree(
     bringing.add(files())
     brought = bringing.run()
     _make_links(destination, versions, skip)
-    lost = {file.path for files_ in brought.lost.values() for file in files_}
+    lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
     for path, first, size in links:
         if first in lost:
-            brought.lose(f"its other name {first.decode('utf-8', 'backslashreplace')} was not restored", path, size, 0)
+            cause, available = lost[first]
+            brought.lose(cause, path, size, available)
         elif destination.hard_link(path, first):
             brought.files += 1
             brought.bytes += size
@@ -213,7 +214,7 @@ def _bring(
         chosen.versions,
         lambda version: history.extents_of(connection, version),
         skip=survey.skip,
-        replace=options.overwrite == "always",
+        replaced=options.overwrite == "always",
     )
 
 
@@ -308,8 +309,6 @@ def _older(chosen: Chosen) -> tuple[bytes, ...]:
 
 
 def _refused(destination: Destination) -> tuple[Cause, ...]:
-    from bakup.flows.reports import Lost
-
     causes: dict[str, list[Lost]] = {}
     for path, reason in destination.problems:
         causes.setdefault(reason, []).append(Lost(path, 0, 0))
@@ -362,9 +361,3 @@ def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
             return True
         path = path.rpartition(b"/")[0]
     return False
-
-
-def _replaced(report: RestoreReport, **changes: object) -> RestoreReport:
-    from dataclasses import replace
-
-    return replace(report, **changes)  # type: ignore[arg-type]

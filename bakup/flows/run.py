@@ -98,6 +98,7 @@ class Run:
     def run(self, report: SyncReport) -> SyncReport:
         """Store what the jobs planned."""
         work = [job for job in self.jobs if self._has_work(job)]
+        missing = tuple(dict.fromkeys(uuid for job in work for uuid in job.missing))
         results: dict[int, SourceReport] = {}
         run_ids = [remembered.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
         self._say_continued(run_ids)
@@ -109,7 +110,6 @@ class Run:
         for run_id in run_ids:
             remembered.end_run(self.home.state, run_id, elapsed)
         filling = self.filling
-        missing = tuple(row.uuid for row in self.attached.comparison.missing) if work else ()
         return replace(
             report,
             sources=tuple(results.get(id(job)) or self._standing(job) for job in self.jobs),

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
 import zstandard
@@ -62,9 +63,10 @@ class Job:
     tally: Tally
     spool: Spool[Planned[Found]]
     unread: dict[bytes, str] = field(default_factory=dict)
+    missing: tuple[bytes, ...] = ()
     gone: list[tuple[bytes, int]] = field(default_factory=list)
     folders: dict[bytes, list[int]] = field(default_factory=dict)
-    samples: list[tuple[Found, int]] = field(default_factory=list)
+    samples: list[tuple[float, bytes, Found]] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -129,15 +131,18 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
     source = find_source(connection, attached, host, location, options.name)
     head = history.head(connection, source.id) if source else None
     lost: frozenset[bytes] = frozenset()
+    missing: tuple[bytes, ...] = ()
     full = head is None or options.standalone
     if source is not None and head is not None:
-        full = full or places.chain_broken(connection, attached.row, source.id) or _outweighed(connection, source.id)
+        missing = places.missing_of_chain(connection, attached.row, source.id)
+        full = full or bool(missing) or _outweighed(connection, source.id)
         if places.troubled(connection, attached.row):
             lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
     job = Job(
         tree, host, location, options.name, source, head, full, lost, Tally(),
         Spool(home.folder, _to_tuple, _from_tuple),
     )
+    job.missing = missing
     if head is not None:
         job.unread = history.unread_at(connection, head.id)
     _scan(home, job, options, watch)
@@ -163,7 +168,7 @@ def ratio(jobs: list[Job], level: int | None) -> float:
     if level is None:
         return 1.0
     # Together, as packs hold them: small files alone compress far worse.
-    raw = b"".join(_sample(job, found) for job in jobs for found, _ in job.samples)
+    raw = b"".join(_sample(job, found) for job in jobs for _, _, found in job.samples)
     packed = zstandard.ZstdCompressor(level=level).compress(raw)
     return min(1.0, len(packed) / len(raw)) if raw else 1.0
 
@@ -213,19 +218,19 @@ def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
 
 def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
     chance = random.Random(0)  # noqa: S311 - which files are sampled is no secret
-    seen = 0
     for item in planned:
         if item.change in TO_STORE and item.found is not None and item.found.kind == Kind.FILE:
             folder = job.folders.setdefault(item.path.rpartition(b"/")[0], [0, 0]) if len(job.folders) < 1000 else None
             if folder is not None:
                 folder[0] += 1
                 folder[1] += item.size
-            seen += 1
-            # A reservoir, weighted by nothing: the mean over files is near enough for an estimate.
-            if len(job.samples) < SAMPLES:
-                job.samples.append((item.found, item.size))
-            elif (slot := int(chance.random() * seen)) < SAMPLES:
-                job.samples[slot] = (item.found, item.size)
+            # A reservoir weighted by size (Efraimidis and Spirakis 2006): each sample stands for equally many bytes.
+            if item.size:
+                draw = (chance.random() ** (1 / item.size), item.path, item.found)
+                if len(job.samples) < SAMPLES:
+                    heappush(job.samples, draw)
+                elif draw > job.samples[0]:
+                    heapreplace(job.samples, draw)
         elif item.change == Change.DELETED and item.path.replace(b"/", b"\0") in job.lost:
             job.gone.append((item.path, item.size))
         yield item

@@ -23,10 +23,9 @@ class Spool:
 
     def __init__(self, parent: str) -> None:
         top = os.path.join(parent, SPOOL)
-        os.makedirs(top, mode=0o700, exist_ok=True)
         self._top = top
         self.folder = os.path.join(top, uuid.uuid4().hex)
-        with _held(os.path.join(top, _LOCK)):
+        with _held(top):
             remove_stale(top)
             os.mkdir(self.folder, 0o700)
             self._lock = _open(os.path.join(self.folder, _LOCK))
@@ -39,7 +38,7 @@ class Spool:
         os.close(self._lock)
         self._lock = -1
         shutil.rmtree(self.folder, ignore_errors=True)
-        with suppress(OSError), _held(os.path.join(self._top, _LOCK)):
+        with suppress(OSError), _held(self._top):
             if os.listdir(self._top) == [_LOCK]:
                 shutil.rmtree(self._top)
 
@@ -72,15 +71,38 @@ def _dead(folder: str) -> bool:
 
 
 @contextmanager
-def _held(path: str) -> Iterator[None]:
-    handle = _open(path)
+def _held(top: str) -> Iterator[None]:
+    """Make the folder `top`, never its parents, and hold its lock."""
+    handle = _locked(top)
     try:
-        # Without locks nothing is taken for dead either, so two runs do each other no harm.
-        with suppress(OSError):
-            _lock(handle, wait=True)
         yield
     finally:
         os.close(handle)
+
+
+def _locked(top: str) -> int:
+    path = os.path.join(top, _LOCK)
+    while True:
+        with suppress(FileExistsError):
+            os.mkdir(top, 0o700)
+        try:
+            handle = _open(path)
+        except FileNotFoundError:
+            continue
+        # Without locks nothing is taken for dead either, so two runs do each other no harm.
+        with suppress(OSError):
+            _lock(handle, wait=True)
+        if _is_at(handle, path):
+            return handle
+        # Another run removed the whole folder while this one waited for its lock.
+        os.close(handle)
+
+
+def _is_at(handle: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _open(path: str) -> int:

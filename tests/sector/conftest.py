@@ -19,6 +19,8 @@ from bakup.format.entries import encode_entries
 from bakup.format.header import PublicKeyField, SectorHeader
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Attributes, Checkpoint, Chunker, Entry, Extent, File
+from bakup.sector.reader import OpenSector, read_header
+from bakup.sector.trust import Trust
 from bakup.sector.writer import FinishedSector, SectorWriter, sector_key_info
 from bakup.store.folder import FolderTarget
 
@@ -95,6 +97,12 @@ class Lab:
 
     def put(self, finished: FinishedSector) -> tuple[str, int]:
         return self.target.put_new(finished.name, finished.path), finished.size
+
+    def open(self, locator: str, size: int, **trust: Any) -> OpenSector:
+        """Read a header as the account; `trust` changes whom to believe."""
+        sector = read_header(self.target, locator, size, Trust(**{"account": self.account} | trust))
+        assert sector is not None
+        return sector
 
     def content(self, finished: FinishedSector) -> bytes:
         return Path(finished.path).read_bytes()

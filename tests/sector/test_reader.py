@@ -1,32 +1,22 @@
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bakup.account.keys import PublicKeys
-from bakup.errors import BakupError, Damaged, Foreign, Truncated, Untrusted, WrongAccount
+from bakup.errors import BakupError, Damaged, Truncated, Untrusted
 from bakup.format.action import ACTION, frame, group_action, pack_action, pad_action
 from bakup.format.box import BoxHeader, pack_table
-from bakup.format.certificate import Certificate
 from bakup.format.constants import FIRST_READ, OUTSIDE, ActionType, SectorFlag
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_checkpoint, encode_end
 from bakup.model import Attributes, Dir, End, TableRow
 from bakup.sector import meta as meta_module
-from bakup.sector.naming import reason
-from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector, read_header
-from bakup.sector.trust import Trust, owner, signature_good
+from bakup.sector.reader import fetch_header, open_sector, read_header
+from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_object
-
-
-def opened(lab: Any, locator: str, size: int, **trust: Any) -> OpenSector:
-    sector = read_header(lab.target, locator, size, Trust(**{"account": lab.account} | trust))
-    assert sector is not None
-    return sector
 
 
 def read_all(target: Any, locator: str, size: int, trust: Trust) -> tuple[Any, ...] | None:
@@ -101,7 +91,7 @@ def test_damaged_metadata_are_refused_by_their_digest(
     finished = lab.build((b"x",) * 100)
     content = bytearray(lab.content(finished))
     content[finished.header.meta_start + 5] ^= 1
-    sector = opened(lab, *lab.store(content))
+    sector = lab.open(*lab.store(content))
     assert not sector.meta_good()
     with pytest.raises(
         Damaged, match=r"^sector [0-9a-f-]{36} is damaged: the metadata are not what the header says"
@@ -161,154 +151,6 @@ def test_padding_is_zeros(lab: Any) -> None:
             read_all(lab.target, *lab.store(content + padding), Trust(lab.account))
 
 
-# Whom to believe
-
-
-def test_another_accounts_sector_is_foreign(lab: Any) -> None:
-    locator, size = lab.put(lab.build())
-    for trust in (Trust(lab.other), Trust(public=lab.other.public), Trust()):
-        with pytest.raises(Foreign, match=f"belongs to account {lab.account.public.account_id}"):
-            read_header(lab.target, locator, size, trust)
-    found = fetch_header(lab.target, locator, size)
-    assert found is not None
-    assert owner(found.header) == lab.account.public.account_id
-    assert signature_good(found.header)
-
-
-def test_damaged_lengths_of_a_foreign_sector_are_not_our_damage(lab: Any) -> None:
-    content = lab.content(lab.build())
-    with pytest.raises(Foreign):
-        read_header(lab.target, *lab.store(content[:-9]), Trust(lab.other))
-
-
-def test_a_signer_that_is_not_certified(lab: Any, certified: Callable[..., Any]) -> None:
-    locator, size = lab.put(lab.build(account=certified(lab.account, lab.other)))
-    with pytest.raises(Untrusted, match="is signed by a key that the account never certified") as caught:
-        read_header(lab.target, locator, size, Trust(lab.account))
-    assert not isinstance(caught.value, Foreign)
-    assert reason(caught.value, locator) == "is signed by a key that the account never certified"
-
-
-def test_one_key_of_two_is_not_foreign(lab: Any, certified: Callable[..., Any]) -> None:
-    locator, size = lab.put(lab.build(account=certified(lab.other, lab.account)))
-    with pytest.raises(Damaged, match="beside another's encryption key"):
-        read_header(lab.target, locator, size, Trust(lab.account))
-
-
-def certificate(lab: Any, **changes: Any) -> bytes:
-    fields: dict[str, Any] = {
-        "writer_key": lab.other.public.signing,
-        "writer": bytes(16),
-        "sources": (lab.point.source,),
-        "by": lab.account,
-    } | changes
-    by = fields.pop("by")
-    unsigned = Certificate(**fields, signature=bytes(64))
-    return Certificate(**fields, signature=by.sign(unsigned.signed_message())).to_bytes()
-
-
-def test_a_certified_writer(lab: Any, certified: Callable[..., Any]) -> None:
-    writer = certified(lab.account, lab.other)
-    locator, size = lab.put(lab.build(account=writer, certificate=certificate(lab)))
-    sector = opened(lab, locator, size)
-    assert sector.certificate is not None
-    assert sector.signer == lab.other.public.signing
-    assert sector.meta().boxes
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"writer_key": bytes(32)}, Untrusted),
-        ({"by": "other"}, Untrusted),
-        ({"sources": (b"another-source-u",)}, Damaged),
-    ],
-)
-def test_refused_certificates(
-    lab: Any, certified: Callable[..., Any], changes: dict[str, Any], error: Any
-) -> None:
-    changes = {name: lab.other if value == "other" else value for name, value in changes.items()}
-    writer = certified(lab.account, lab.other)
-    locator, size = lab.put(lab.build(account=writer, certificate=certificate(lab, **changes)))
-    with pytest.raises(error):
-        opened(lab, locator, size).meta()
-
-
-def test_the_account_needs_no_certificate(lab: Any) -> None:
-    own = certificate(lab, writer_key=lab.account.public.signing)
-    with pytest.raises(Damaged):
-        opened(lab, *lab.put(lab.build(certificate=own)))
-    with pytest.raises(Damaged):
-        opened(lab, *lab.put(lab.build(certificate=b"junk")))
-
-
-@pytest.mark.parametrize(
-    ("made", "accepted", "message"),
-    [
-        ({"sign": False}, {"accept_unsigned": True}, "is not signed"),
-        ({"encrypt": False}, {"accept_plain": True}, "is not encrypted"),
-        ({"encrypt": False, "sign": False}, {"accept_plain": True, "accept_unsigned": True}, "is not signed"),
-    ],
-)
-def test_unsigned_and_plain_only_when_asked(
-    lab: Any, made: dict[str, Any], accepted: dict[str, Any], message: str
-) -> None:
-    locator, size = lab.put(lab.build(**made))
-    for leave_out in accepted:
-        with pytest.raises(Untrusted, match="is not "):
-            opened(lab, locator, size, **{name: True for name in accepted if name != leave_out})
-    with pytest.raises(Untrusted, match=message):
-        opened(lab, locator, size)
-    assert opened(lab, locator, size, **accepted).meta().boxes
-
-
-def test_a_public_key_is_enough_to_audit(lab: Any) -> None:
-    locator, size = lab.put(lab.build())
-    sector = opened(lab, locator, size, account=None, public=lab.account.public)
-    assert not sector.readable
-    assert sector.meta_good()
-    assert sector.verify_data().good
-    for use in (sector.meta, lambda: list(sector.data_boxes([]))):
-        with pytest.raises(WrongAccount):
-            use()
-    with pytest.raises(Foreign):
-        opened(lab, locator, size, account=None, public=PublicKeys(bytes(1216), lab.other.public.signing))
-
-
-def test_audit_believes_nothing_and_sees_damage(lab: Any) -> None:
-    finished = lab.build((os.urandom(100_000),))
-    content = bytearray(lab.content(finished))
-    found = fetch_header(lab.target, *lab.store(content))
-    assert found is not None
-    sector = audit_sector(lab.target, found)
-    assert sector.meta_good()
-    assert sector.verify_data().good
-    content[finished.header.data_start + 70_000] ^= 1
-    lab.store(content)
-    assert sector.meta_good()
-    assert not sector.verify_data().digest_good
-
-
-def test_a_sealed_key_of_the_account_that_does_not_open_is_damage(lab: Any) -> None:
-    locator, size = lab.craft(b"", pack_table([]), encrypted_keys=(bytes(1168),))
-    with pytest.raises(Damaged, match="does not open"):
-        opened(lab, locator, size)
-
-
-def test_the_first_sealed_key_that_opens_serves(lab: Any) -> None:
-    found = fetch_header(lab.target, *lab.craft(b"", pack_table([])))
-    assert found is not None
-    good = found.header.encrypted_keys[0]
-    header = found.header
-    header = replace(header, encrypted_keys=(bytes(1168), good))
-    header = replace(header, signature=lab.account.sign(header.signed_message()))
-    body = Path(lab.target.url, "crafted.bakup").read_bytes()[found.header.length :]
-    assert opened(lab, *lab.store(header.to_bytes() + body)).meta().rows == ()
-
-
-# Regions that a signer made wrong
-
-
 def box(content: bytes, offset: int = 0, uuid: bytes | None = None) -> bytes:
     return BoxHeader(uuid or b"point-uuid-16byt", offset, len(content)).to_bytes() + content
 
@@ -324,7 +166,7 @@ UNKNOWN = ACTION.pack(0, 0, 0x0777, 3) + b"new"
 
 def test_a_crafted_region_that_is_good(lab: Any) -> None:
     meta = checkpoint_box(lab) + box(GROUP + UNKNOWN + END) + pack_table([])
-    sector = opened(lab, *lab.craft(b"", meta))
+    sector = lab.open(*lab.craft(b"", meta))
     found = sector.meta()
     assert [len(group) for each in found.boxes for group in found.groups(each)] == [1]
     assert [end.value.last for end in found.ends] == [True]
@@ -374,14 +216,14 @@ def test_refused_meta_regions(lab: Any, case: str) -> None:
         "two checkpoints in a box": box(framed + framed, OUTSIDE) + table,
         "row without data": point + pack_table([TableRow(bytes(16), 0, 100, 0, 5)]),
     }
-    sector = opened(lab, *lab.craft(b"", metas[case]))
+    sector = lab.open(*lab.craft(b"", metas[case]))
     with pytest.raises(Damaged, match="is damaged: "):
         sector.meta()
 
 
 def test_a_group_is_refused_when_it_is_decoded(lab: Any) -> None:
     bad = group_action(encode_entries([Dir(b"../up", Attributes())]), None)
-    meta = opened(lab, *lab.craft(b"", checkpoint_box(lab) + box(bad) + pack_table([]))).meta()
+    meta = lab.open(*lab.craft(b"", checkpoint_box(lab) + box(bad) + pack_table([]))).meta()
     with pytest.raises(Damaged, match=r"^sector .* is damaged: a path has"):
         list(meta.groups(meta.boxes[0]))
 
@@ -389,8 +231,8 @@ def test_a_group_is_refused_when_it_is_decoded(lab: Any) -> None:
 def test_an_unknown_critical_field_is_refused(lab: Any) -> None:
     locator, size = lab.craft(b"", pack_table([]), others=((0x8123, b""),))
     with pytest.raises(Damaged, match="must be understood"):
-        opened(lab, locator, size)
-    assert opened(lab, *lab.craft(b"", pack_table([]), others=((0x0123, b"x"),))).meta().rows == ()
+        lab.open(locator, size)
+    assert lab.open(*lab.craft(b"", pack_table([]), others=((0x0123, b"x"),))).meta().rows == ()
 
 
 def test_flags_cannot_be_dropped(lab: Any) -> None:
@@ -400,7 +242,7 @@ def test_flags_cannot_be_dropped(lab: Any) -> None:
     stripped = replace(found.header, flags=SectorFlag(0), public_key=None, encrypted_keys=(), signature=None)
     locator, size = lab.store(stripped.to_bytes() + bytes(stripped.data_length + stripped.meta_length))
     with pytest.raises(Untrusted, match="is not signed"):
-        opened(lab, locator, size)
+        lab.open(locator, size)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +258,7 @@ def test_flags_cannot_be_dropped(lab: Any) -> None:
 )
 def test_a_data_box_that_is_not_the_tables(lab: Any, data_box: bytes) -> None:
     row = TableRow(b"point-uuid-16byt", 0, len(data_box) - 32, 0, 10)
-    sector = opened(lab, *lab.craft(data_box, pack_table([row])))
+    sector = lab.open(*lab.craft(data_box, pack_table([row])))
     rows = sector.meta().rows
     with pytest.raises(Damaged, match=r"^sector .* is damaged at 0: "):
         sector.data_box(rows[0])
@@ -427,91 +269,9 @@ def test_a_data_box_that_is_not_the_tables(lab: Any, data_box: bytes) -> None:
 
 
 def test_a_row_beyond_the_region(lab: Any) -> None:
-    sector = opened(lab, *lab.put(lab.build()))
+    sector = lab.open(*lab.put(lab.build()))
     with pytest.raises(Damaged):
         sector.data_box(TableRow(lab.point.uuid, 0, 100, 10**9, 5))
-
-
-# Boxes of data
-
-
-def test_one_box_reads_its_segments_only(lab: Any) -> None:
-    raws = (os.urandom(300_000), os.urandom(10), os.urandom(300_000))
-    finished = lab.build(raws)
-    locator, size = lab.put(finished)
-    counting = CountingTarget(lab.target, keep_ranges=True)
-    sector = read_header(counting, locator, size, Trust(lab.account))
-    assert sector is not None
-    counting.counts.ranges.clear()
-    assert sector.data_box(finished.rows[1]) == raws[1]
-    ((offset, length),) = counting.counts.ranges[locator]
-    assert length == 65_552
-    assert (offset - finished.header.data_start) % 65_552 == 0
-
-
-def test_neighbours_come_with_one_read(lab: Any) -> None:
-    raws = tuple(os.urandom(200_000) for _ in range(10))
-    finished = lab.build(raws)
-    locator, size = lab.put(finished)
-    counting = CountingTarget(lab.target)
-    sector = read_header(counting, locator, size, Trust(lab.account))
-    assert sector is not None
-    assert [found.raw for found in sector.data_boxes(finished.rows)] == list(raws)
-    assert counting.counts.reads == 2
-    apart = [finished.rows[9], finished.rows[0], finished.rows[4], finished.rows[5]]
-    assert [found.raw for found in sector.data_boxes(apart)] == [raws[9], raws[0], raws[4], raws[5]]
-    assert counting.counts.reads == 5
-
-
-def test_a_read_is_bounded(lab: Any) -> None:
-    raws = tuple(os.urandom(4_000_000) for _ in range(6))
-    finished = lab.build(raws)
-    locator, size = lab.put(finished)
-    counting = CountingTarget(lab.target, keep_ranges=True)
-    sector = read_header(counting, locator, size, Trust(lab.account))
-    assert sector is not None
-    assert [
-        bytes(found.raw) == raw for found, raw in zip(sector.data_boxes(finished.rows), raws, strict=True)
-    ]
-    assert max(length for _, length in counting.counts.ranges[locator]) <= 16_777_216
-
-
-@pytest.mark.parametrize("encrypt", [True, False])
-def test_a_damaged_byte_costs_its_boxes_only(lab: Any, encrypt: bool) -> None:
-    raws = tuple(bytes([number]) * 200_000 for number in range(8))
-    finished = lab.build(raws, encrypt=encrypt)
-    row = finished.rows[3]
-    content = bytearray(lab.content(finished))
-    content[finished.header.data_start + row.position + 100_000] ^= 0xFF
-    locator, size = lab.store(content)
-    sector = opened(lab, locator, size, accept_plain=True)
-    seen: list[Any] = []
-    state = sector.verify_data(sector.meta().rows, seen.append)
-    assert not state.digest_good
-    assert not state.good
-    whole = [found.row for found, raw in zip(seen, raws, strict=True) if bytes(found.raw) == raw]
-    assert whole == [each for each in finished.rows if each is not row]
-    if not encrypt:
-        assert state.damaged_at == ()
-        return
-    (position,) = state.damaged_at
-    assert row.position <= position <= row.position + 100_000
-    assert seen[3].damage.message.startswith(f"{sector.name} is damaged at {position:,}: segment ")
-    by_range = [found.damage is None for found in sector.data_boxes(finished.rows)]
-    assert by_range == [each is not row for each in finished.rows]
-
-
-def test_a_lost_tail_is_told_box_by_box(lab: Any) -> None:
-    finished = lab.build(tuple(os.urandom(200_000) for _ in range(5)))
-    content = bytearray(lab.content(finished))
-    at = finished.header.data_start + finished.rows[2].position
-    meta_start = finished.header.meta_start
-    content[at:meta_start] = bytes(meta_start - at)
-    sector = opened(lab, *lab.store(content))
-    seen: list[Any] = []
-    state = sector.verify_data(sector.meta().rows, seen.append)
-    assert len(state.damaged_at) > 5
-    assert [found.damage is None for found in seen] == [True, False, False, False, False]
 
 
 def test_one_file_by_itself(lab: Any) -> None:

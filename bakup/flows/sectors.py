@@ -1,0 +1,285 @@
+"""sector inspect, sector restore: sectors by themselves - what is in them, and all that they can give back."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+
+from bakup.catalog import database, recording
+from bakup.catalog.history import SourceRow
+from bakup.catalog.rows import Version, decode_extents, version_of
+from bakup.errors import BakupError, Damaged, Failed, Untrusted
+from bakup.flows.ask import Ask
+from bakup.flows.bringing import Bringing, Brought, merged
+from bakup.flows.home import Home
+from bakup.flows.ingest import record_sector
+from bakup.flows.reports import Count, HeldFile, SectorReport, SectorRestoreReport, TargetOptions
+from bakup.flows.restore import bring_tree
+from bakup.flows.watch import Watch
+from bakup.model import Attributes, Extent, Kind
+from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector
+from bakup.sector.trust import Trust, owner, signature_good
+from bakup.source.destination import Destination
+from bakup.store.opening import open_object
+from bakup.store.target import Target
+
+
+def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> SectorReport:
+    """What is in the sector at the path or URL `file`. Header, signature and digests need no account.
+
+    Raises Failed when it is no sector, NoTarget when it is not there.
+    """
+    with _opened(file) as (store, locator, size):
+        found = fetch_header(store, locator, size)
+        if found is None:
+            raise Failed(f"{file} is no sector: it does not begin with BKUP", code="no-sector")
+        header = found.header
+        audit = audit_sector(store, found)
+        meta_good = audit.meta_good()
+        data_good = audit.verify_data().good
+        public = home.public()
+        ours = public is not None and header.public_key is not None and header.public_key.kem == public.kem
+        signature = "none" if not header.signed else "good" if signature_good(header) else "bad"
+        if signature == "good" and public is not None and not ours:
+            signature = "not ours"
+        report = SectorReport(
+            uuid=header.uuid,
+            version=1,
+            total_bytes=size,
+            header_bytes=header.length,
+            data_bytes=header.data_length,
+            meta_bytes=header.meta_length,
+            encrypted=header.encrypted,
+            signed=header.signed,
+            account=owner(header),
+            signature=signature,  # type: ignore[arg-type]
+            meta_state="good" if meta_good else "damaged",
+            data_state="good" if data_good else "damaged",
+            exit_code=0 if meta_good and data_good and signature != "bad" else 21,
+        )
+        if not meta_good or (header.encrypted and not ours):
+            return report
+        return _with_holdings(home, report, [file], ask)
+
+
+def restore(
+    home: Home, files: Sequence[str], out: str, *, target: TargetOptions, watch: Watch, ask: Ask
+) -> SectorRestoreReport:
+    """Bring back below `out` all that the sectors `files` hold together, complete check points or not.
+
+    What is not whole is kept as NAME.part with its ranges. Several check points get a folder each. Raises Failed when `out` is not empty.
+    """
+    begun = time.monotonic()
+    if os.path.isdir(out) and os.listdir(out):
+        raise Failed(f"{out} is not empty", hints=("give a new folder",), code="in-the-way")
+    with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
+        connection = database.open_catalog(folder).conn
+        with closing(connection):
+            opened, rejected = _load(home, connection, files, _trust(home, target, ask))
+            if not opened:
+                raise _nothing(rejected)
+            restored, partial, lost = [0, 0], [0, 0], []
+            for checkpoint, name in _checkpoints(connection):
+                place = os.path.join(out, name) if name else out
+                brought = _bring(connection, checkpoint, opened, place, watch)
+                _sum(restored, brought.files, brought.bytes)
+                for cause in brought.causes():
+                    for file in cause.lost:
+                        if file.available:
+                            _sum(partial, 1, file.available)
+                        else:
+                            lost.append((file.path, "its chunks stand in other sectors"))
+            return SectorRestoreReport(
+                sectors=len(opened),
+                restored=Count(*restored),
+                partial=Count(*partial),
+                not_restored=tuple(lost),
+                rejected=tuple(rejected),
+                elapsed=time.monotonic() - begun,
+            )
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[tuple[Target, str, int]]:
+    """The target, locator and size of one object."""
+    store, locator, size = open_object(file)
+    with closing(store):
+        yield store, locator, size
+
+
+def _trust(home: Home, target: TargetOptions, ask: Ask) -> Trust:
+    account = home.account(ask) if home.has_account else None
+    return Trust(account, account.public if account else None, target.accept_plain, target.accept_unsigned)
+
+
+def _load(
+    home: Home, connection: sqlite3.Connection, files: Sequence[str], trust: Trust
+) -> tuple[dict[int, OpenSector], list[tuple[str, str]]]:
+    """Record the sectors in a catalog of their own; (open sectors by row, [(file, why not)])."""
+    row = recording.target_id(connection, "sectors")
+    opened: dict[int, OpenSector] = {}
+    rejected: list[tuple[str, str]] = []
+    with database.transaction(connection):
+        for file in files:
+            store, locator, size = open_object(file)
+            try:
+                found = fetch_header(store, locator, size)
+                if found is None:
+                    raise Failed("is no sector")
+                sector = open_sector(store, found, trust)
+                if connection.execute("SELECT 1 FROM sectors WHERE uuid = ?", [sector.uuid]).fetchone():
+                    continue
+                record_sector(connection, row, file, size, sector, sector.meta())
+                identity = connection.execute("SELECT id FROM sectors WHERE uuid = ?", [sector.uuid]).fetchone()[0]
+                opened[identity] = sector
+            except BakupError as error:
+                rejected.append((file, error.message))
+    return opened, rejected
+
+
+def _nothing(rejected: Sequence[tuple[str, str]]) -> BakupError:
+    kind = Untrusted if all("is not signed" in why or "is not encrypted" in why for _, why in rejected) else Damaged
+    return kind("none of these can be read as a sector of this account", details=tuple(rejected), code="no-sector")
+
+
+def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:
+    """(check point, folder name below OUT: empty if there is but one)."""
+    rows = connection.execute(
+        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name FROM checkpoints c JOIN sources s"
+        " ON s.id = c.source ORDER BY c.time_ns, c.id"
+    ).fetchall()
+    if len(rows) == 1:
+        return [(rows[0][0], "")]
+    names = []
+    for identity, uuid, *source in rows:
+        label = SourceRow(*source, None).label
+        names.append((identity, os.path.join(re.sub(r"[/\\:]+", "_", label).strip("_"), uuid.hex()[:8])))
+    return names
+
+
+def staged_versions(connection: sqlite3.Connection, checkpoint: int) -> Iterator[Version]:
+    """Entries of a check point as they stand in the sectors; files whose closing part is elsewhere among them."""
+    rows = connection.execute(
+        "SELECT key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, 0, NULL FROM staged"
+        " WHERE checkpoint = ? ORDER BY key",
+        [checkpoint],
+    ).fetchall()
+    yield from map(version_of, rows)
+    open_files = connection.execute(
+        "SELECT p.key, p.file_id, max(p.offset + p.length) FROM parts p WHERE p.checkpoint = ? AND p.file_id > 0"
+        " AND NOT EXISTS (SELECT 1 FROM staged s WHERE s.checkpoint = p.checkpoint AND s.key = p.key"
+        " AND s.kind = 1) GROUP BY p.key, p.file_id ORDER BY p.key",
+        [checkpoint],
+    ).fetchall()
+    for key, file_id, size in open_files:
+        path = key.replace(b"\0", b"/")
+        yield Version(key, path, Kind.FILE, size, None, True, file_id, Attributes(mode=0o600), None, checkpoint, 0, None)
+
+
+def held_extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
+    """Extents of a file; a gap between parts is a chunk that nobody has."""
+    if not version.parted:
+        if version.size:
+            yield Extent(version.size, version.digest)
+        return
+    at = 0
+    for offset, length, blob in connection.execute(
+        "SELECT offset, length, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
+        [version.checkpoint, version.key, version.file_id],
+    ):
+        if offset > at:
+            yield Extent(offset - at, NOWHERE)
+        for extent, chunk in decode_extents(blob):
+            yield Extent(extent, chunk)
+        at = offset + length
+    if at < (version.size or 0):
+        yield Extent((version.size or 0) - at, NOWHERE)
+
+
+NOWHERE = b"\xff" * 32
+"""A chunk id that stands for bytes of which not even the chunks are known."""
+
+
+def _bring(
+    connection: sqlite3.Connection, checkpoint: int, opened: dict[int, OpenSector], out: str, watch: Watch
+) -> Brought:
+    target = recording.target_id(connection, "sectors")
+    os.makedirs(out, exist_ok=True)
+    with Destination(out) as destination:
+        bringing = Bringing(connection, target, opened.__getitem__, destination, watch, partial=True)
+        return bring_tree(
+            bringing,
+            destination,
+            lambda: staged_versions(connection, checkpoint),
+            lambda version: held_extents(connection, version),
+            skip=set(),
+            replaced=False,
+        )
+
+
+def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: Ask) -> SectorReport:
+    """Add what the sector can give back by itself: the account opens it."""
+    trust = replace(_trust(home, TargetOptions(), ask), accept_plain=True, accept_unsigned=True)
+    with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
+        connection = database.open_catalog(folder).conn
+        with closing(connection):
+            opened, rejected = _load(home, connection, files, trust)
+            if rejected:
+                return replace(report, meta_state="damaged", exit_code=21)
+            held = [
+                file
+                for checkpoint, _ in _checkpoints(connection)
+                for file in _held_files(connection, checkpoint)
+            ]
+            whole = [file for file in held if file.whole]
+            partial = [file for file in held if not file.whole and file.ranges]
+            return replace(
+                report,
+                checkpoints=tuple(_held_checkpoints(connection)),
+                whole=Count(len(whole), sum(file.bytes or 0 for file in whole)),
+                partial=Count(len(partial), sum(length for file in partial for _, length in file.ranges)),
+                files=tuple(file for file in held if file.whole or file.ranges),
+            )
+
+
+def _held_checkpoints(connection: sqlite3.Connection) -> Iterator[tuple[bytes, str, int]]:
+    for checkpoint, uuid, *source in connection.execute(
+        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name FROM checkpoints c JOIN sources s"
+        " ON s.id = c.source ORDER BY c.time_ns"
+    ).fetchall():
+        boxes = connection.execute(
+            "SELECT (SELECT count(*) FROM boxes WHERE checkpoint = ?) + (SELECT count(*) FROM packs WHERE checkpoint = ?)",
+            [checkpoint, uuid],
+        ).fetchone()[0]
+        yield uuid, SourceRow(*source, None).label, boxes
+
+
+def _held_files(connection: sqlite3.Connection, checkpoint: int) -> Iterator[HeldFile]:
+    for version in staged_versions(connection, checkpoint):
+        if version.kind != Kind.FILE:
+            continue
+        ranges, position = [], 0
+        for extent in held_extents(connection, version):
+            if extent.chunk is None or _have(connection, extent.chunk):
+                ranges.append((position, extent.length))
+            position += extent.length
+        joined = tuple(merged(ranges))
+        open_end = version.digest is None
+        whole = not open_end and joined == (((0, version.size or 0),) if version.size else ())
+        yield HeldFile(version.path, None if open_end else version.size, joined, whole)
+
+
+def _have(connection: sqlite3.Connection, chunk: bytes) -> bool:
+    return connection.execute("SELECT 1 FROM chunks WHERE id = ?", [chunk]).fetchone() is not None
+
+
+def _sum(count: list[int], files: int, size: int) -> None:
+    count[0] += files
+    count[1] += size
+

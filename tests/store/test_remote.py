@@ -1,0 +1,90 @@
+import uuid
+from pathlib import Path
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+
+from bakup.errors import NoTarget, StoreError, Usage
+from bakup.store.folder import FolderTarget
+from bakup.store.opening import is_url, local_path, open_target
+from bakup.store.remote import RemoteTarget, without_user
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sftp://ana:secret@host:22/a/b", "sftp://host:22/a/b"),
+        ("s3://bucket/a", "s3://bucket/a"),
+        ("webdav://ana@host/x?y=1", "webdav://host/x?y=1"),
+    ],
+)
+def test_user_info_is_never_shown(url: str, shown: str) -> None:
+    assert without_user(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        ("s3://x", True),
+        ("memory://x", True),
+        ("/a/b", False),
+        ("a:b", False),
+        ("file:///a", False),
+        ("://x", False),
+    ],
+)
+def test_urls_and_paths(place: str, url: bool) -> None:
+    assert is_url(place) == url
+
+
+def test_file_urls_are_paths(tmp_path: Path) -> None:
+    assert local_path("file:///a%20b/c") == "/a b/c"
+    target = open_target(f"file://{tmp_path}/t", create=True)
+    assert isinstance(target, FolderTarget)
+    assert target.url == f"{tmp_path}/t"
+
+
+def test_unknown_kinds_of_store() -> None:
+    with pytest.raises(Usage, match="nosuch"):
+        open_target("nosuch://x")
+
+
+def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "s3fs", None)
+    with pytest.raises(Usage, match="s3:// needs a package") as caught:
+        open_target("s3://bucket/x")
+    assert caught.value.hints == ("pip install 'bakup[s3]'",)
+
+
+class Failing(MemoryFileSystem):
+    """A store whose answers are exceptions of its own."""
+
+    cachable = False
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def find(self, *_: object, **__: object) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (PermissionError("Forbidden."), NoTarget, "denies access: forbidden"),
+        (FileNotFoundError("x"), NoTarget, "there is no memory://"),
+        (TimeoutError("timed out"), StoreError, ": timed out"),
+        (KeyError("odd"), StoreError, ": 'odd'"),
+        (RuntimeError(), StoreError, ": runtimeerror"),
+    ],
+)
+def test_no_foreign_exception_passes(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[NoTarget], text: str
+) -> None:
+    target = RemoteTarget(f"memory://{uuid.uuid4().hex}")
+    target.create()
+    monkeypatch.setattr(target, "_fs", Failing(error))
+    with pytest.raises(kind, match=text) as caught:
+        list(target.list())
+    assert type(caught.value) is kind
