@@ -35,7 +35,7 @@ class SpecialType(enum.IntEnum):
     BLOCK = 4
 
 
-class Attributes(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Attributes(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What is recorded of a path besides its content; None = not known (section 6.3)."""
 
     mode: int = 0o755
@@ -53,7 +53,7 @@ class Attributes(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     object: tuple[tuple[str, str], ...] = ()
 
 
-class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """A run of a file: *new* (all four), *known* (no place) or *hole* (no chunk); `length` in bytes."""
 
     length: int
@@ -62,7 +62,7 @@ class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     offset: int | None = None
 
 
-class Closing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Closing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What the last PART of a file adds: size in bytes and the file digest."""
 
     attributes: Attributes
@@ -70,7 +70,7 @@ class Closing(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     digest: bytes
 
 
-class File(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=1):
+class File(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=1):
     """A whole file. `digest` is None where it follows from at most one extent."""
 
     path: bytes
@@ -80,7 +80,7 @@ class File(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag
     digest: bytes | None = None
 
 
-class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=2):
+class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=2):
     """A part of a large file; `offset` and `length` in bytes of the file."""
 
     path: bytes
@@ -91,14 +91,14 @@ class Part(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag
     closing: Closing | None = None
 
 
-class Dir(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=3):
+class Dir(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=3):
     """A directory."""
 
     path: bytes
     attributes: Attributes
 
 
-class Symlink(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=4):
+class Symlink(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=4):
     """A symbolic link; `target` is raw bytes."""
 
     path: bytes
@@ -106,7 +106,7 @@ class Symlink(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     target: bytes
 
 
-class Special(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=5):
+class Special(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=5):
     """A FIFO, socket or device; `device` is `major << 32 | minor`."""
 
     path: bytes
@@ -115,20 +115,20 @@ class Special(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, 
     device: int
 
 
-class Delete(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=6):
+class Delete(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=6):
     """The path and all below it are gone, or of another kind."""
 
     path: bytes
 
 
-class Unread(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=7):
+class Unread(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=7):
     """The path was there but could not be read."""
 
     path: bytes
     reason: str
 
 
-class Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=8):
+class Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False, tag=8):
     """What only the account or the check point's signer may say (section 6.6)."""
 
     path: bytes
@@ -139,14 +139,14 @@ class Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, t
 Entry: TypeAlias = File | Part | Dir | Symlink | Special | Delete | Unread | Record
 
 
-class CheckpointRef(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class CheckpointRef(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """A check point by uuid and digest (section 6.2)."""
 
     uuid: bytes
     digest: bytes
 
 
-class Chunker(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Chunker(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """How large files were cut; sizes in bytes."""
 
     name: str
@@ -156,7 +156,7 @@ class Chunker(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     seed: int
 
 
-class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """The header of a check point (section 6.1)."""
 
     uuid: bytes
@@ -178,7 +178,7 @@ class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
         return bool(self.flags & 1)
 
 
-class SectorLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class SectorLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """One sector of a check point, as its END lists it (section 6.2); `size` in bytes."""
 
     uuid: bytes
@@ -189,7 +189,7 @@ class SectorLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     last_path: bytes
 
 
-class End(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class End(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """Completes a check point (section 6.2); `files` and `size` (bytes) count the whole source."""
 
     uuid: bytes

@@ -191,7 +191,8 @@ VIEWS = """
 CREATE VIEW audit_checkpoints AS
     SELECT lower(hex(c.uuid)) AS id, t.url AS target,
         CASE s.name WHEN '' THEN s.host || ':' || CAST(s.location AS TEXT) ELSE s.name END AS source,
-        datetime(c.time_ns / 1000000000, 'unixepoch') AS time, c.sequence, c.complete, c.files, c.bytes, c.tags, c.ordinal
+        datetime(c.time_ns / 1000000000, 'unixepoch') AS time, c.sequence, c.complete,
+        c.files, c.bytes, c.tags, c.ordinal
     FROM checkpoints c JOIN sources s ON s.id = c.source JOIN targets t ON t.id = s.target;
 
 CREATE VIEW audit_files AS

@@ -41,7 +41,7 @@ def strike_open(connection: sqlite3.Connection, target: int) -> int:
         connection.execute("DELETE FROM versions WHERE source = ? AND first = ?", [source, ordinal])
         connection.execute("UPDATE checkpoints SET ordinal = NULL WHERE id = ?", [checkpoint])
         for table in ("removals", "parts", "unread", "lines"):
-            connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])  # noqa: S608
+            connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
     return len(rows)
 
 
@@ -76,7 +76,7 @@ def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
         _stand_at(connection, source, based_on)
     ordinal = next_ordinal(connection)
     connection.execute(
-        f"INSERT OR IGNORE INTO versions (source, first, checkpoint, {VERSION_VALUES})"  # noqa: S608
+        f"INSERT OR IGNORE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
         f" SELECT ?, ?, checkpoint, {VERSION_VALUES} FROM staged WHERE checkpoint = ? ORDER BY key",
         [source, ordinal, checkpoint],
     )
@@ -128,7 +128,7 @@ def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
     base, base_ordinal = row[0], row[1]
     now = next_ordinal(connection)
     connection.execute(
-        f"INSERT INTO versions ({COPY}) SELECT {COPY.replace('first, last', '?, NULL')} FROM versions"  # noqa: S608
+        f"INSERT INTO versions ({COPY}) SELECT {COPY.replace('first, last', '?, NULL')} FROM versions"
         " WHERE source = ? AND first <= ? AND last >= ?",
         [now, source, base_ordinal, base_ordinal],
     )
@@ -182,5 +182,8 @@ def _close_removed(connection: sqlite3.Connection, source: int, ordinal: int, ch
     ).fetchall()
     connection.executemany(
         "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ? AND key > ? AND key < ?",
-        [(ordinal - 1, source, ordinal, key + b"\0" if key else b"", key + b"\1" if key else b"\xff") for (key,) in subtrees],
+        [
+            (ordinal - 1, source, ordinal, key + b"\0" if key else b"", key + b"\1" if key else b"\xff")
+            for (key,) in subtrees
+        ],
     )

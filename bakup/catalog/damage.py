@@ -31,7 +31,7 @@ def lost_versions(connection: sqlite3.Connection, target: int) -> Iterator[LostV
         "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.digest FROM versions v"
         " JOIN sources o ON o.id = v.source WHERE o.target = :t AND v.kind = 1 AND v.parted = 0 AND v.size > 0"
         " AND NOT EXISTS (SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        f" WHERE c.id = v.digest AND s.target = :t AND {USABLE}) ORDER BY v.source, v.key, v.first",  # noqa: S608
+        f" WHERE c.id = v.digest AND s.target = :t AND {USABLE}) ORDER BY v.source, v.key, v.first",
         {"t": target},
     )
     for source, path, size, mtime_ns, first, last, digest in rows:
@@ -50,7 +50,8 @@ def _lost_parted(connection: sqlite3.Connection, target: int) -> Iterator[LostVe
         lost: set[bytes] = set()
         covered = available = 0
         for (blob,) in connection.execute(
-            "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?", [checkpoint, key, file_id]
+            "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?",
+            [checkpoint, key, file_id],
         ):
             missing = lost_chunks(connection, target, blob)
             lost |= missing
@@ -98,7 +99,7 @@ def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLi
         " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing') ORDER BY c.ordinal, l.position",
         [target],
     )
-    return [MissingLine(*row[:8], bool(row[8])) for row in rows]
+    return [MissingLine(*row) for row in rows]
 
 
 def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[str]:

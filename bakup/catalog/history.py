@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
 from bakup.model import CheckpointRef, Extent, path_key
@@ -84,9 +85,7 @@ def checkpoints(connection: sqlite3.Connection, target: int, source: int | None 
 
 def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
     """The check point whose state stands, which the next one of this source follows."""
-    row = connection.execute(
-        f"{SELECT_CHECKPOINT} WHERE s.id = ? AND c.id = s.current", [source]
-    ).fetchone()
+    row = connection.execute(f"{SELECT_CHECKPOINT} WHERE s.id = ? AND c.id = s.current", [source]).fetchone()
     return None if row is None else _checkpoint(row)
 
 
@@ -99,7 +98,7 @@ def versions_at(
     where = "source = ? AND first <= ? AND (last IS NULL OR last >= ?)"
     if not recursive:
         where += f" AND key <> x'' AND instr(substr(key, {len(low) + 1}), x'00') = 0"
-    sql = f"SELECT {VERSION_COLUMNS} FROM versions WHERE {where} AND"  # noqa: S608
+    sql = f"SELECT {VERSION_COLUMNS} FROM versions WHERE {where} AND"
     arguments = [source, ordinal, ordinal]
     if recursive and key:
         for row in connection.execute(f"{sql} key = ?", [*arguments, key]):
@@ -111,7 +110,7 @@ def versions_at(
 def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: bytes) -> Version | None:
     """The version of one path that stands at `ordinal`."""
     row = connection.execute(
-        f"SELECT {VERSION_COLUMNS} FROM versions WHERE source = ? AND key = ? AND first <= ?"  # noqa: S608
+        f"SELECT {VERSION_COLUMNS} FROM versions WHERE source = ? AND key = ? AND first <= ?"
         " AND (last IS NULL OR last >= ?)",
         [source, path_key(path), ordinal, ordinal],
     ).fetchone()
@@ -166,10 +165,8 @@ def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[in
     return changes, 0
 
 
-def _checkpoint(row: tuple[object, ...]) -> CheckpointRow:
-    identity, uuid, source, ordinal, sequence, time_ns, digest, files, size, tags, lost, prev, prev_digest, base, stored = row
-    previous = CheckpointRef(prev, prev_digest) if prev is not None else None  # type: ignore[arg-type]
-    return CheckpointRow(
-        identity, uuid, source, ordinal, sequence, time_ns, digest, files, size,  # type: ignore[arg-type]
-        tuple(json.loads(tags)), bool(lost), previous, base, stored,  # type: ignore[arg-type]
-    )
+def _checkpoint(row: tuple[Any, ...]) -> CheckpointRow:
+    *facts, tags, lost, previous, previous_digest, based_on, stored = row
+    ref = CheckpointRef(previous, previous_digest) if previous is not None else None
+    rest: list[Any] = [tuple(json.loads(tags)), bool(lost), ref, based_on, stored]
+    return CheckpointRow(*facts, *rest)

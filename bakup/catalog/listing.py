@@ -21,8 +21,17 @@ class SectorRow:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`new`: objects to look at (locator, size). `missing`: sectors that are not there, or in another size.
-    `adopted`: pending ones that are there. `struck`: pending ones that are not. `back`: missing ones that are there again."""
+    """What differs.
+
+    Args:
+        new: objects to look at, as (locator, size in bytes).
+        missing: sectors that are not there, or in another size.
+        adopted: pending ones that are there.
+        struck: pending ones that are not there.
+        back: missing ones that are there again.
+        present: how many known sectors are there.
+        known: how many ought to be.
+    """
 
     new: tuple[tuple[str, int], ...]
     missing: tuple[SectorRow, ...]
@@ -36,7 +45,8 @@ class Comparison:
 def sectors(connection: sqlite3.Connection, target: int) -> list[SectorRow]:
     """All sectors that the catalog knows of a target."""
     rows = connection.execute(
-        "SELECT id, uuid, locator, size, state, header_digest FROM sectors WHERE target = ? ORDER BY id", [target]
+        "SELECT id, uuid, locator, size, state, header_digest FROM sectors WHERE target = ? ORDER BY id",
+        [target],
     )
     return [SectorRow(*row) for row in rows]
 
@@ -86,17 +96,20 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
             case _:
                 pass
     return Comparison(
-        tuple(new), tuple(groups["missing"]), tuple(groups["adopted"]), tuple(groups["struck"]), tuple(groups["back"]),
-        present, known,
+        tuple(new),
+        tuple(groups["missing"]),
+        tuple(groups["adopted"]),
+        tuple(groups["struck"]),
+        tuple(groups["back"]),
+        present,
+        known,
     )
 
 
 def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
     """Forget sectors that never came to the target, with all that they would have held."""
     for row in rows:
-        connection.execute(
-            "DELETE FROM chunks WHERE pack IN (SELECT id FROM packs WHERE sector = ?)", [row.id]
-        )
+        connection.execute("DELETE FROM chunks WHERE pack IN (SELECT id FROM packs WHERE sector = ?)", [row.id])
         connection.execute("DELETE FROM packs WHERE sector = ?", [row.id])
         connection.execute("DELETE FROM boxes WHERE sector = ?", [row.id])
         connection.execute("DELETE FROM sectors WHERE id = ?", [row.id])
@@ -105,5 +118,9 @@ def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
 def settle(connection: sqlite3.Connection, comparison: Comparison) -> None:
     """Write down what a comparison found: states of sectors; pending ones that never came are struck."""
     strike(connection, comparison.struck)
-    for rows, state in ((comparison.missing, "missing"), (comparison.adopted, "stored"), (comparison.back, "stored")):
+    for rows, state in (
+        (comparison.missing, "missing"),
+        (comparison.adopted, "stored"),
+        (comparison.back, "stored"),
+    ):
         connection.executemany("UPDATE sectors SET state = ? WHERE id = ?", [(state, row.id) for row in rows])

@@ -14,7 +14,7 @@ USABLE = "p.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chunk's place: `position` of its data box and `length` of the box's content, `offset` of the chunk in the raw pack."""
+    """A chunk's place: `position` of its data box, `length` of the box's content, `offset` of the chunk in the pack."""
 
     sector: int
     position: int
@@ -30,7 +30,8 @@ def has_chunks(connection: sqlite3.Connection, target: int) -> bool:
     """Whether any chunk of the target is known."""
     return bool(
         connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?)", [target]
+            "SELECT EXISTS (SELECT 1 FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?)",
+            [target],
         ).fetchone()[0]
     )
 
@@ -47,7 +48,7 @@ def known_chunks(
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND {USABLE}",  # noqa: S608
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND {USABLE}",
                 [*batch, target, signer, int(encrypted)],
             )
         )
@@ -66,7 +67,7 @@ def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list
 
 
 def troubled(connection: sqlite3.Connection, target: int, source: int | None = None) -> bool:
-    """Whether any sector that a check point lists is not there, or any pack is damaged: then `lost_keys` is worth its time."""
+    """Whether a sector that a check point lists is not there, or a pack is damaged: then look for `lost_keys`."""
     return bool(
         connection.execute(
             "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state = 'missing')"
@@ -119,7 +120,8 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
         for row in connection.execute(
             "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
             " AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND NOT EXISTS (SELECT 1 FROM chunks c"
-            f" JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector WHERE c.id = v.digest AND s.target = :t AND {USABLE})",  # noqa: S608
+            " JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+            f" WHERE c.id = v.digest AND s.target = :t AND {USABLE})",
             {"s": source, "o": ordinal, "t": target},
         )
     }
@@ -146,7 +148,7 @@ def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND {USABLE}",  # noqa: S608
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND {USABLE}",
                 [*batch, target],
             )
         )

@@ -12,8 +12,8 @@ from bakup.model import TableRow
 TABLES = """
 CREATE TEMP TABLE files (id INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, attributes BLOB NOT NULL,
     chunks INTEGER NOT NULL, covered INTEGER NOT NULL);
-CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL, length INTEGER NOT NULL,
-    pack INTEGER, offset INTEGER);
+CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,
+    length INTEGER NOT NULL, pack INTEGER, offset INTEGER);
 """
 
 
@@ -62,17 +62,16 @@ class ReadPlan:
         files: Iterable[tuple[int, bytes, int, bytes, int, int]],
         wants: Iterable[tuple[int, int, bytes, int]],
     ) -> None:
-        """Rows of (file, path, size, encoded attributes, chunks, bytes that its extents cover) and of (file, position in it, chunk id, length)."""
+        """Add rows: (file, path, size, encoded attributes, chunks, bytes that its extents cover) and
+        (file, position in it, chunk id, length)."""
         self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
-        self._connection.executemany(
-            "INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", wants
-        )
+        self._connection.executemany("INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", wants)
 
     def place(self) -> None:
         """Choose a place for each chunk: the same for equal chunks, the first usable one."""
         self._connection.execute(
             "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
-            f" JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND {USABLE}"  # noqa: S608
+            f" JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND {USABLE}"
             " AND c.length = wanted.length ORDER BY c.pack LIMIT 1)",
             [self._target],
         )

@@ -63,9 +63,7 @@ def add_other(
     connection: sqlite3.Connection, target: int, locator: str, size: int, reason: str, detail: str = ""
 ) -> None:
     """An object at the target that is no sector of ours."""
-    connection.execute(
-        "INSERT OR REPLACE INTO others VALUES (?, ?, ?, ?, ?)", [target, locator, size, reason, detail]
-    )
+    connection.execute("INSERT OR REPLACE INTO others VALUES (?, ?, ?, ?, ?)", [target, locator, size, reason, detail])
 
 
 def source_id(connection: sqlite3.Connection, target: int, checkpoint: Checkpoint, signer: bytes) -> int:
@@ -76,14 +74,13 @@ def source_id(connection: sqlite3.Connection, target: int, checkpoint: Checkpoin
         [target, checkpoint.source, signer, checkpoint.host, checkpoint.location, checkpoint.name],
     )
     row = connection.execute(
-        "SELECT id FROM sources WHERE target = ? AND uuid = ? AND signer = ?", [target, checkpoint.source, signer]
+        "SELECT id FROM sources WHERE target = ? AND uuid = ? AND signer = ?",
+        [target, checkpoint.source, signer],
     ).fetchone()
     return int(row[0])
 
 
-def checkpoint_id(
-    connection: sqlite3.Connection, source: int, checkpoint: Checkpoint, header_digest: bytes
-) -> int:
+def checkpoint_id(connection: sqlite3.Connection, source: int, checkpoint: Checkpoint, header_digest: bytes) -> int:
     """Row of a check point, made when new. Raises Damaged when another header of it is known (spec section 8, 7)."""
     row = connection.execute(
         "SELECT id, header_digest FROM checkpoints WHERE source = ? AND uuid = ?", [source, checkpoint.uuid]
@@ -132,28 +129,28 @@ def add_entries(
     marks = ", ".join("?" * 12)
     if ordinal is None:
         connection.executemany(
-            f"INSERT INTO staged (checkpoint, {VERSION_VALUES}) VALUES ({checkpoint}, {marks})",  # noqa: S608
+            f"INSERT INTO staged (checkpoint, {VERSION_VALUES}) VALUES ({checkpoint}, {marks})",
             rows.versions,
         )
     else:
         connection.executemany(
-            f"INSERT OR REPLACE INTO versions (source, first, checkpoint, {VERSION_VALUES})"  # noqa: S608
+            f"INSERT OR REPLACE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
             f" VALUES ({source}, {ordinal}, {checkpoint}, {marks})",
             rows.versions,
         )
     connection.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?)", rows.chunks)
-    connection.executemany(f"INSERT OR IGNORE INTO parts VALUES ({checkpoint}, ?, ?, ?, ?, ?)", rows.parts)  # noqa: S608
+    connection.executemany(f"INSERT OR IGNORE INTO parts VALUES ({checkpoint}, ?, ?, ?, ?, ?)", rows.parts)
     connection.executemany(
-        f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 1)",  # noqa: S608
+        f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 1)",
         [(key,) for key in rows.deletes],
     )
-    connection.executemany(f"INSERT OR IGNORE INTO unread VALUES ({checkpoint}, ?, ?, ?)", rows.unread)  # noqa: S608
+    connection.executemany(f"INSERT OR IGNORE INTO unread VALUES ({checkpoint}, ?, ?, ?)", rows.unread)
 
 
 def add_replaced(connection: sqlite3.Connection, checkpoint: int, keys: Iterable[bytes]) -> None:
     """Keys whose standing version our own run replaces."""
     connection.executemany(
-        f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 0)",  # noqa: S608
+        f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 0)",
         [(key,) for key in keys],
     )
 
@@ -189,10 +186,10 @@ def drop_target(connection: sqlite3.Connection, target: int) -> None:
     checkpoints = "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = ?"
     packs = "SELECT p.id FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?"
     for table in ("lines", "boxes", "staged", "removals", "parts", "unread"):
-        connection.execute(f"DELETE FROM {table} WHERE checkpoint IN ({checkpoints})", [target])  # noqa: S608
+        connection.execute(f"DELETE FROM {table} WHERE checkpoint IN ({checkpoints})", [target])
     connection.execute("DELETE FROM versions WHERE source IN (SELECT id FROM sources WHERE target = ?)", [target])
-    connection.execute(f"DELETE FROM chunks WHERE pack IN ({packs})", [target])  # noqa: S608
-    connection.execute(f"DELETE FROM packs WHERE id IN ({packs})", [target])  # noqa: S608
-    connection.execute(f"DELETE FROM checkpoints WHERE id IN ({checkpoints})", [target])  # noqa: S608
+    connection.execute(f"DELETE FROM chunks WHERE pack IN ({packs})", [target])
+    connection.execute(f"DELETE FROM packs WHERE id IN ({packs})", [target])
+    connection.execute(f"DELETE FROM checkpoints WHERE id IN ({checkpoints})", [target])
     for table in ("sources", "sectors", "others"):
-        connection.execute(f"DELETE FROM {table} WHERE target = ?", [target])  # noqa: S608
+        connection.execute(f"DELETE FROM {table} WHERE target = ?", [target])

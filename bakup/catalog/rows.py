@@ -107,9 +107,7 @@ def _other(rows: Rows, entry: Entry, packs: Mapping[int, int]) -> None:
         case Dir():
             rows.versions.append(_version(entry.path, Kind.DIR, None, None, 0, 0, entry.attributes, None))
         case Symlink():
-            rows.versions.append(
-                _version(entry.path, Kind.SYMLINK, None, None, 0, 0, entry.attributes, entry.target)
-            )
+            rows.versions.append(_version(entry.path, Kind.SYMLINK, None, None, 0, 0, entry.attributes, entry.target))
         case Special():
             extra = SPECIAL.pack(entry.special, entry.device)
             rows.versions.append(_version(entry.path, Kind.SPECIAL, None, None, 0, 0, entry.attributes, extra))
@@ -128,7 +126,14 @@ def _part(rows: Rows, entry: Part, packs: Mapping[int, int]) -> None:
     if (closing := entry.closing) is not None:
         rows.versions.append(
             _version(
-                entry.path, Kind.FILE, closing.size, closing.digest, 1, entry.file_id, closing.attributes, None
+                entry.path,
+                Kind.FILE,
+                closing.size,
+                closing.digest,
+                1,
+                entry.file_id,
+                closing.attributes,
+                None,
             )
         )
 
@@ -202,9 +207,7 @@ class Version:
                 return Special(self.path, self.attributes, *self.special)
 
 
-VERSION_COLUMNS = (
-    "key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, first, last"
-)
+VERSION_COLUMNS = "key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, first, last"
 
 
 def version_of(row: tuple[Any, ...]) -> Version:

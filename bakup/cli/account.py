@@ -123,9 +123,7 @@ def words(
     from bakup.flows import accounts
 
     if words_file is None and not run.console.interactive:
-        raise Usage(
-            "no terminal to show the words on", hints=("bakup account words --words-file FILE",), code="usage"
-        )
+        raise Usage("no terminal to show the words on", hints=("bakup account words --words-file FILE",), code="usage")
     card = accounts.words(run.account_home(), run.ask.passphrase)
     if words_file is None:
         cards.show(run.console, card)
@@ -172,9 +170,7 @@ def passphrase(run: Run) -> int:
     account, _ = accounts.show(home)
     chosen = _new_passphrase(run)
     accounts.change_passphrase(home, run.ask.passphrase, chosen or None)
-    done = (
-        f"account {account} is under the new passphrase" if chosen else f"account {account} has no passphrase"
-    )
+    done = f"account {account} is under the new passphrase" if chosen else f"account {account} has no passphrase"
     run.console.report(done)
     return run.finish({"account": account, "passphrase": bool(chosen)}, 0)
 
@@ -189,9 +185,7 @@ def _refuse_second(home: str) -> None:
     if accounts.has_account(home):
         account, _ = accounts.show(home)
         hints = ("a second one needs a folder of its own: BAKUP_HOME=DIR bakup account new",)
-        raise Failed(
-            f"account {account} is here already; it is never replaced", hints=hints, code="account-exists"
-        )
+        raise Failed(f"account {account} is here already; it is never replaced", hints=hints, code="account-exists")
 
 
 def _keep_with_file(run: Run, home: str, draft: Draft, words_file: str) -> None:

@@ -118,11 +118,7 @@ def _explained(error: UsageError, commands: TyperGroup, arguments: list[str]) ->
 def _in_own_words(error: UsageError) -> str:
     message = error.format_message().rstrip(".")
     if isinstance(error, BadOptionUsage):
-        return (
-            f"{error.option_name} takes no value"
-            if "not take" in message
-            else f"{error.option_name} needs a value"
-        )
+        return f"{error.option_name} takes no value" if "not take" in message else f"{error.option_name} needs a value"
     extra = re.match(r"Got unexpected extra arguments?\(?s?\)? \((.*)\)", message)
     return f"too many arguments: {extra[1]}" if extra else message[:1].lower() + message[1:]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bakup.cli import card as cards
 from bakup.cli import numbers
 from bakup.cli.console import Console
+from bakup.cli.log import os_reason
 from bakup.errors import Failed, Usage
 
 if TYPE_CHECKING:
@@ -87,6 +88,11 @@ def _from_command(command: str) -> str:
         arguments = shlex.split(command, posix=os.name == "posix")
         done = subprocess.run(arguments, stdout=subprocess.PIPE, check=True)
     except (OSError, ValueError, IndexError, subprocess.CalledProcessError) as error:
-        reason = f"exit {error.returncode}" if isinstance(error, subprocess.CalledProcessError) else error
-        raise Failed(f"the passphrase command failed: {reason}", code="passphrase-command") from None
+        raise Failed(f"the passphrase command failed: {_why(error)}", code="passphrase-command") from None
     return os.fsdecode(done.stdout).split("\n", 1)[0].rstrip("\r")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"exit {error.returncode}"
+    return os_reason(error) if isinstance(error, OSError) else "it is no command"

@@ -46,9 +46,7 @@ def check(
 
     place = places.target(dst)
     with run.home(write=True) as home:
-        report = flow.check(
-            home, place, read_data=read_data, target=target.options(), watch=run.watch, ask=run.ask
-        )
+        report = flow.check(home, place, read_data=read_data, target=target.options(), watch=run.watch, ask=run.ask)
     run.console.report(*report_lines(report, exact=run.exact))
     if report.foreign:
         run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
@@ -129,9 +127,7 @@ def _lost(report: CheckReport) -> str:
     if report.lost_from is None or report.lost_to is None:
         return files
     first, last = short_id(report.lost_from), short_id(report.lost_to)
-    return (
-        f"{files}, in check point {first}" if first == last else f"{files}, in check points {first} to {last}"
-    )
+    return f"{files}, in check point {first}" if first == last else f"{files}, in check points {first} to {last}"
 
 
 def _good(report: CheckReport) -> str:

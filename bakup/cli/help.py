@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from typer._click.core import Command, Context
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
@@ -37,6 +37,8 @@ DST: a folder, on this disk or another.
 Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'"""
 _VARIABLES = "Each option has a variable: BAKUP_LOG_FILE for --log-file."
 _LAST_GROUPS = (TARGET, EVERYWHERE)
+
+_Parameter = TypeVar("_Parameter")
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off", ""})
@@ -105,9 +107,7 @@ def needed(ctx: Context) -> str:
 
 def usage(ctx: Context) -> str:
     """A command's usage, like `bakup sync [OPTIONS] SRC... DST`."""
-    arguments = [
-        param.metavar or param.name for param in ctx.command.params if isinstance(param, TyperArgument)
-    ]
+    arguments = [param.metavar or param.name for param in ctx.command.params if isinstance(param, TyperArgument)]
     return " ".join([ctx.command_path, "[OPTIONS]", *arguments])
 
 
@@ -125,9 +125,9 @@ class _AsTyped:
         return value
 
 
-def _as_typed(param: Any) -> Any:
+def _as_typed(param: _Parameter) -> _Parameter:
     if param is not None:
-        param._runtime_param = _AsTyped()
+        setattr(param, "_runtime_param", _AsTyped())  # noqa: B010 typer's own type is another
     return param
 
 

@@ -76,9 +76,7 @@ def entry_lines(entries: Iterator[ListedEntry], *, exact: bool = False) -> Itera
     widths = [0, 0, 8]
     while batch := list(itertools.islice(entries, _BATCH)):
         rows = [_columns(one, exact) for one in batch]
-        widths = [
-            max(width, *(names.cells(row[index]) for row in rows)) for index, width in enumerate(widths)
-        ]
+        widths = [max(width, *(names.cells(row[index]) for row in rows)) for index, width in enumerate(widths)]
         for one, (user, group, size, moment) in zip(batch, rows, strict=True):
             owner = f"{names.padded(user, widths[0])}  {names.padded(group, widths[1])}"
             yield f"{_mode(one.entry)}  {owner}  {size:>{widths[2]}}  {moment:<19}  {_name(one)}"
@@ -118,9 +116,7 @@ def _one_source(report: TargetListing) -> bool:
 
 
 def _table(group: Sequence[CheckpointLine], exact: bool) -> list[str]:
-    sizes = [
-        (numbers.size(line.bytes, exact=exact), numbers.size(line.stored, exact=exact)) for line in group
-    ]
+    sizes = [(numbers.size(line.bytes, exact=exact), numbers.size(line.stored, exact=exact)) for line in group]
     files = max([7, *(len(f"{line.files:,}") for line in group)])
     wide = max([8, *(len(text) for pair in sizes for text in pair)])
     head = f"id        {'time':<19}  {'files':>{files}}  {'size':>{wide}}  {'stored':>{wide}}  tags"

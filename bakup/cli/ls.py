@@ -33,15 +33,9 @@ class Listed:
 
     source: Source = None
     at: At = None
-    tag: Annotated[
-        str | None, option("--tag", metavar="TAG", help="only check points with TAG", group=_LIST)
-    ] = None
-    recursive: Annotated[
-        bool, option("-R", "--recursive", help="and all that is below PATH", group=_LIST)
-    ] = False
-    print0: Annotated[bool, option("--print0", help="raw paths, a zero byte behind each", group=_LIST)] = (
-        False
-    )
+    tag: Annotated[str | None, option("--tag", metavar="TAG", help="only check points with TAG", group=_LIST)] = None
+    recursive: Annotated[bool, option("-R", "--recursive", help="and all that is below PATH", group=_LIST)] = False
+    print0: Annotated[bool, option("--print0", help="raw paths, a zero byte behind each", group=_LIST)] = False
 
 
 @command(
@@ -81,9 +75,7 @@ def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:
     for line in report.checkpoints:
         run.console.object({"message_type": "check_point", **listing.checkpoint_facts(line)})
     if not report.checkpoints:
-        return run.fail(
-            Problem("error", f"no check points at {names.shown_text(dst)}", code="nothing-found"), 1
-        )
+        return run.fail(Problem("error", f"no check points at {names.shown_text(dst)}", code="nothing-found"), 1)
     for line in listing.checkpoint_lines(report, exact=run.exact):
         run.console.product(line)
     total = {"check_points": len(report.checkpoints), "sectors": report.sectors, "target_bytes": report.bytes}

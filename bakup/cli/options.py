@@ -56,9 +56,7 @@ def option(
 def counted(*names: str, help: str, group: str) -> Any:
     """A flag that counts how often it is given."""
     variable = variable_of(names)
-    return typer.Option(
-        *names, help=help, rich_help_panel=group, envvar=variable, count=True, show_default=False
-    )
+    return typer.Option(*names, help=help, rich_help_panel=group, envvar=variable, count=True, show_default=False)
 
 
 def habit(*names: str) -> Any:
@@ -114,9 +112,7 @@ class Everywhere:
         counted("-v", "--verbose", help="a line a path and a sector; -vv: requests too", group=EVERYWHERE),
     ] = 0
     quiet: Annotated[bool, option("-q", "--quiet", help="only problems", group=EVERYWHERE)] = False
-    json: Annotated[
-        bool, option("--json", help="standard output is JSON, one object a line", group=EVERYWHERE)
-    ] = False
+    json: Annotated[bool, option("--json", help="standard output is JSON, one object a line", group=EVERYWHERE)] = False
     bytes: Annotated[bool, option("--bytes", help="exact numbers of bytes", group=EVERYWHERE)] = False
     log_file: Annotated[
         str | None, option("--log-file", metavar="FILE", help="append what happens to FILE", group=EVERYWHERE)
@@ -190,9 +186,7 @@ class What:
     ] = None
     exclude_from: Annotated[
         list[str] | None,
-        option(
-            "--exclude-from", metavar="FILE", many=True, help="patterns from FILE, one a line", group=WHAT
-        ),
+        option("--exclude-from", metavar="FILE", many=True, help="patterns from FILE, one a line", group=WHAT),
     ] = None
     files_from: Annotated[
         list[str] | None,
@@ -204,9 +198,7 @@ class What:
             group=WHAT,
         ),
     ] = None
-    from0: Annotated[bool, option("-0", "--from0", help="paths in FILE end with a zero byte", group=WHAT)] = (
-        False
-    )
+    from0: Annotated[bool, option("-0", "--from0", help="paths in FILE end with a zero byte", group=WHAT)] = False
     exclude_larger_than: Annotated[
         int | None,
         option(
@@ -238,21 +230,15 @@ class How:
     checksum: Annotated[
         bool, option("-c", "--checksum", help="read every file; trust no size and no time", group=HOW)
     ] = False
-    strict: Annotated[
-        bool, option("--strict", help="exit 3 also for files that changed while read", group=HOW)
-    ] = False
+    strict: Annotated[bool, option("--strict", help="exit 3 also for files that changed while read", group=HOW)] = False
     name: Annotated[
         str, option("--name", metavar="NAME", help="the source's name instead of host and path", group=HOW)
     ] = ""
     tag: Annotated[
         list[str] | None, option("--tag", metavar="TAG", many=True, help="tag the check point", group=HOW)
     ] = None
-    new_target: Annotated[
-        bool, option("--new-target", help="DST is a new target, empty or not", group=HOW)
-    ] = False
-    always: Annotated[
-        bool, option("--always", help="make a check point even when nothing changed", group=HOW)
-    ] = False
+    new_target: Annotated[bool, option("--new-target", help="DST is a new target, empty or not", group=HOW)] = False
+    always: Annotated[bool, option("--always", help="make a check point even when nothing changed", group=HOW)] = False
     standalone: Annotated[
         bool, option("--standalone", help="store all again; refer to no earlier sector", group=HOW)
     ] = False
@@ -276,16 +262,12 @@ class How:
             group=HOW,
         ),
     ] = 256 * 1024**2
-    pad: Annotated[bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)] = (
-        False
-    )
+    pad: Annotated[bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)] = False
     spool: Annotated[
         str | None,
         option("--spool", metavar="DIR", help="build sectors in DIR, not beside the target", group=HOW),
     ] = None
-    no_encrypt: Annotated[bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)] = (
-        False
-    )
+    no_encrypt: Annotated[bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)] = False
     no_sign: Annotated[bool, option("--no-sign", help="whoever writes DST can forge it", group=HOW)] = False
 
 

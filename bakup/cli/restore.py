@@ -56,9 +56,7 @@ def restore(
     *,
     source: Source = None,
     at: At = None,
-    dry_run: Annotated[
-        bool, option("-n", "--dry-run", help="only say what would be written", group=_HOW)
-    ] = False,
+    dry_run: Annotated[bool, option("-n", "--dry-run", help="only say what would be written", group=_HOW)] = False,
     overwrite: Annotated[
         str | None,
         option(
@@ -71,9 +69,7 @@ def restore(
     ] = None,
     partial: Annotated[
         bool,
-        option(
-            "--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW
-        ),
+        option("--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW),
     ] = False,
     always_so: Annotated[bool, habit("-a", "-z", "-P", "-H", "-A", "-X", "-S")] = False,
 ) -> int:

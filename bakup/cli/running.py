@@ -88,10 +88,14 @@ class Run:
 
 def guarded(run: Run, function: Callable[[], int]) -> int:
     """Run a command; what it raises becomes a message and an exit code."""
+    with signals.handled(run.tell_status):
+        return _ended(run, function)
+
+
+def _ended(run: Run, function: Callable[[], int]) -> int:
     run.log.write("INFO", "begin", {"command": run.command})
     try:
-        with signals.handled(run.tell_status):
-            return function()
+        return function()
     except KeyboardInterrupt as interrupt:
         return _interrupted(run, interrupt)
     except BakupError as error:
@@ -126,9 +130,7 @@ def _what_is_stored(run: Run) -> str:
     if not watch.stored_sectors:
         return "; nothing was stored" if run.command == "sync" else ""
     are = "is" if watch.stored_sectors == 1 else "are"
-    told = (
-        f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
-    )
+    told = f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
     return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
 
 

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 GROUP = (
     "inspect or restore one sector by itself",
-    "One sector by itself: any that survives gives back all it holds, alone. The\n"
-    "sector is read and never changed.",
+    "One sector by itself: any that survives gives back all it holds, alone. The\nsector is read and never changed.",
 )
 
 INSPECT_TEXT = """
@@ -98,13 +97,9 @@ def report_lines(report: SectorReport, *, exact: bool = False) -> list[str]:
         rows.text("holds", _holds(report.checkpoints))
     if report.whole is None or report.partial is None:
         return rows.lines()
-    whole = (
-        f"{numbers.count(report.whole.files, 'file')} whole, {numbers.size(report.whole.bytes, exact=exact)}"
-    )
+    whole = f"{numbers.count(report.whole.files, 'file')} whole, {numbers.size(report.whole.bytes, exact=exact)}"
     part = numbers.size(report.partial.bytes, exact=exact)
-    behind = (
-        f"; {numbers.count(report.partial.files, 'file')} in part, {part}" if report.partial.files else ""
-    )
+    behind = f"; {numbers.count(report.partial.files, 'file')} in part, {part}" if report.partial.files else ""
     rows.text("can restore", whole + behind)
     held = columns([(held.path, _held(held, exact)) for held in report.files])
     return [*rows.lines(), *(f"  {line}" for line in held)]

@@ -47,9 +47,7 @@ def _handlers(tell: Callable[[], None]) -> dict[int, _Handler]:
 
     wanted = {"SIGINT": end, "SIGTERM": end, "SIGHUP": end, "SIGUSR1": status, "SIGINFO": status}
     known = {getattr(signal, name): handler for name, handler in wanted.items() if hasattr(signal, name)}
-    return {
-        number: handler for number, handler in known.items() if signal.getsignal(number) != signal.SIG_IGN
-    }
+    return {number: handler for number, handler in known.items() if signal.getsignal(number) != signal.SIG_IGN}
 
 
 def _ending() -> _Handler:

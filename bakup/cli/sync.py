@@ -260,9 +260,7 @@ def _missing(report: SyncReport, exact: bool) -> list[Problem]:
     if not number:
         return []
     was, they = ("was", "it") if number == 1 else ("were", "they")
-    message = (
-        f"{numbers.count(number, 'sector')} {was} missing at the target; all {they} held is stored again"
-    )
+    message = f"{numbers.count(number, 'sector')} {was} missing at the target; all {they} held is stored again"
     if report.gone:
         files = numbers.count(len(report.gone), "file")
         are = "is" if len(report.gone) == 1 else "are"

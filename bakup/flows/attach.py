@@ -1,7 +1,8 @@
 """Attaching to a target: what every command with a DST does first.
 
-The target is listed and held against the catalog; unknown sectors are read in, pending ones adopted or struck, missing ones
-named. An empty catalog that faces our own sectors is rebuilt. The local cache is never believed over the target.
+The target is listed and held against the catalog; unknown sectors are read in, pending ones adopted or struck,
+missing ones named. An empty catalog that faces our own sectors is rebuilt. The local cache is never believed over
+the target.
 """
 
 from __future__ import annotations
@@ -127,7 +128,16 @@ def _attach(
         watch.note("another run is using the catalog; what it has not finished is not shown")
         comparison = listing.compare(connection, row, ())
     attached = Attached(
-        place, target, row, account, account.public if account else None, trust, known, comparison, ingested, rebuilt,
+        place,
+        target,
+        row,
+        account,
+        account.public if account else None,
+        trust,
+        known,
+        comparison,
+        ingested,
+        rebuilt,
         fresh=not there,
     )
     _expect_ours(attached, home, options, ask, writing, new_target, use_folder)
@@ -199,7 +209,8 @@ def _flag_findings(home: Home, url: str, row: int) -> None:
     for sector, positions in remembered.findings(home.state, url).items():
         if -1 in positions:
             home.catalog.execute(
-                "UPDATE sectors SET state = 'missing' WHERE target = ? AND uuid = ? AND state = 'stored'", [row, sector]
+                "UPDATE sectors SET state = 'missing' WHERE target = ? AND uuid = ? AND state = 'stored'",
+                [row, sector],
             )
         places.mark_damaged(home.catalog, row, sector, [position for position in positions if position >= 0])
 
@@ -260,10 +271,18 @@ def _expect_ours(
             code="all-damaged",
         )
     if not writing:
-        raise Failed(f"{place} holds no sectors", hints=(f"to back up to it: bakup sync SRC {place}",), code="no-sectors")
+        raise Failed(
+            f"{place} holds no sectors",
+            hints=(f"to back up to it: bakup sync SRC {place}",),
+            code="no-sectors",
+        )
     others = _others(home, attached.row, "no sector")
     if others and not new_target and not use_folder and not ask.use_folder(place, len(others)):
-        raise Usage(f"{place} holds other files and was not used", hints=("to use it: --new-target",), code="other-files")
+        raise Usage(
+            f"{place} holds other files and was not used",
+            hints=("to use it: --new-target",),
+            code="other-files",
+        )
 
 
 def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:
@@ -327,7 +346,10 @@ def _guard_history(home: Home, attached: Attached, new_target: bool, writing: bo
     for problem in rolled_back(home, attached.url, attached.row):
         raise History(
             problem,
-            hints=("see what is there: bakup check " + attached.place, "to go on from what is there: --new-target"),
+            hints=(
+                "see what is there: bakup check " + attached.place,
+                "to go on from what is there: --new-target",
+            ),
             code="rolled-back",
         )
 
@@ -363,4 +385,3 @@ def remember(home: Home, attached: Attached, *, encrypted: bool, signed: bool) -
 
 def _local(time_ns: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // 1_000_000_000))
-

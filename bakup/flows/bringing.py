@@ -1,4 +1,4 @@
-"""Bringing files back: packs are read in order, each opened once; every chunk is verified before a byte of it is written.
+"""Bringing files back: packs are read in order, each opened once, and every chunk is verified before it is written.
 
 What a damaged place does not give, another place of the chunk may. What none gives is counted as lost, by cause.
 """
@@ -49,10 +49,10 @@ class Growing:
 
 @dataclass(slots=True)
 class Brought:
-    """What came back. `lost` by cause."""
+    """What came back; `size` in bytes. `lost` by cause; `findings`: sector uuid -> positions of damaged packs."""
 
     files: int = 0
-    bytes: int = 0
+    size: int = 0
     partial: int = 0
     lost: dict[str, list[Lost]] = field(default_factory=dict)
     findings: dict[bytes, set[int]] = field(default_factory=dict)
@@ -201,9 +201,7 @@ class Bringing:
             )
         )
 
-    def _chunk(
-        self, read: PackRead, raw: memoryview | bytes | BakupError, want: Want
-    ) -> memoryview | bytes | str:
+    def _chunk(self, read: PackRead, raw: memoryview | bytes | BakupError, want: Want) -> memoryview | bytes | str:
         """The verified bytes of a chunk, from here or another place; else the cause why not."""
         if not isinstance(raw, BakupError):
             data = memoryview(raw)[want.offset : want.offset + want.length]
@@ -211,7 +209,10 @@ class Bringing:
                 return data
         self._find_damage(read)
         for place in places.places_of(self._connection, self._target, want.chunk):
-            if (place.sector, place.position) == (read.sector, read.row.position) or place.chunk_length != want.length:
+            if (place.sector, place.position) == (
+                read.sector,
+                read.row.position,
+            ) or place.chunk_length != want.length:
                 continue
             row = TableRow(place.checkpoint, place.box_offset, place.length, place.position, place.raw_length)
             other = self._fetch(place.sector, row)
@@ -283,7 +284,7 @@ class Bringing:
         self._done_bytes += size
         if made:
             self.brought.files += 1
-            self.brought.bytes += size
+            self.brought.size += size
             self._watch.path("+", path, size)
 
     def _cause(self, chunk: bytes) -> str:

@@ -41,9 +41,7 @@ class Seen:
     first_damage: int | None = None
 
 
-def check(
-    home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask
-) -> CheckReport:
+def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask) -> CheckReport:
     """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync."""
     begun = time.monotonic()
     home.lock(home.lock_wait)
@@ -95,7 +93,11 @@ def _read_all(
         for start in range(0, len(rows), AT_ONCE):
             batch = rows[start : start + AT_ONCE]
             held = [_held(home.catalog, row) if read_data else None for row in batch]
-            for row, seen in zip(batch, pool.map(lambda pair: _read(attached, *pair), zip(batch, held, strict=True)), strict=True):
+            for row, seen in zip(
+                batch,
+                pool.map(lambda pair: _read(attached, *pair), zip(batch, held, strict=True)),
+                strict=True,
+            ):
                 done_bytes += row.size
                 watch.progress(
                     Progress(
@@ -174,7 +176,8 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
                 places.mark_damaged(home.catalog, attached.row, uuid, one.positions)
             else:
                 home.state.execute(
-                    "DELETE FROM findings WHERE url = ? AND sector = ? AND position = -1", [attached.url, uuid]
+                    "DELETE FROM findings WHERE url = ? AND sector = ? AND position = -1",
+                    [attached.url, uuid],
                 )
 
 
@@ -298,9 +301,7 @@ def _problem(
     span: tuple[int, bytes, bytes] | None,
     size: int = 0,
 ) -> SectorProblem:
-    files = tuple(
-        Lost(path, version.size, version.available) for path, version in sorted(suffering.items())
-    )
+    files = tuple(Lost(path, version.size, version.available) for path, version in sorted(suffering.items()))
     return SectorProblem(
         uuid,
         name,

@@ -59,7 +59,11 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
     if ID.fullmatch(digits) and not re.fullmatch(r"\d{4}-\d\d-\d\d", wanted):
         fitting = [row for row in rows if row.uuid.hex().startswith(digits)]
         if len(fitting) > 1:
-            raise Usage(f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point")
+            raise Usage(
+                f"several check points begin with {at}",
+                hints=("give more digits of it",),
+                code="which-check-point",
+            )
         if fitting:
             return fitting[0]
         raise _none(source, at)
@@ -97,7 +101,13 @@ def inner_path(source: SourceRow, path: bytes) -> bytes:
 
 def _means(source: SourceRow, name: str) -> bool:
     location = os.fsdecode(source.location)
-    return name in (source.label, source.name, location, location.rstrip("/"), os.path.basename(location.rstrip("/")))
+    return name in (
+        source.label,
+        source.name,
+        location,
+        location.rstrip("/"),
+        os.path.basename(location.rstrip("/")),
+    )
 
 
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:
@@ -118,7 +128,9 @@ def _one_of_many_signers(connection: sqlite3.Connection, sources: Sequence[Sourc
 
 def _none(source: SourceRow, at: str) -> Failed:
     return Failed(
-        f"no check point {at} of {source.label}", hints=("see which there are: bakup ls DST",), code="no-check-point"
+        f"no check point {at} of {source.label}",
+        hints=("see which there are: bakup ls DST",),
+        code="no-check-point",
     )
 
 

@@ -9,6 +9,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from sqlite_utils import Database
+
 from bakup.account import keyfile
 from bakup.catalog import database
 from bakup.errors import Failed, Locked
@@ -38,13 +40,18 @@ class Home:
         self.lock_wait = lock_wait
         self.locked = False
         self._lock: int | None = None
-        self._catalog: database.Database | None = None
-        self._state: database.Database | None = None
+        self._catalog: Database | None = None
+        self._state: Database | None = None
         self._account: Account | None = None
 
     @classmethod
     def open(
-        cls, folder: str | None = None, *, lock_wait: float = 60.0, write: bool = False, command: str = "bakup"
+        cls,
+        folder: str | None = None,
+        *,
+        lock_wait: float = 60.0,
+        write: bool = False,
+        command: str = "bakup",
     ) -> Home:
         """Open the folder, made when missing (mode 0700). A writer waits up to `lock_wait` seconds for other runs.
 
@@ -62,7 +69,9 @@ class Home:
     def __enter__(self) -> Home:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -171,5 +180,3 @@ def _read_holder(descriptor: int) -> str:
         return f"process {facts['process']}, bakup {facts['command']}, since {facts['since']}"
     except (ValueError, KeyError, OSError):
         return "a process that did not say which"
-
-

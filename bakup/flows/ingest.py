@@ -218,9 +218,7 @@ def record_sector(
     _record_ends(connection, meta, checkpoints)
 
 
-def _record_ends(
-    connection: sqlite3.Connection, meta: MetaRegion, checkpoints: dict[bytes, tuple[int, int]]
-) -> None:
+def _record_ends(connection: sqlite3.Connection, meta: MetaRegion, checkpoints: dict[bytes, tuple[int, int]]) -> None:
     for uuid, (checkpoint, _) in checkpoints.items():
         parts = sorted((held for held in meta.ends if held.value.uuid == uuid), key=lambda held: held.value.part)
         if not parts:

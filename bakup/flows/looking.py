@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bakup.catalog import history, places
+from bakup.catalog.rows import Version
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
@@ -88,9 +89,7 @@ def _lines(home: Home, attached: Attached, source: history.SourceRow) -> Iterato
         yield line_of(row, source, whole=whole)
 
 
-def _below(
-    home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool
-) -> Iterator[history.Version]:
+def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool) -> Iterator[Version]:
     for version in history.versions_at(home.catalog, source, ordinal, path, recursive=recursive):
         if version.path != path:
             yield version

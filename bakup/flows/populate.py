@@ -1,8 +1,8 @@
 """populate: the target's part of a backup. Sectors are opened, filled, closed and put, one after the other.
 
-One `Filling` serves a whole run; several check points share its sectors. The order that keeps data safe (design section 6):
-a sector is finished and opened again; the catalog records it as pending; it is put; the catalog marks it stored.
-Finishing and putting run beside the building of the next sector; a sector is put only after the one before it is confirmed.
+One `Filling` serves a whole run; several check points share its sectors. The order that keeps data safe: a sector is
+finished and opened again; the catalog records it as pending; it is put; the catalog marks it stored. Finishing and
+putting run beside the building of the next sector; a sector is put only after the one before it is confirmed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
 from bakup.model import Checkpoint, Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
 from bakup.sector.naming import object_name
-from bakup.sector.verify import verify_finished
 from bakup.sector.trust import Trust
+from bakup.sector.verify import verify_finished
 from bakup.sector.writer import SMALLEST_PAD, FinishedSector, SectorWriter
 from bakup.store.target import Target
 
@@ -370,9 +370,7 @@ class Filling:
         self._connection.execute("BEGIN IMMEDIATE")
         for stream in self._streams:
             if stream.lines and stream.lines[-1].uuid == finished.uuid:
-                stream.lines[-1] = replace(
-                    stream.lines[-1], header_digest=finished.header_digest, size=finished.size
-                )
+                stream.lines[-1] = replace(stream.lines[-1], header_digest=finished.header_digest, size=finished.size)
         flight.put = self._pool.submit(self._target.put_new, flight.name, finished.path)
 
     def _record_stored(self, flight: Built) -> None:
@@ -409,7 +407,7 @@ def entry_bound(entry: Entry) -> int:
 
 
 def padme(size: int) -> int:
-    """The size to which `size` bytes are padded: at most 12 % more, O(log log size) bits leak (Nikitin et al. 2019, PURBs)."""
+    """The size to which `size` bytes are padded: at most 12 % more; leaks O(log log size) bits (Nikitin 2019)."""
     if size < 2:
         return size
     exponent = size.bit_length() - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bakup.catalog.history import CheckpointRow, SourceRow
@@ -28,12 +28,13 @@ def recall(state: sqlite3.Connection, url: str) -> Remembered | None:
     row = state.execute(
         "SELECT url, account, layout, encrypted, signed, sectors, seen_ns FROM targets WHERE url = ?", [url]
     ).fetchone()
-    return None if row is None else Remembered(*row[:3], bool(row[3]), bool(row[4]), *row[5:])
+    if row is None:
+        return None
+    url, account, layout, encrypted, signed, sectors, seen_ns = row
+    return Remembered(url, account, layout, bool(encrypted), bool(signed), sectors, seen_ns)
 
 
-def remember(
-    state: sqlite3.Connection, url: str, *, account: str, encrypted: bool, signed: bool, sectors: int
-) -> None:
+def remember(state: sqlite3.Connection, url: str, *, account: str, encrypted: bool, signed: bool, sectors: int) -> None:
     """Write down how many sectors are at `url` now. Its protection stays as it was first made."""
     state.execute(
         "INSERT INTO targets VALUES (?, ?, 'sectors', ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
@@ -45,7 +46,7 @@ def remember(
 def forget(state: sqlite3.Connection, url: str) -> None:
     """A new target stands at `url`: what was there does not matter any more."""
     for table in ("targets", "heads", "findings"):
-        state.execute(f"DELETE FROM {table} WHERE url = ?", [url])  # noqa: S608
+        state.execute(f"DELETE FROM {table} WHERE url = ?", [url])
 
 
 def head_of(state: sqlite3.Connection, url: str, source: SourceRow) -> tuple[bytes, bytes, int] | None:
@@ -68,16 +69,15 @@ def set_head(state: sqlite3.Connection, url: str, source: SourceRow, head: Check
 
 def begin_run(state: sqlite3.Connection, url: str, source: str) -> int:
     """A sync of `source` begins; returns the run's number."""
-    cursor = state.execute(
-        "INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, source, time.time_ns()]
-    )
+    cursor = state.execute("INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, source, time.time_ns()])
     return int(cursor.lastrowid or 0)
 
 
-def stored_so_far(state: sqlite3.Connection, run: int, stored_bytes: int, sectors: int) -> None:
-    """What an open run has put until now, for the run that goes on from it."""
-    state.execute(
-        "UPDATE runs SET stored_bytes = ?, stored_sectors = ? WHERE id = ?", [stored_bytes, sectors, run]
+def stored_so_far(state: sqlite3.Connection, runs: Sequence[int], stored_bytes: int, sectors: int) -> None:
+    """What open runs, that share sectors, have put until now: for the run that goes on from there."""
+    state.executemany(
+        "UPDATE runs SET stored_bytes = ?, stored_sectors = ? WHERE id = ?",
+        [(stored_bytes, sectors, run) for run in runs],
     )
 
 
@@ -105,9 +105,7 @@ def rate(state: sqlite3.Connection, url: str) -> float | None:
     return row[0] / row[1] if row and row[0] and row[1] else None
 
 
-def add_findings(
-    state: sqlite3.Connection, url: str, sector: bytes, positions: Iterable[int], reason: str
-) -> None:
+def add_findings(state: sqlite3.Connection, url: str, sector: bytes, positions: Iterable[int], reason: str) -> None:
     """Damage at `positions` (of data boxes' content) of a sector; -1 stands for the sector as a whole."""
     now = time.time_ns()
     state.executemany(

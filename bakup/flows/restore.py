@@ -12,7 +12,8 @@ from fnmatch import translate
 
 from bakup.catalog import damage, history, listing, places
 from bakup.catalog.database import transaction
-from bakup.catalog.history import CheckpointRow, SourceRow, Version
+from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.catalog.rows import Version
 from bakup.errors import Damaged, Failed, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
@@ -74,7 +75,8 @@ def restore(
 ) -> RestoreReport:
     """Bring `paths` (all, if none) of a check point at `dst` back to `out`/<path in the source>.
 
-    Raises Failed when different files are in the way (nothing is written then) or no path is found, Usage for an unclear choice.
+    Raises Failed when different files are in the way (nothing is written then) or no path is found, Usage for an
+    unclear choice.
     """
     begun = time.monotonic()
     _refuse_check_point_as_out(out)
@@ -104,7 +106,7 @@ def restore(
             _remember(home, attached, brought)
             return replace(
                 report,
-                restored=Count(brought.files, brought.bytes),
+                restored=Count(brought.files, brought.size),
                 not_restored=Count(len(lost), sum(file.bytes for file in lost)),
                 causes=causes,
                 skipped=destination.skipped.pairs(),
@@ -167,7 +169,7 @@ def bring_tree(
             brought.lose(cause, path, size, available)
         elif destination.hard_link(path, first):
             brought.files += 1
-            brought.bytes += size
+            brought.size += size
     _finish_dirs(destination, versions)
     return brought
 
@@ -219,7 +221,11 @@ def _bring(
 
 
 def _choose(
-    connection: sqlite3.Connection, attached: Attached, dst: str, paths: Sequence[bytes], options: RestoreOptions
+    connection: sqlite3.Connection,
+    attached: Attached,
+    dst: str,
+    paths: Sequence[bytes],
+    options: RestoreOptions,
 ) -> Chosen:
     source = choose_source(connection, attached.row, options.source, dst)
     checkpoint = choose_checkpoint(connection, attached.row, source, options.at)
@@ -304,7 +310,8 @@ def _older(chosen: Chosen) -> tuple[bytes, ...]:
     return tuple(
         version.path
         for version in chosen.versions()
-        if version.kind == Kind.FILE and any(version.key == key or version.key.startswith(key + b"\0") for key in unread)
+        if version.kind == Kind.FILE
+        and any(version.key == key or version.key.startswith(key + b"\0") for key in unread)
     )
 
 
@@ -351,7 +358,11 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
 
 def _refuse_check_point_as_out(out: str) -> None:
     if (LATEST.fullmatch(out) or ID.fullmatch(out)) and not os.path.isdir(out):
-        raise Usage(f"{out} names a check point, not a folder", hints=(f"bakup restore DST OUT --at {out}",), code="out")
+        raise Usage(
+            f"{out} names a check point, not a folder",
+            hints=(f"bakup restore DST OUT --at {out}",),
+            code="out",
+        )
 
 
 def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:

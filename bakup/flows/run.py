@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -76,7 +75,13 @@ class Run:
     """One sync that stores: the sectors that all its sources share."""
 
     def __init__(
-        self, home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
+        self,
+        home: Home,
+        attached: Attached,
+        jobs: list[Job],
+        options: SyncOptions,
+        watch: Watch,
+        begun: float,
     ) -> None:
         self.home = home
         self.attached = attached
@@ -161,9 +166,7 @@ class Run:
             pad=self.options.pad,
             watch=self.watch,
             on_stored=self._visible,
-            on_put=lambda size, sectors: [
-                remembered.stored_so_far(self.home.state, run_id, size, sectors) for run_id in run_ids
-            ],
+            on_put=lambda size, sectors: remembered.stored_so_far(self.home.state, run_ids, size, sectors),
         )
         self.filling = filling
         pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
@@ -185,9 +188,7 @@ class Run:
             filling.close()
         return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
 
-    def _transfer(
-        self, job: Job, filling: Filling, claims: Claims, pool: ThreadPoolExecutor
-    ) -> Stored:
+    def _transfer(self, job: Job, filling: Filling, claims: Claims, pool: ThreadPoolExecutor) -> Stored:
         stream = self._begin(job)
         filling.begin(stream)
         transfer = Transfer(job.tree, stream, filling, claims, pool, level=self.options.level)

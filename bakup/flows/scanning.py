@@ -103,7 +103,11 @@ def open_tree(place: bytes, options: SyncOptions, target: str) -> LocalTree:
     if not os.path.exists(place):
         raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
     if not os.path.isdir(place):
-        raise Usage(f"{shown} is no folder", hints=("give the folder that it is in, and --include",), code="source-kind")
+        raise Usage(
+            f"{shown} is no folder",
+            hints=("give the folder that it is in, and --include",),
+            code="source-kind",
+        )
     return LocalTree(place, rules)
 
 
@@ -123,8 +127,8 @@ def refuse_target(tree: LocalTree, place: bytes) -> None:
 def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, watch: Watch) -> Job:
     """Scan `tree` against the catalog. The actions are spilled to a file in the BAKUP_HOME.
 
-    With --standalone everything is stored again; a check point is also full when sectors with entries of its base are gone, or when the
-    changes since the last full one outweigh it.
+    With --standalone everything is stored again; a check point also lists everything when sectors with entries of its
+    base are gone, or when the changes since the last full one outweigh it.
     """
     connection = home.catalog
     host, location = socket.gethostname(), tree.location
@@ -139,7 +143,15 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
         if places.troubled(connection, attached.row):
             lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
     job = Job(
-        tree, host, location, options.name, source, head, full, lost, Tally(),
+        tree,
+        host,
+        location,
+        options.name,
+        source,
+        head,
+        full,
+        lost,
+        Tally(),
         Spool(home.folder, _to_tuple, _from_tuple),
     )
     job.missing = missing
@@ -252,10 +264,27 @@ def _to_tuple(item: Planned[Found]) -> tuple[Any, ...]:
         return (change, path, size, None)
     stat = found.stat
     facts = (
-        stat.st_mode, stat.st_ino, stat.st_dev, stat.st_nlink, stat.st_uid, stat.st_gid, stat.st_size,
-        stat.st_mtime_ns, stat.st_ctime_ns, getattr(stat, "st_rdev", 0),
-    ) if stat is not None else None
-    return (change, path, size, (found.kind, found.size, found.mtime_ns, found.ctime_ns, found.inode, facts, found.reason))
+        (
+            stat.st_mode,
+            stat.st_ino,
+            stat.st_dev,
+            stat.st_nlink,
+            stat.st_uid,
+            stat.st_gid,
+            stat.st_size,
+            stat.st_mtime_ns,
+            stat.st_ctime_ns,
+            getattr(stat, "st_rdev", 0),
+        )
+        if stat is not None
+        else None
+    )
+    return (
+        change,
+        path,
+        size,
+        (found.kind, found.size, found.mtime_ns, found.ctime_ns, found.inode, facts, found.reason),
+    )
 
 
 def _from_tuple(fields: list[Any]) -> Planned[Found]:

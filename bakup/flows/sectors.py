@@ -73,7 +73,8 @@ def restore(
 ) -> SectorRestoreReport:
     """Bring back below `out` all that the sectors `files` hold together, complete check points or not.
 
-    What is not whole is kept as NAME.part with its ranges. Several check points get a folder each. Raises Failed when `out` is not empty.
+    What is not whole is kept as NAME.part with its ranges. Several check points get a folder each. Raises Failed when
+    `out` is not empty.
     """
     begun = time.monotonic()
     if os.path.isdir(out) and os.listdir(out):
@@ -88,7 +89,7 @@ def restore(
             for checkpoint, name in _checkpoints(connection):
                 place = os.path.join(out, name) if name else out
                 brought = _bring(connection, checkpoint, opened, place, watch)
-                _sum(restored, brought.files, brought.bytes)
+                _sum(restored, brought.files, brought.size)
                 for cause in brought.causes():
                     for file in cause.lost:
                         if file.available:
@@ -151,14 +152,14 @@ def _nothing(rejected: Sequence[tuple[str, str]]) -> BakupError:
 def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     """(check point, folder name below OUT: empty if there is but one)."""
     rows = connection.execute(
-        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name FROM checkpoints c JOIN sources s"
-        " ON s.id = c.source ORDER BY c.time_ns, c.id"
+        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name, NULL FROM checkpoints c"
+        " JOIN sources s ON s.id = c.source ORDER BY c.time_ns, c.id"
     ).fetchall()
     if len(rows) == 1:
         return [(rows[0][0], "")]
     names = []
     for identity, uuid, *source in rows:
-        label = SourceRow(*source, None).label
+        label = SourceRow(*source).label
         names.append((identity, os.path.join(re.sub(r"[/\\:]+", "_", label).strip("_"), uuid.hex()[:8])))
     return names
 
@@ -179,7 +180,9 @@ def staged_versions(connection: sqlite3.Connection, checkpoint: int) -> Iterator
     ).fetchall()
     for key, file_id, size in open_files:
         path = key.replace(b"\0", b"/")
-        yield Version(key, path, Kind.FILE, size, None, True, file_id, Attributes(mode=0o600), None, checkpoint, 0, None)
+        yield Version(
+            key, path, Kind.FILE, size, None, True, file_id, Attributes(mode=0o600), None, checkpoint, 0, None
+        )
 
 
 def held_extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
@@ -229,14 +232,10 @@ def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: 
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
         connection = database.open_catalog(folder).conn
         with closing(connection):
-            opened, rejected = _load(home, connection, files, trust)
+            _, rejected = _load(home, connection, files, trust)
             if rejected:
                 return replace(report, meta_state="damaged", exit_code=21)
-            held = [
-                file
-                for checkpoint, _ in _checkpoints(connection)
-                for file in _held_files(connection, checkpoint)
-            ]
+            held = [file for checkpoint, _ in _checkpoints(connection) for file in _held_files(connection, checkpoint)]
             whole = [file for file in held if file.whole]
             partial = [file for file in held if not file.whole and file.ranges]
             return replace(
@@ -250,14 +249,15 @@ def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: 
 
 def _held_checkpoints(connection: sqlite3.Connection) -> Iterator[tuple[bytes, str, int]]:
     for checkpoint, uuid, *source in connection.execute(
-        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name FROM checkpoints c JOIN sources s"
-        " ON s.id = c.source ORDER BY c.time_ns"
+        "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name, NULL FROM checkpoints c"
+        " JOIN sources s ON s.id = c.source ORDER BY c.time_ns"
     ).fetchall():
         boxes = connection.execute(
-            "SELECT (SELECT count(*) FROM boxes WHERE checkpoint = ?) + (SELECT count(*) FROM packs WHERE checkpoint = ?)",
+            "SELECT (SELECT count(*) FROM boxes WHERE checkpoint = ?)"
+            " + (SELECT count(*) FROM packs WHERE checkpoint = ?)",
             [checkpoint, uuid],
         ).fetchone()[0]
-        yield uuid, SourceRow(*source, None).label, boxes
+        yield uuid, SourceRow(*source).label, boxes
 
 
 def _held_files(connection: sqlite3.Connection, checkpoint: int) -> Iterator[HeldFile]:
@@ -282,4 +282,3 @@ def _have(connection: sqlite3.Connection, chunk: bytes) -> bool:
 def _sum(count: list[int], files: int, size: int) -> None:
     count[0] += files
     count[1] += size
-

@@ -12,22 +12,31 @@ from bakup.flows import accounts, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.home import Home
-from bakup.flows.reports import CheckpointLine, Count, PathLine, SourceReport, SyncOptions, SyncReport, Unreadable
+from bakup.flows.reports import (
+    CheckpointLine,
+    Count,
+    PathLine,
+    SourceReport,
+    SyncOptions,
+    SyncReport,
+    Unreadable,
+)
 from bakup.flows.run import MARKS, Run, source_report
 from bakup.flows.scanning import Job, open_tree, plan, ratio, refuse_target
 from bakup.flows.watch import Watch
 from bakup.model import Kind
+from bakup.source.tree import LocalTree
 
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
 FOLDERS_SHOWN = 5
 
-def sync(
-    home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask
-) -> SyncReport:
+
+def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> SyncReport:
     """Store what changed in `sources` at `dst`; with `dry_run` only say what would be. Deletes nothing at `dst`.
 
-    Raises Usage for a source that is no folder or is a target, Failed when a source is not there or space runs out, and what `attach` raises.
+    Raises Usage for a source that is no folder or is a target, Failed when a source is not there or space runs out,
+    and what `attach` raises.
     """
     begun = time.monotonic()
     _check_options(options, sources)
@@ -46,15 +55,11 @@ def sync(
         new_target=options.new_target,
         use_folder=options.use_folder or options.dry_run,
     ) as attached:
-        if not home.has_account and not options.dry_run:
-            attached = _with_new_account(home, attached, options, watch, ask)
-        _say_where(attached, trees, sources, watch)
-        jobs = [plan(home, attached, tree, options, watch) for tree in trees]
-        try:
-            return _carry_out(home, attached, jobs, options, watch, begun)
-        finally:
-            for job in jobs:
-                job.spool.close()
+        _say_where(attached, sources, watch)
+        if home.has_account or options.dry_run:
+            return _planned_run(home, attached, trees, options, watch, begun)
+    with _with_new_account(home, dst, options, watch, ask) as attached:
+        return _planned_run(home, attached, trees, options, watch, begun)
 
 
 def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
@@ -64,17 +69,27 @@ def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
         raise Usage("--sector-size must be 16 MiB to 32 GiB", code="sector-size")
 
 
-def _with_new_account(home: Home, attached: Attached, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
-    draft = accounts.draft(attached.place)
+def _planned_run(
+    home: Home, attached: Attached, trees: Sequence[LocalTree], options: SyncOptions, watch: Watch, begun: float
+) -> SyncReport:
+    jobs: list[Job] = []
+    try:
+        for tree in trees:
+            jobs.append(plan(home, attached, tree, options, watch))
+        return _carry_out(home, attached, jobs, options, watch, begun)
+    finally:
+        for job in jobs:
+            job.spool.close()
+
+
+def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
+    draft = accounts.draft(dst)
     ask.new_account(draft.card)
     accounts.keep(home.folder, draft)
-    attached.target.close()
-    return attach(
-        home, attached.place, options.target, watch, ask, writing=True, new_target=options.new_target, use_folder=True
-    )
+    return attach(home, dst, options.target, watch, ask, writing=True, new_target=options.new_target, use_folder=True)
 
 
-def _say_where(attached: Attached, trees: Sequence[object], sources: Sequence[bytes], watch: Watch) -> None:
+def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> None:
     if "://" in attached.place:
         return
     target = os.path.realpath(attached.place)

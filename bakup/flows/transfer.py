@@ -1,7 +1,8 @@
 """transfer: the bytes of a plan become chunks, packs and entries, in the plan's order.
 
-This thread reads, hashes and claims chunks; workers compress packs; finished packs are drained in order into the sectors
-(bakup.flows.populate). An entry goes where its new chunks go: so each waits in its batch until the batch's pack has its place.
+This thread reads, hashes and claims chunks; workers compress packs; finished packs are drained in order into the
+sectors (bakup.flows.populate). An entry goes where its new chunks go: so each waits in its batch until the batch's
+pack has its place.
 """
 
 from __future__ import annotations
@@ -76,7 +77,13 @@ class Claims:
     """Which chunks are stored already: those of this run from memory, older ones from the catalog."""
 
     def __init__(
-        self, connection: sqlite3.Connection, target: int, *, signer: bytes, encrypted: bool, from_catalog: bool
+        self,
+        connection: sqlite3.Connection,
+        target: int,
+        *,
+        signer: bytes,
+        encrypted: bool,
+        from_catalog: bool,
     ) -> None:
         self._connection = connection
         self._target = target
@@ -244,9 +251,7 @@ class Transfer:
             buffer[: filled - used] = buffer[used:filled]
             filled -= used
 
-    def _hold_cuts(
-        self, path: bytes, file_id: int, view: memoryview, cuts: list[int], digest: FileDigest
-    ) -> int:
+    def _hold_cuts(self, path: bytes, file_id: int, view: memoryview, cuts: list[int], digest: FileDigest) -> int:
         used = 0
         for length in cuts:
             # A copy: the buffer is read into again while the chunk waits for its pack.
@@ -257,9 +262,7 @@ class Transfer:
             self._extents(path, file_id, [(length, chunk)], digest)
         return used
 
-    def _extents(
-        self, path: bytes, file_id: int, chunks: list[tuple[int, bytes | None]], digest: FileDigest
-    ) -> None:
+    def _extents(self, path: bytes, file_id: int, chunks: list[tuple[int, bytes | None]], digest: FileDigest) -> None:
         digest.update(chunks)
         last = self._batch.pieces[-1] if self._batch.pieces else None
         if last is not None and last.file_id == file_id and last.attributes is None:
@@ -385,4 +388,3 @@ def _names_bound(attributes: Attributes) -> int:
 
 def _ready(batch: Batch) -> bool:
     return batch.pack is None or batch.pack.done()
-

@@ -5,7 +5,7 @@ Both come in key order, so neither is held in memory; unchanged paths are only c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -120,7 +120,8 @@ def changes(
             row = yield from _unread(found, key, row, rows, tally, everything)
             continue
         if row is None or row[0] != key:
-            tally.add(Change.NEW, found.size) if kind == Kind.FILE else None
+            if kind == Kind.FILE:
+                tally.add(Change.NEW, found.size)
             yield Planned(Change.NEW, path, found.size, found)
             continue
         if (
@@ -156,7 +157,7 @@ def _deleted(row: Row, tally: Tally) -> Iterator[Planned[Any]]:
 
 def _unread(
     found: F, key: bytes, row: Row | None, rows: Iterator[Row], tally: Tally, everything: bool
-) -> Iterator[Planned[F]]:
+) -> Generator[Planned[F], None, Row | None]:
     # What stands at and below it stays: it is older than the check point, not gone.
     size = 0
     below = key + b"\0" if key else b""

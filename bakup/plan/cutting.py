@@ -24,7 +24,7 @@ class Cutter:
         self._fastcdc = FastCDC(how.nominal, min_size=how.min, max_size=how.max, seed=seed)
 
     def cut(self, data: memoryview, *, last: bool) -> list[int]:
-        """Lengths of the chunks at the start of `data`; without `last`, the open end that more bytes could move is left out."""
+        """Lengths of the chunks at the start of `data`; without `last`, but the one that more bytes could move."""
         lengths = [chunk.length for chunk in self._fastcdc.cut_buf(data)]
         if not last and lengths:
             lengths.pop()

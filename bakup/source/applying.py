@@ -96,7 +96,7 @@ class Applier:
         Raises:
             OSError: mode or times could not be set.
         """
-        wanted_mode = wanted.mode
+        wanted_mode = wanted.mode & 0o7777
         uid_gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
         if uid_gid != (self.uid, gid) and not self._own(descriptor, path, uid_gid, gid):
             wanted_mode &= ~(stat.S_ISUID | stat.S_ISGID)
@@ -135,8 +135,8 @@ class Applier:
     def _set(self, descriptor: int, path: bytes, name: bytes, value: bytes) -> None:
         try:
             os.setxattr(descriptor, name, value)
-        except (OSError, AttributeError) as error:
-            reason = paths.reason(error) if isinstance(error, OSError) else "not known to this system"
+        except (OSError, ValueError, AttributeError) as error:
+            reason = paths.reason(error) if isinstance(error, OSError) else "none that this system can hold"
             self.skipped.note(path, f"extended attribute {os.fsdecode(name)}: {reason}")
 
     def to_name(self, name: bytes, folder: Folder, path: bytes, wanted: Attributes) -> None:

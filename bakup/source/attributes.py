@@ -73,9 +73,7 @@ def _attributes(
         stat.st_ctime_ns,
         inode or None,
         birth_ns,
-        None
-        if stat.st_nlink < 2 or stat.st_mode & 0o170000 == 0o040000
-        else link_group(inode, stat.st_dev, device),
+        None if stat.st_nlink < 2 or stat.st_mode & 0o170000 == 0o040000 else link_group(inode, stat.st_dev, device),
         flags,
         extended,
     )
@@ -108,9 +106,7 @@ def xattrs(target: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
     if not XATTRS:
         return ()
     try:
-        names = (
-            os.listxattr(target) if isinstance(target, int) else os.listxattr(target, follow_symlinks=False)
-        )
+        names = os.listxattr(target) if isinstance(target, int) else os.listxattr(target, follow_symlinks=False)
     except OSError:
         return ()
     return tuple(sorted(pair for name in names if (pair := _xattr(target, name)))) if names else ()

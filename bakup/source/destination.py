@@ -25,7 +25,7 @@ from bakup.source.applying import Skipped, without_acls
 from bakup.source.folders import Folder, Refused
 from bakup.source.partfile import PartFile, PartFiles
 from bakup.source.paths import FILE_FLAGS
-from bakup.source.places import Places, temporary_name
+from bakup.source.places import ERRORS, Places, temporary_name
 
 State: TypeAlias = Literal["absent", "equal", "older", "newer", "other kind"]
 """What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another
@@ -127,7 +127,7 @@ class Destination:
             if replace and path:
                 self._clear(path)
             self._places.sweep(self._folders.open(path))
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             return self._places.refuse(path, error)
         return True
 
@@ -151,7 +151,7 @@ class Destination:
             self._write(folder, temporary, path, data, attributes)
             at = folder.descriptor
             os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
         return True
@@ -182,7 +182,7 @@ class Destination:
         """
         try:
             return PartFile(self._files, path, size)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._places.refuse(path, error)
             return None
 
@@ -196,7 +196,7 @@ class Destination:
             os.symlink(target, temporary, dir_fd=folder.descriptor)
             self._applier.to_name(temporary, folder, path, attributes)
             self._places.settle(folder, temporary, name)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
         return True
@@ -217,9 +217,9 @@ class Destination:
             number = os.makedev(device >> 32, device & 0xFFFF_FFFF)
             os.mknod(temporary, _SPECIAL[SpecialType(kind)] | _PRIVATE, number, dir_fd=folder.descriptor)
             self._applier.to_name(temporary, folder, path, attributes)
-            os.chmod(temporary, attributes.mode, dir_fd=folder.descriptor)
+            os.chmod(temporary, attributes.mode & 0o7777, dir_fd=folder.descriptor)
             self._places.settle(folder, temporary, name)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
         return True
@@ -239,7 +239,7 @@ class Destination:
                 os.close(at)
             self._places.settle(folder, temporary, name)
             self._places.drop(folder, temporary)  # a rename between two names of one file does nothing
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
         return True
@@ -259,7 +259,7 @@ class Destination:
             folder = self._folders.open(path, make=False)
             without_acls(folder.descriptor)
             self._applier.to_descriptor(folder.descriptor, path, attributes, -1, -1)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             return self._places.refuse(path, error)
         return True
 
@@ -269,7 +269,7 @@ class Destination:
         try:
             folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
             descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             return self._places.refuse(path, error)
         try:
             self._applier.flags(descriptor, path, flags)

@@ -16,6 +16,9 @@ OPEN = 64
 """Descriptors of folders that are kept open at most, besides the root's."""
 
 
+_OUTSIDE = "is not a path inside the destination"
+
+
 class Refused(Failed):
     """A path that is not followed, or that is in the way; `reason` in lower case."""
 
@@ -77,7 +80,7 @@ class Folders:
     def name(self, name: bytes) -> bytes:
         """A name as the system holds it; raises Refused for what is none."""
         if name in {b"", b".", b".."} or b"\0" in name or b"/" in name:
-            raise Refused("is not a path inside the destination")
+            raise Refused(_OUTSIDE)
         return name if self._system == "bytes" else names.escape(name, self._system)
 
     def open(self, path: bytes, make: bool = True) -> Folder:
@@ -87,20 +90,24 @@ class Folders:
         if folder := self._open.get(path):
             self._open.move_to_end(path)
             return folder
-        missing = []
-        while path and path not in self._open:
-            path, _, name = path.rpartition(b"/")
-            missing.append(name)
+        missing = self._missing(path)
+        path = b"/".join(path.split(b"/")[: -len(missing)])
         folder = self._open[path] if path else self._root
         for name in reversed(missing):
             path = path + b"/" + name if path else name
             folder = self._keep(path, self._step(folder, name, make))
         return folder
 
-    def forget(self, path: bytes) -> None:
-        """Close the folder at a path, which is about to go away."""
-        if folder := self._open.pop(path, None):
-            os.close(folder.descriptor)
+    def _missing(self, path: bytes) -> list[bytes]:
+        """The names from the nearest folder that is open down to the path, the last one first."""
+        if path.startswith(b"/"):
+            raise Refused(_OUTSIDE)
+        missing = []
+        while path and path not in self._open:
+            path, _, name = path.rpartition(b"/")
+            self.name(name)
+            missing.append(name)
+        return missing
 
     def _keep(self, path: bytes, folder: Folder) -> Folder:
         self._open[path] = folder
@@ -145,6 +152,4 @@ def _in_the_way(name: bytes, parent: Folder) -> Refused | None:
         return None
     if stat.S_ISDIR(mode):
         return None
-    return Refused(
-        "a symbolic link is on the way" if stat.S_ISLNK(mode) else "a file is where a folder should be"
-    )
+    return Refused("a symbolic link is on the way" if stat.S_ISLNK(mode) else "a file is where a folder should be")

@@ -118,7 +118,8 @@ class Grown(Failed):
 
 
 class Small(NamedTuple):
-    """A file read whole. `changing`: it changed each time it was read; `data` is what was read last."""
+    """A file read whole. `changing`: it changed each time it was read; `data` is what was read last, and its
+    attributes have no ctime, so that the next scan finds it changed."""
 
     data: bytes
     attributes: Attributes
@@ -165,7 +166,10 @@ class Large(Protocol):
         """
 
     def attributes(self) -> Attributes:
-        """The facts as they were when it was opened, so that a later change shows in the next scan."""
+        """The facts as they were when it was opened; to be asked last.
+
+        Without ctime if it is not consistent, so that the next scan finds it changed.
+        """
 
 
 Journal: TypeAlias = Callable[[Prepared], None]

@@ -83,9 +83,7 @@ def _laid_aside(spill: BinaryIO, offset: int, end: int) -> Iterator[bytes]:
         yield from whole
 
 
-def slices(
-    folder: bytes, members: Iterable[bytes], failed: Callable[[bytes, OSError], None]
-) -> Iterator[list[Looked]]:
+def slices(folder: bytes, members: Iterable[bytes], failed: Callable[[bytes, OSError], None]) -> Iterator[list[Looked]]:
     """Names and stats (links not followed), `SLICE` at a time; looked at only when asked for.
 
     Args:
@@ -125,9 +123,7 @@ def _by_path(folder: bytes, members: list[bytes], failed: Callable[[bytes, OSErr
     return [looked for name, path in pairs if (looked := _look(name, path, None, failed))]
 
 
-def _look(
-    name: bytes, path: bytes, at: int | None, failed: Callable[[bytes, OSError], None]
-) -> Looked | None:
+def _look(name: bytes, path: bytes, at: int | None, failed: Callable[[bytes, OSError], None]) -> Looked | None:
     try:
         return name, os.stat(path, dir_fd=at, follow_symlinks=False)
     except OSError as error:

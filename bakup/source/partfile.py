@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from bakup.model import Attributes
 from bakup.source.applying import without_acls
-from bakup.source.folders import Folder, Refused
-from bakup.source.places import Places, temporary_name
+from bakup.source.folders import Folder
+from bakup.source.places import ERRORS, Places, temporary_name
 
 OPEN = 64
 """Files that are open at a time; others are opened again when they are written to."""
@@ -35,7 +35,7 @@ class PartFiles:
         return temporary
 
     def descriptor(self, path: bytes, temporary: bytes) -> int:
-        """Descriptor of the file that will be at a path; raises OSError, Refused."""
+        """Descriptor of the file that will be at a path; raises one of `ERRORS`."""
         if (found := self._open.get(temporary)) is not None:
             self._open.move_to_end(temporary)
             return found
@@ -68,7 +68,7 @@ class PartFile:
         size: in bytes, that it will have.
 
     Raises:
-        OSError, Refused: it cannot be made.
+        OSError, Refused, ValueError: it cannot be made (`places.ERRORS`).
     """
 
     def __init__(self, files: PartFiles, path: bytes, size: int) -> None:
@@ -78,7 +78,7 @@ class PartFile:
         self._places = files.places
         folder, _ = self._places.folders.place(path)
         self._temporary = files.create(folder)
-        self._broken: OSError | Refused | None = None
+        self._broken: Exception | None = None
 
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Write verified bytes in their place; what is never written stays a hole.
@@ -96,7 +96,7 @@ class PartFile:
             while rest:
                 written = os.pwrite(descriptor, rest, offset)
                 rest, offset = rest[written:], offset + written
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self._broken = error
             self._places.raise_fatal(self.path, error)
 
@@ -105,7 +105,7 @@ class PartFile:
         left."""
         try:
             self._complete(attributes)
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self.abandon()
             return self._places.refuse(self.path, error)
         return True
@@ -128,7 +128,7 @@ class PartFile:
         self._files.close(self._temporary)
         try:
             folder, _ = self._places.folders.place(self.path, make=False)
-        except (OSError, Refused):
+        except ERRORS:
             return
         self._places.drop(folder, self._temporary)
 
@@ -147,7 +147,7 @@ class PartFile:
         """
         try:
             return self._keep(b"".join(b"%d %d\n" % span for span in ranges))
-        except (OSError, Refused) as error:
+        except ERRORS as error:
             self.abandon()
             self._places.refuse(self.path, error)
             return None

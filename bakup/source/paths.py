@@ -10,9 +10,7 @@ from contextlib import contextmanager
 FOLDER_FLAGS = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 """Opens a folder and nothing else, not through a symbolic link at its end."""
 
-FILE_FLAGS = (
-    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-)
+FILE_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """Opens a file for reading, not through a symbolic link, without waiting if it turns out to be a FIFO."""
 
 DESCRIPTORS = os.stat in os.supports_dir_fd

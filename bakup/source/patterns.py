@@ -90,9 +90,7 @@ class Patterns:
         git knows no such exceptions: what is in an excluded folder is out. A backup rather keeps too much.
         """
         parts = folder.split(b"/")
-        return any(
-            rule.place > outer and _may_lie_below(parts, rule.way) for rule in self._inside if rule.way
-        )
+        return any(rule.place > outer and _may_lie_below(parts, rule.way) for rule in self._inside if rule.way)
 
 
 class _Joined:

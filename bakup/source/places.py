@@ -23,6 +23,9 @@ FATAL = {
 }
 """Errors that meet every path alike."""
 
+ERRORS = (OSError, Refused, ValueError, OverflowError)
+"""What making a path may raise; the last two where a value is none that the system can hold."""
+
 _OURS = re.compile(rb"\.bakup-([0-9a-f]+)-[0-9a-f]{12}\.part")
 _AGAIN = "run the same command again when that is mended: it goes on where it stopped"
 
@@ -49,24 +52,22 @@ class Places:
         self.umask = os.umask(0o077)
         os.umask(self.umask)
 
-    def refuse(self, path: bytes, error: OSError | Refused) -> bool:
+    def refuse(self, path: bytes, error: Exception) -> bool:
         """Note why a path was not brought back, and return False.
 
         Raises:
             Failed: the error would meet every path.
         """
         self.raise_fatal(path, error)
-        self.problems.append((path, error.reason if isinstance(error, Refused) else paths.reason(error)))
+        self.problems.append((path, reason(error)))
         return False
 
-    def raise_fatal(self, path: bytes, error: OSError | Refused) -> None:
+    def raise_fatal(self, path: bytes, error: Exception) -> None:
         """Raise Failed for an error that would meet every path."""
         if isinstance(error, OSError) and error.errno in FATAL:
             shown = os.fsdecode(os.path.join(self.root, path))
             code = "no-space" if error.errno == errno.ENOSPC else "cannot-write"
-            raise Failed(
-                f"cannot write {shown}: {paths.reason(error)}", hints=(_AGAIN,), code=code
-            ) from error
+            raise Failed(f"cannot write {shown}: {paths.reason(error)}", hints=(_AGAIN,), code=code) from error
 
     def settle(self, folder: Folder, temporary: bytes, name: bytes) -> None:
         """Give what is whole its own name, in place of what has it; raises OSError."""
@@ -87,6 +88,13 @@ class Places:
         for ours in found:
             if ours and not _alive(int(ours[1], 16)):
                 self.drop(folder, ours[0])
+
+
+def reason(error: Exception) -> str:
+    """Why a path was not brought back, in lower case; of one of `ERRORS`."""
+    if isinstance(error, Refused):
+        return error.reason
+    return paths.reason(error) if isinstance(error, OSError) else "has a value that this system cannot hold"
 
 
 def temporary_name() -> bytes:

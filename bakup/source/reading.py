@@ -9,6 +9,8 @@ import stat
 import time
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from bakup.model import Attributes
 from bakup.source import attributes, listing, paths, statx
 from bakup.source.interface import Found, Grown, Run, Small, Unreadable, Vanished
@@ -22,7 +24,7 @@ up to 10 ms: only what is read later than this counts as a consistent read."""
 
 _new = tuple.__new__
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
-_CHANGED_KIND = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
+_CHANGED_KIND = {errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR}
 
 
 def open_file(path: bytes, shown: bytes, flags: int = paths.FILE_FLAGS) -> int:
@@ -88,7 +90,8 @@ def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small
         if not changing:
             break
         time.sleep(wait_s)
-    return Small(data, attributes.of_descriptor(descriptor, before, device, now.birth_ns), changing)
+    facts = attributes.of_descriptor(descriptor, before, device, now.birth_ns)
+    return Small(data, replace(facts, ctime_ns=None) if changing else facts, changing)
 
 
 def _settled(descriptor: int) -> os.stat_result:
@@ -133,16 +136,17 @@ class LargeFile:
     def __init__(self, path: bytes, found: Found, device: int) -> None:
         self._path = found.path
         self._device = device
-        self._file = io.FileIO(open_file(path, found.path))
+        descriptor = open_file(path, found.path)
         try:
-            self._opened = _settled(self._file.fileno())
-            self._unsettled = _fresh(self._opened.st_ctime_ns)
+            self._opened = _settled(descriptor)
             if not stat.S_ISREG(self._opened.st_mode):
                 raise Vanished(found.path)
-            _read_ahead(self._file.fileno())
+            self._file = io.FileIO(descriptor)
         except BaseException:
-            self._file.close()
+            os.close(descriptor)
             raise
+        _read_ahead(descriptor)
+        self._unsettled = _fresh(self._opened.st_ctime_ns)
         self.size = self._opened.st_size
 
     def __enter__(self) -> LargeFile:
@@ -196,10 +200,11 @@ class LargeFile:
         return not self._unsettled and _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
 
     def attributes(self) -> Attributes:
-        """The facts of the moment of opening: if it changed since, the next run sees so."""
+        """The facts of the moment of opening; without ctime if it changed since."""
         descriptor = self._file.fileno()
         birth = statx.look(descriptor).birth_ns
-        return attributes.of_descriptor(descriptor, self._opened, self._device, birth)
+        facts = attributes.of_descriptor(descriptor, self._opened, self._device, birth)
+        return facts if self.consistent() else replace(facts, ctime_ns=None)
 
 
 def _read_ahead(descriptor: int) -> None:

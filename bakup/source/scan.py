@@ -133,9 +133,7 @@ class Scan:
         if self._held and self._held[-1].path == path:
             self._held.pop()
 
-    def _enter(
-        self, path: bytes, stat: os.stat_result, by: int | None, wanted: Wanted | None
-    ) -> _Frame | None:
+    def _enter(self, path: bytes, stat: os.stat_result, by: int | None, wanted: Wanted | None) -> _Frame | None:
         """Add a folder to the batch; its frame, or None if there is nothing to look at in it."""
         if self._left_out and (stat.st_dev, stat.st_ino) in self._left_out:
             return None

@@ -46,7 +46,7 @@ def test_a_passphrase_from_a_command(capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.mark.parametrize(
     ("command", "reason"),
-    [("false", "exit 1"), ("/no/such/program", "No such file"), ("", "range"), ("'", "quot")],
+    [("false", "exit 1"), ("/no/such/program", "no such file"), ("", "it is no command"), ("'", "it is no command")],
 )
 def test_a_passphrase_command_that_fails(command: str, reason: str) -> None:
     with pytest.raises(Failed, match=rf"the passphrase command failed: .*{reason}"):
@@ -60,12 +60,8 @@ print(Questions(Console(), None).{call})
 """
 
 
-@pytest.mark.parametrize(
-    ("answer", "used"), [("y\n", "True"), ("\n", "False"), ("no\n", "False"), ("\x04", "False")]
-)
-def test_a_folder_with_other_files_is_asked_about(
-    terminal: Callable[..., Any], answer: str, used: str
-) -> None:
+@pytest.mark.parametrize(("answer", "used"), [("y\n", "True"), ("\n", "False"), ("no\n", "False"), ("\x04", "False")])
+def test_a_folder_with_other_files_is_asked_about(terminal: Callable[..., Any], answer: str, used: str) -> None:
     at = terminal([sys.executable, "-c", ASKING.format(call="use_folder('/mnt/x', 12)")])
     at.until("/mnt/x holds 12 other files and no sectors; use it? [y/N]")
     at.type(answer)

@@ -161,9 +161,7 @@ def test_history_says_nothing_of_going_on() -> None:
 
 
 def test_part_of_the_lost_is_unchanged() -> None:
-    partly = SectorProblem(
-        LOST.uuid, LOST.name, "missing", "is missing", LOST.lost, unchanged_in=(("/my photos", 1),)
-    )
+    partly = SectorProblem(LOST.uuid, LOST.name, "missing", "is missing", LOST.lost, unchanged_in=(("/my photos", 1),))
     [problem] = check.problems(report(problems=(partly,)))
     assert problem.hints == (
         "1 of 3 is unchanged in /my photos; to store it again:\nbakup sync '/my photos' /mnt/usb/backup",
@@ -226,10 +224,7 @@ def test_protection_given_up_is_said() -> None:
     def protection(**facts: object) -> str:
         return sector.report_lines(inspected(**facts))[2].removeprefix("protection    ")
 
-    assert (
-        protection(encrypted=False, signed=False, signature="none", account=None)
-        == "not encrypted, not signed"
-    )
+    assert protection(encrypted=False, signed=False, signature="none", account=None) == "not encrypted, not signed"
     assert protection(encrypted=False) == "not encrypted, signed by account 7c41-9e02-b3aa: good"
     assert protection(signature="bad") == "encrypted for account 7c41-9e02-b3aa, signed by it: bad"
     assert protection(signature="not ours").endswith("signed, not by this account")

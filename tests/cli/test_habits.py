@@ -104,8 +104,7 @@ def test_other_machines(
     for arguments in (["sync", place, "x"], ["sync", "x", place], ["ls", place]):
         said = answer(arguments, capsys)
         assert said == (
-            f"error: {place} is no folder here; bakup takes no host:path\n"
-            f"hint: a folder of that name: ./{place}\n"
+            f"error: {place} is no folder here; bakup takes no host:path\nhint: a folder of that name: ./{place}\n"
         )
 
 
@@ -114,9 +113,7 @@ def test_these_are_places(place: str) -> None:
     habits.refuse_other_machine(place)
 
 
-def test_a_folder_with_a_colon_that_is_there_is_a_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_with_a_colon_that_is_there_is_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "host:path").mkdir()
     habits.refuse_other_machine("host:path")

@@ -33,9 +33,7 @@ def text(lines: Iterator[str] | list[str]) -> str:
 def test_check_points(line: Line) -> None:
     report = TargetListing(
         checkpoints=(
-            line(
-                "3f9c2a1e", "2026-11-21 18:40:12", files=56_204, bytes=int(67.4 * GIB), stored=int(66.1 * GIB)
-            ),
+            line("3f9c2a1e", "2026-11-21 18:40:12", files=56_204, bytes=int(67.4 * GIB), stored=int(66.1 * GIB)),
             line(
                 "8b1d07c4",
                 "2026-11-22 18:31:05",
@@ -61,9 +59,7 @@ id        time                   files      size    stored  tags
 
 
 def test_several_sources_have_a_table_each(line: Line) -> None:
-    videos = line(
-        "b65d9f30", "2026-11-22 19:10:07", source="laptop:/home/ana/Videos", tags=("a", "b"), whole=False
-    )
+    videos = line("b65d9f30", "2026-11-22 19:10:07", source="laptop:/home/ana/Videos", tags=("a", "b"), whole=False)
     report = TargetListing((line("3f9c2a1e", "2026-11-21 18:40:12"), videos), sectors=1, bytes=5)
     assert (
         text(listing.checkpoint_lines(report))
@@ -85,9 +81,7 @@ ENTRIES = (
     ListedEntry(b"raw", Dir(b"raw", attributes(0o755, "2026-11-19 21:40:03")), None),
     file(b"IMG_0412.jpg", 0o644, "2026-11-20 09:12:44", int(12.4 * MIB)),
     file(b"caf\xe9.jpg", 0o644, "2026-11-20 09:12:51", int(4.05 * MIB)),
-    ListedEntry(
-        b"best.jpg", Symlink(b"best.jpg", attributes(0o777, "2026-11-20 09:13:02"), b"IMG_0412.jpg"), None
-    ),
+    ListedEntry(b"best.jpg", Symlink(b"best.jpg", attributes(0o777, "2026-11-20 09:13:02"), b"IMG_0412.jpg"), None),
 )
 
 

@@ -42,9 +42,7 @@ def test_a_shown_path_moves_no_cursor(path: bytes) -> None:
 
 
 def _typed_in_bash(words: list[str]) -> list[bytes]:
-    done = subprocess.run(
-        ["bash", "-c", "printf '%s\\0' " + " ".join(words)], stdout=subprocess.PIPE, check=True
-    )
+    done = subprocess.run(["bash", "-c", "printf '%s\\0' " + " ".join(words)], stdout=subprocess.PIPE, check=True)
     return done.stdout.split(b"\0")[:-1]
 
 

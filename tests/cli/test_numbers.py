@@ -105,9 +105,7 @@ def test_read_size_refuses(text: str) -> None:
         numbers.read_size(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("30s", 30), ("5min", 300), ("2h", 7200), ("1.5m", 90)]
-)
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("30s", 30), ("5min", 300), ("2h", 7200), ("1.5m", 90)])
 def test_read_duration(text: str, seconds: float) -> None:
     assert numbers.read_duration(text) == seconds
 

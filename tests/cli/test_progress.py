@@ -181,9 +181,7 @@ def test_ctrl_c_leaves_the_progress_and_says_what_is_stored(terminal: Callable[.
 
 
 def test_a_second_ctrl_c_is_immediate(terminal: Callable[..., Any]) -> None:
-    work = (
-        "    run.watch.note('go')\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(60)\n"
-    )
+    work = "    run.watch.note('go')\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(60)\n"
     at = terminal(script(work))
     at.until("note: go")
     at.type("\x03")

@@ -110,9 +110,7 @@ Console().problem(Problem("warning", "z"))
 def test_json_is_alone_on_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     def work(one: Run) -> int:
         one.watch.progress(Progress("storing", 12, 21, 132_120_576, 268_016_026))
-        one.watch.problem(
-            Problem("warning", "w", code="unreadable", facts=(machine.path_fields(b"caf\xe9.jpg"),))
-        )
+        one.watch.problem(Problem("warning", "w", code="unreadable", facts=(machine.path_fields(b"caf\xe9.jpg"),)))
         one.console.report("not in JSON")
         one.console.product("nor this")
         return one.finish({"new_files": 18}, 3)
@@ -217,9 +215,7 @@ def test_the_log_has_exact_numbers_and_whole_ids(tmp_path: Path, capsys: pytest.
     lines = file.read_text().splitlines()
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0[12]:00"
     assert re.fullmatch(stamp + r" INFO [0-9a-f]{4} begin command=sync", lines[0])
-    assert lines[1].endswith(
-        f" sector-stored sector={'00000000-0000-0000-0000-000000000000'} bytes=231735296 s=0.61"
-    )
+    assert lines[1].endswith(f" sector-stored sector={'00000000-0000-0000-0000-000000000000'} bytes=231735296 s=0.61")
     assert re.fullmatch(stamp + r" WARN [0-9a-f]{4} warning message='1 file could not be read'", lines[2])
     assert lines[3] == "  $'caf\\xe9.jpg'             denied"
     assert lines[4].endswith(" end exit_code=3")

@@ -169,9 +169,7 @@ def test_unreadable_and_changing_files(line: Line, rendered: Rendered) -> None:
             new=Count(2, mib(31)),
             unchanged=Count(56_217, gib(66.0)),
             unreadable=(
-                Unreadable(
-                    b"private/keys.kdbx", "permission denied", bytes.fromhex("8b1d07c4".ljust(32, "0")), 2048
-                ),
+                Unreadable(b"private/keys.kdbx", "permission denied", bytes.fromhex("8b1d07c4".ljust(32, "0")), 2048),
                 Unreadable(
                     b"2024/broken.mov",
                     "input/output error",
@@ -263,9 +261,7 @@ def test_vanished_files_are_counted_no_more(line: Line, rendered: Rendered) -> N
 
 def test_two_sources_share_their_sectors(line: Line, rendered: Rendered) -> None:
     photos = source(line("3f9c2a1e", "2026-11-21 18:40:12"), new=Count(2, 2048))
-    videos = source(
-        line("b65d9f30", "2026-11-21 18:40:12", source="laptop:/home/ana/Videos"), new=Count(1, 4096)
-    )
+    videos = source(line("b65d9f30", "2026-11-21 18:40:12", source="laptop:/home/ana/Videos"), new=Count(1, 4096))
     found = SyncReport(
         target=TARGET,
         sources=(photos, videos),
@@ -292,9 +288,7 @@ stored        8.79 KiB in 1 sector (estimated 8.79 KiB), in 0.3 s
 
 
 def test_many_files_widen_all_rows_alike(line: Line) -> None:
-    found = report(
-        source(line("3f9c2a1e", "2026-11-21 18:40:12"), new=Count(12_345_678, 5), changed=Count(1, 5))
-    )
+    found = report(source(line("3f9c2a1e", "2026-11-21 18:40:12"), new=Count(12_345_678, 5), changed=Count(1, 5)))
     assert sync.report_lines(found)[:2] == [
         "new           12,345,678 files        5 B",
         "changed                1 file         5 B",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -50,21 +49,23 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
 
 @pytest.fixture
 def facts() -> Callable[[bytes], dict[bytes, tuple[object, ...]]]:
-    """All that a restored tree must have in common with the first, by path; links of an inode share a number."""
+    """All that a restored tree must have in common with the first, by path; links of an inode share a
+    number."""
     return _facts
 
 
 def _facts(root: bytes) -> dict[bytes, tuple[object, ...]]:
     found: dict[bytes, tuple[object, ...]] = {}
-    links: dict[int, int] = {}
+    groups: dict[int, int] = {}
     for folder, folders, files in os.walk(root):
-        for name in sorted([b".", *files, *(n for n in folders if os.path.islink(os.path.join(folder, n)))]):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        for name in sorted([b".", *files, *links]):
             path = os.path.join(folder, name)
-            found[os.path.relpath(path, root)] = _fact(path, links)
+            found[os.path.relpath(path, root)] = _fact(path, groups)
     return found
 
 
-def _fact(path: bytes, links: dict[int, int]) -> tuple[object, ...]:
+def _fact(path: bytes, groups: dict[int, int]) -> tuple[object, ...]:
     now = os.lstat(path)
     content: object = None
     if stat.S_ISLNK(now.st_mode):
@@ -74,14 +75,5 @@ def _fact(path: bytes, links: dict[int, int]) -> tuple[object, ...]:
             content = file.read()
     names = os.listxattr(path, follow_symlinks=False)
     extended = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
-    group = (
-        links.setdefault(now.st_ino, len(links)) if now.st_nlink > 1 and not stat.S_ISDIR(now.st_mode) else 0
-    )
-    times = None if stat.S_ISDIR(now.st_mode) and path.endswith(b"/..") else now.st_mtime_ns
-    return now.st_mode, now.st_uid, now.st_gid, times, now.st_rdev, content, extended, group
-
-
-@pytest.fixture
-def copy_of() -> Callable[[bytes, bytes], None]:
-    """Makes an exact copy of a tree."""
-    return lambda old, new: shutil.copytree(old, new, symlinks=True)
+    group = groups.setdefault(now.st_ino, len(groups)) if now.st_nlink > 1 and not stat.S_ISDIR(now.st_mode) else 0
+    return now.st_mode, now.st_uid, now.st_gid, now.st_mtime_ns, now.st_rdev, content, extended, group

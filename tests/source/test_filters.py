@@ -63,12 +63,8 @@ def ignored(repository: Path, patterns: list[str], among: set[bytes]) -> set[byt
     return set(ran.stdout.split(b"\0")) - {b""}
 
 
-parts = st.sampled_from(
-    ["a", "b", "ab", "a.c", ".b", "a-f", "*", "a*", "*-f", "?", "[ab]", "[!a]", "**", "*.c", "\\a"]
-)
-bodies = st.tuples(
-    st.sampled_from(["", "/"]), st.lists(parts, min_size=1, max_size=3), st.sampled_from(["", "/"])
-)
+parts = st.sampled_from(["a", "b", "ab", "a.c", ".b", "a-f", "*", "a*", "*-f", "?", "[ab]", "[!a]", "**", "*.c", "\\a"])
+bodies = st.tuples(st.sampled_from(["", "/"]), st.lists(parts, min_size=1, max_size=3), st.sampled_from(["", "/"]))
 plain = bodies.map(lambda body: body[0] + "/".join(body[1]) + body[2])
 loose_exceptions = parts.flatmap(lambda part: st.sampled_from([f"!{part}", f"!{part}/", f"!**/{part}"]))
 
@@ -104,9 +100,7 @@ def test_an_exception_that_names_a_path_reaches_into_excluded_folders(repository
     below_a = {path for path in found if path == b"a" or path.startswith(b"a/")}
     assert below_a == {b"a", b"a/b", b"a/b/ab-f"}
     inner = {b"b/" + name for name in NAMES if name != b"a"}
-    assert {path for path in found if path.startswith(b"b/")} == inner | {
-        path + b"/a-f" for path in inner
-    } | {
+    assert {path for path in found if path.startswith(b"b/")} == inner | {path + b"/a-f" for path in inner} | {
         b"b/a",
         b"b/a/a-f",
     }
@@ -155,9 +149,7 @@ def test_a_tagged_cache_keeps_its_tag_alone(base: bytes) -> None:
     tree = LocalTree(base, Rules(caches=True))
     scanned = [found.path for found in tree.entries()]
     assert scanned[1:3] == [b"cache", b"cache/CACHEDIR.TAG"]
-    assert scanned[3:] == [
-        f + n for f in (b"fake", b"none") for n in (b"", b"/A", b"/CACHEDIR.TAG", b"/deep")
-    ]
+    assert scanned[3:] == [f + n for f in (b"fake", b"none") for n in (b"", b"/A", b"/CACHEDIR.TAG", b"/deep")]
     assert tree.excluded == {"CACHEDIR.TAG": Left(2, 5)}
 
 

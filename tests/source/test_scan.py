@@ -78,9 +78,7 @@ def test_kinds_sizes_and_times(base: bytes) -> None:
     assert (found[b"socket"].kind, special(found[b"socket"])) == (Kind.SPECIAL, (2, 0))
 
 
-def test_folders_that_deny_access_are_reported_and_the_rest_is_scanned(
-    base: bytes, unprivileged: Unprivileged
-) -> None:
+def test_folders_that_deny_access_are_reported_and_the_rest_is_scanned(base: bytes, unprivileged: Unprivileged) -> None:
     plant(base, [b"a", b"closed/secret", b"listed/inside", b"z"])
     os.chmod(base + b"/closed", 0o700 if not os.geteuid() else 0)
     os.chmod(base + b"/listed", 0o744 if not os.geteuid() else 0o400)
@@ -167,9 +165,7 @@ def test_a_very_deep_tree_needs_neither_descriptors_nor_recursion(base: bytes) -
 
 
 @pytest.mark.parametrize("run", [3, 10, 1000])
-def test_a_large_folder_is_listed_in_sorted_runs(
-    base: bytes, monkeypatch: pytest.MonkeyPatch, run: int
-) -> None:
+def test_a_large_folder_is_listed_in_sorted_runs(base: bytes, monkeypatch: pytest.MonkeyPatch, run: int) -> None:
     monkeypatch.setattr(listing, "RUN", run)
     monkeypatch.setattr(listing, "READ", 16)
     wanted = [b"%d" % (number * 7919 % 10007) for number in range(100)] + [b"\xff" * 200, b"\n"]
@@ -177,9 +173,7 @@ def test_a_large_folder_is_listed_in_sorted_runs(
     assert list(listing.names(base, listing.LARGE_FOLDER)) == sorted(wanted) == listing.names(base, 4096)
 
 
-def test_without_descriptors_paths_are_looked_at_by_name(
-    base: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_descriptors_paths_are_looked_at_by_name(base: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(base, [b"a/b", b"c"])
     expected = list(LocalTree(base).entries())
     monkeypatch.setattr(paths, "DESCRIPTORS", False)
@@ -224,7 +218,7 @@ def test_a_root_that_cannot_be_listed(base: bytes, unprivileged: Unprivileged) -
     os.mkdir(base + b"/closed", 0o700 if not os.geteuid() else 0)
     with unprivileged():
         tree = LocalTree(base + b"/closed")
-        with pytest.raises(Failed, match="cannot list .*: permission denied"):
+        with pytest.raises(Failed, match=r"cannot list .*: permission denied"):
             list(tree.entries())
 
 
