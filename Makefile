@@ -54,7 +54,7 @@ check: $(READY) ## formatting, lint, types, layers, stale docs
 	$(BIN)/mypy
 	$(BIN)/mypy --package bench --package migrations
 	$(BIN)/lint-imports
-	$(if $(wildcard tools/reference.py),$(PY) tools/reference.py --check)
+	$(PY) tools/reference.py --check
 
 format: $(READY) ## let ruff format and mend what it can
 	$(BIN)/ruff format .

@@ -67,17 +67,13 @@ class Contender(abc.ABC):
 
     def stored_bytes(self) -> int:
         """Bytes of all files of the store."""
-        names = (
-            os.path.join(parent, name) for parent, _, names in os.walk(self.store_path) for name in names
-        )
+        names = (os.path.join(parent, name) for parent, _, names in os.walk(self.store_path) for name in names)
         return sum(os.lstat(name).st_size for name in names)
 
     def _run(self, command: Command) -> None:
         """Run a command that is not measured."""
         env = {**os.environ, **command.env}
-        done = subprocess.run(
-            command.argv, env=env, cwd=command.cwd, capture_output=True, text=True, check=False
-        )
+        done = subprocess.run(command.argv, env=env, cwd=command.cwd, capture_output=True, text=True, check=False)
         if done.returncode:
             raise CommandFailed(f"{' '.join(command.argv)}: exit {done.returncode}\n{done.stderr}")
 

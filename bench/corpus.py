@@ -85,9 +85,7 @@ def tenfold(corpus: Corpus) -> str:
     if not os.path.isdir(folder):
         shutil.rmtree(f"{folder}.new", ignore_errors=True)
         for number in range(TIMES):
-            shutil.copytree(
-                corpus.tree, f"{folder}.new/{number}", symlinks=True, copy_function=_numbered(number)
-            )
+            shutil.copytree(corpus.tree, f"{folder}.new/{number}", symlinks=True, copy_function=_numbered(number))
         os.rename(f"{folder}.new", folder)
     return folder
 
@@ -129,9 +127,7 @@ def _unpack(folder: str, package: str, tree: str) -> None:
     os.makedirs(f"{new}/tree")
     subprocess.run(["dpkg-deb", "-x", package, new], check=True)
     tar = f"{new}/usr/src/{PACKAGE}.tar.xz"
-    subprocess.run(
-        ["tar", "-xf", tar, "-C", f"{new}/tree", "--strip-components=1", "--no-same-owner"], check=True
-    )
+    subprocess.run(["tar", "-xf", tar, "-C", f"{new}/tree", "--strip-components=1", "--no-same-owner"], check=True)
     os.rename(f"{new}/tree", tree)
     shutil.rmtree(new)
 

@@ -63,9 +63,7 @@ def run(command: Command) -> Cost:
             wall_s = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise CommandFailed(
-                f"{' '.join(command.argv)}: exit {process.returncode}\n{_tail(output.fileno())}"
-            )
+            raise CommandFailed(f"{' '.join(command.argv)}: exit {process.returncode}\n{_tail(output.fileno())}")
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss * 1024, memory.peak_bytes))
 
 

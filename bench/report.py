@@ -43,9 +43,7 @@ def tables(works: Iterable[Work], samples: list[Sample], names: list[str]) -> st
             "CPU seconds, user and system, of all processes:\n\n"
             + _extra(timed, samples, names, lambda sample: sample.cpu_s, lambda value: f"{value:.2f}"),
             "Peak memory of all processes together, MiB:\n\n"
-            + _extra(
-                timed, samples, names, lambda sample: sample.peak_bytes, lambda value: f"{value / MIB:.0f}"
-            ),
+            + _extra(timed, samples, names, lambda sample: sample.peak_bytes, lambda value: f"{value / MIB:.0f}"),
         ]
     )
 

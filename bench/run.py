@@ -45,9 +45,7 @@ DEFAULT_WORKS = TREE_WORKS | BIG_WORKS
 class Bench:
     """One round: fresh stores, all work, samples in the end."""
 
-    def __init__(
-        self, source: Corpus, scratch: str, tmpfs: str, kinds: list[type[Contender]], verify: bool
-    ) -> None:
+    def __init__(self, source: Corpus, scratch: str, tmpfs: str, kinds: list[type[Contender]], verify: bool) -> None:
         self.source = source
         self.scratch = scratch
         self.tmpfs = tmpfs
@@ -62,15 +60,11 @@ class Bench:
         self._each("first", stores, lambda store: store.store(source))
         self._sizes("size", stores)
         if "again" in works:
-            again = [store for store in stores if type(store) in self.kinds] + self._fresh(
-                "look", [contenders.Find]
-            )
+            again = [store for store in stores if type(store) in self.kinds] + self._fresh("look", [contenders.Find])
             self._each("again", again, lambda store: store.store(source))
         for name, folder in (("tmpfs", self.tmpfs), ("disk", self.scratch)):
             if name in works:
-                self._restore(
-                    name, [*stores, *self._fresh(f"copy-{name}", [contenders.Copy])], f"{folder}/restored"
-                )
+                self._restore(name, [*stores, *self._fresh(f"copy-{name}", [contenders.Copy])], f"{folder}/restored")
         if "changed" in works:
             with corpus.changed(self.source):
                 self._each("changed", self._ours(stores), lambda store: store.store(source))
@@ -107,17 +101,13 @@ class Bench:
             store.prepare()
         return stores
 
-    def _each(
-        self, work: str, stores: list[Contender], command: Callable[[Contender], Command | None]
-    ) -> None:
+    def _each(self, work: str, stores: list[Contender], command: Callable[[Contender], Command | None]) -> None:
         for store in stores:
             asked = command(store)
             if asked is not None:
                 self._keep(work, store, run(asked))
 
-    def _sizes(
-        self, work: str, stores: list[Contender], before: Mapping[str, int] = MappingProxyType({})
-    ) -> None:
+    def _sizes(self, work: str, stores: list[Contender], before: Mapping[str, int] = MappingProxyType({})) -> None:
         for store in stores:
             self.samples.append(Sample(work, store.name, store.stored_bytes() - before.get(store.name, 0)))
 
@@ -156,9 +146,7 @@ def main() -> int:
     try:
         for number in range(asked.runs + 1):
             turned = kinds[number % len(kinds) :] + kinds[: number % len(kinds)]
-            samples += _round(
-                number, Bench(source, f"{asked.folder}/scratch", tmpfs, turned, number == 0), works
-            )
+            samples += _round(number, Bench(source, f"{asked.folder}/scratch", tmpfs, turned, number == 0), works)
     except (CommandFailed, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -170,15 +158,11 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.run", description="bakup beside restic, Borg and rsync"
-    )
+    parser = argparse.ArgumentParser(prog="python -m bench.run", description="bakup beside restic, Borg and rsync")
     default = os.environ.get("BAKUP_BENCH_DIR") or os.path.expanduser("~/.cache/bakup-bench")
     names = {work.name for work in WORKS}
     parser.add_argument("--runs", type=int, default=5, help="measured rounds after the warm-up (5)")
-    parser.add_argument(
-        "--only", type=_set_of({kind.name.lower() for kind in contenders.ALL}), help="contenders: a,b"
-    )
+    parser.add_argument("--only", type=_set_of({kind.name.lower() for kind in contenders.ALL}), help="contenders: a,b")
     parser.add_argument("--rows", type=_set_of(names), help=f"of {', '.join(sorted(names))} (all but ten)")
     parser.add_argument("--folder", default=default, help="corpus and scratch (BAKUP_BENCH_DIR)")
     return parser.parse_args()
@@ -190,9 +174,7 @@ def _set_of(known: set[str]) -> Callable[[str], set[str]]:
     def names(text: str) -> set[str]:
         asked = set(text.lower().split(","))
         if unknown := asked - known:
-            raise argparse.ArgumentTypeError(
-                f"not one of {', '.join(sorted(known))}: {', '.join(sorted(unknown))}"
-            )
+            raise argparse.ArgumentTypeError(f"not one of {', '.join(sorted(known))}: {', '.join(sorted(unknown))}")
         return asked
 
     return names
@@ -219,16 +201,12 @@ def _save(folder: str, samples: list[Sample]) -> None:
         json.dump([[getattr(sample, name) for name in Sample.__slots__] for sample in samples], file)
 
 
-def _print(
-    source: Corpus, kinds: list[type[Contender]], samples: list[Sample], runs: int, tmpfs: str
-) -> None:
+def _print(source: Corpus, kinds: list[type[Contender]], samples: list[Sample], runs: int, tmpfs: str) -> None:
     files, size = corpus.measure(source.tree)
     _, big = corpus.measure(source.big)
     print(f"{report.machine([source.folder, tmpfs])}; {time.strftime('%Y-%m-%d')}.")
     print("; ".join(kind.version() for kind in kinds) + ".")
-    print(
-        f"The tree: {files:,} files, {size / report.MIB:,.0f} MiB; the big file: {big / report.MIB:,.0f} MiB."
-    )
+    print(f"The tree: {files:,} files, {size / report.MIB:,.0f} MiB; the big file: {big / report.MIB:,.0f} MiB.")
     print(f"Medians of {runs} alternating runs after a discarded one (smallest to largest).\n")
     print(report.tables(WORKS, samples, [kind.name for kind in kinds]))
 

@@ -17,7 +17,7 @@ What the codes mean that a command exits with: [exit-codes.md](exit-codes.md). W
 
 Options stand before, between or after arguments; `--` ends them. Each has a variable, `BAKUP_` and its name
 (`BAKUP_SECTOR_SIZE` for `--sector-size`); a flag's is `yes` or `no`, and one that may stand several times takes a value
-a line. What is typed wins over a variable. `BAKUP_HOME` is the folder of all local state: account, catalog, log of runs.
+a line. What is typed wins over a variable. `BAKUP_HOME` is the folder of all local state: account, catalog, state.
 """
 
 

@@ -76,8 +76,7 @@ def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:
         run.console.object({"message_type": "check_point", **listing.checkpoint_facts(line)})
     if not report.checkpoints:
         return run.fail(Problem("error", f"no check points at {names.shown_text(dst)}", code="nothing-found"), 1)
-    for line in listing.checkpoint_lines(report, exact=run.exact):
-        run.console.product(line)
+    run.console.product(*listing.checkpoint_lines(report, exact=run.exact))
     total = {"check_points": len(report.checkpoints), "sectors": report.sectors, "target_bytes": report.bytes}
     return run.finish({"target": dst, **total}, 0)
 

@@ -75,7 +75,8 @@ class Folders:
             OSError: a folder is missing, or cannot be made or opened.
         """
         parent, _, name = path.rpartition(b"/")
-        return self.open(parent, make), self.name(name)
+        held = self.name(name)
+        return self.open(parent, make), held
 
     def name(self, name: bytes) -> bytes:
         """A name as the system holds it; raises Refused for what is none."""

@@ -422,7 +422,7 @@ with Destination(sys.argv[1]) as destination:
     part = destination.begin_file(b"large", 1 << 30)
     for number in range(1000):
         try:
-            destination.write_whole(b"%d" % number, bytes(100_000), here)
+            destination.write_whole(b"%d" % number, bytes(102_400), here)
         except Failed as failed:
             print(failed.message)
             break
@@ -441,14 +441,14 @@ def test_a_disk_that_fills_up(base: bytes) -> None:
     command = ["unshare", "-m" if ROOT else "-rm", "sh", "-c", shell, "sh", os.fsdecode(base), sys.executable]
     ran = subprocess.run([*command, FULL_DISK], capture_output=True, text=True, check=True, timeout=60)
     first, second, last = ran.stdout.splitlines()
-    assert first == f"cannot write {os.fsdecode(base)}/9: no space left on device"
+    assert first == f"cannot write {os.fsdecode(base)}/10: no space left on device"
     assert second == f"cannot write {os.fsdecode(base)}/large: no space left on device"
-    assert last == f"None {[str(number) for number in range(9)]}"
+    assert last == f"None {[str(number) for number in range(10)]}"
 
 
 def test_a_root_that_cannot_be_written_to(base: bytes, unprivileged: Unprivileged) -> None:
     os.mkdir(base + b"/closed", 0o700 if ROOT else 0o500)
-    with unprivileged(), pytest.raises(Failed, match="cannot write to .*/closed/out: permission denied"):
+    with unprivileged(), pytest.raises(Failed, match=r"cannot write to .*/closed/out: permission denied"):
         Destination(base + b"/closed/out")
 
 

@@ -1,0 +1,178 @@
+"""`bakup account`, on a real BAKUP_HOME."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bakup.cli import app
+
+ID = r"[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BAKUP_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def bakup(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "bakup", *arguments]
+
+
+def words_in(file: Path) -> list[str]:
+    return re.findall(r"^\d+ (\w+)$", file.read_text(), re.MULTILINE)
+
+
+def test_new_into_a_file(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "card.txt"
+    assert app.run(["account", "new", "/mnt/usb/backup", "--words-file", str(card)]) == 0
+    shown = capsys.readouterr()
+    assert re.fullmatch(rf"made account {ID}; its words are in {re.escape(str(card))}\n", shown.out)
+    assert shown.err == ""
+    assert stat.S_IMODE(card.stat().st_mode) == 0o600
+    assert len(words_in(card)) == 24
+    assert "#    target       /mnt/usb/backup\n" in card.read_text()
+    assert not any(word in shown.out.split() for word in words_in(card))
+
+
+def test_new_never_replaces(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["account", "new", "--words-file", str(tmp_path / "one")]) == 0
+    assert app.run(["account", "new", "--words-file", str(tmp_path / "two")]) == 1
+    assert "is here already; it is never replaced" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_words_file_that_is_there_is_kept(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "card").write_text("mine")
+    assert app.run(["account", "new", "--words-file", str(tmp_path / "card")]) == 1
+    assert (tmp_path / "card").read_text() == "mine"
+    assert not (home / "account").exists()
+
+
+def test_new_without_a_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["account", "new"]) == 2
+    assert capsys.readouterr().err == (
+        "error: no account here, and no terminal to show its 24 words on\n"
+        "hint: make one first: bakup account new --words-file FILE\n"
+    )
+    assert not (home / "account").exists()
+
+
+def test_show_and_words(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app.run(["account", "new", "--words-file", str(tmp_path / "card")])
+    capsys.readouterr()
+    assert app.run(["account", "show"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"account       {ID}", lines[0])
+    assert re.fullmatch(r"signing key   ed25519 [0-9a-f]{64}", lines[1])
+    assert re.fullmatch(r"sealing key   x-wing [A-Za-z0-9+/]{1622}==", lines[2])
+    assert app.run(["account", "words"]) == 2
+    assert capsys.readouterr().err.endswith("hint: bakup account words --words-file FILE\n")
+    assert app.run(["account", "words", "--words-file", str(tmp_path / "again")]) == 0
+    assert words_in(tmp_path / "again") == words_in(tmp_path / "card")
+
+
+def test_recover_from_a_file(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.run(["account", "new", "--words-file", str(tmp_path / "card")])
+    [account] = re.findall(ID, capsys.readouterr().out)
+    monkeypatch.setenv("BAKUP_HOME", str(tmp_path / "other"))
+    assert app.run(["account", "recover", "--words-file", str(tmp_path / "card")]) == 0
+    assert capsys.readouterr().out == f"account {account} is here again\n"
+    assert app.run(["account", "recover", "--words-file", str(tmp_path / "none")]) == 1
+    assert "no such file or directory" in capsys.readouterr().err
+
+
+def test_recover_without_a_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(["account", "recover"]) == 2
+    assert "--words-file FILE (-: standard input)" in capsys.readouterr().err
+
+
+def test_recover_asks(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
+    card = tmp_path / "card"
+    app.run(["account", "new", "--words-file", str(card)])
+    words = words_in(card)
+    at = terminal(bakup(["account", "recover"]), BAKUP_HOME=str(tmp_path / "other"))
+    at.until("The 24 words, on one line or several:")
+    at.type(" ".join(word[:4] for word in words[:14]) + "\n")
+    at.type(" ".join(words[14:]).upper() + "\n")
+    assert at.finish() == 0
+    assert re.fullmatch(rf"account {ID} is here again", at.lines()[-1])
+
+
+def test_a_wrong_word_is_named_by_its_number(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
+    at = terminal(bakup(["account", "recover"]), BAKUP_HOME=str(tmp_path / "other"))
+    at.until("> ")
+    at.type("legal winer " + "thank " * 22 + "\n")
+    assert at.finish() == 12
+    assert any(re.search(r"\b2\b", line) for line in at.lines() if line.startswith("error:"))
+
+
+def test_a_first_account_on_a_terminal(home: Path, terminal: Callable[..., Any]) -> None:
+    at = terminal(bakup(["account", "new"]), BAKUP_HOME=str(home))
+    shown = "\n".join(at.until("Type word"))
+    words = {int(number): word for number, word in re.findall(r"(\d+) ([a-z]{3,8})\b", shown) if int(number) <= 24}
+    [first] = re.findall(r"Type word (\d+):", shown)
+    at.type(words[int(first)] + "\n")
+    [second] = re.findall(r"and word (\d+):", "\n".join(at.until("and word")))
+    at.type(words[int(second)] + "\n")
+    assert at.finish() == 0
+    assert (home / "account").exists()
+    after = at.written.split(b"\x1b[?1049l")[-1].decode()
+    assert re.fullmatch(
+        rf"made account (\x1b\[1m)?{ID}(\x1b\[0m)?; to see its words again: bakup account words\r\n", after
+    )
+
+
+def test_words_again_on_a_terminal(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
+    app.run(["account", "new", "--words-file", str(tmp_path / "card")])
+    at = terminal(bakup(["account", "words"]), BAKUP_HOME=str(home))
+    shown = "\n".join(at.until("Enter takes this card off the screen:"))
+    assert words_in(tmp_path / "card")[0] in shown
+    at.type("\n")
+    assert at.finish() == 0
+    assert at.written.endswith(b"\x1b[?1049l")
+
+
+def test_a_passphrase_set_used_and_removed(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
+    app.run(["account", "new", "--words-file", str(tmp_path / "card")])
+    at = terminal(bakup(["account", "passphrase"]), BAKUP_HOME=str(home))
+    at.until("new passphrase (empty: none):")
+    at.type("two words\n")
+    at.until("the same again:")
+    at.type("two words\n")
+    assert at.finish() == 0
+    assert "is under the new passphrase" in at.lines()[-1]
+    ask = ["account", "words", "--words-file", str(tmp_path / "again")]
+    assert app.run(ask) == 2
+    assert app.run([*ask, "--passphrase-command", "echo wrong"]) == 12
+    assert app.run([*ask, "--passphrase-command", "echo two words"]) == 0
+    at = terminal(bakup(["account", "passphrase"]), BAKUP_HOME=str(home))
+    at.until("new passphrase")
+    at.type("\n")
+    at.until("the same again:")
+    at.type("\n")
+    at.until("passphrase of account")
+    at.type("two words\n")
+    assert at.finish() == 0
+    assert "has no passphrase" in at.lines()[-1]
+    assert app.run([*ask[:-1], str(tmp_path / "third")]) == 0
+
+
+def test_no_secret_in_the_log(home: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    app.run(["account", "new", "--words-file", str(tmp_path / "card"), "--log-file", str(log)])
+    app.run(["account", "words", "--words-file", str(tmp_path / "again"), "--log-file", str(log), "-vv"])
+    written = set(re.findall(r"[a-z]{3,8}", log.read_text()))
+    assert written
+    assert len(written & set(words_in(tmp_path / "card"))) < 3
+    assert os.stat(log).st_mode & 0o777 == 0o600
