@@ -15,6 +15,9 @@ from bakup.cli.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
 
+_MANY = frozenset({"entry", "path", "lost", "file"})
+"""Objects of which there may be a million: not flushed one by one."""
+
 
 class Console:
     """Writes lines; `level` is -1 for `-q`, 0, 1 for `-v`, 2 for `-vv`.
@@ -63,6 +66,8 @@ class Console:
             from bakup.cli.machine import line
 
             self._write_out(line(facts))
+            if facts.get("message_type") not in _MANY:
+                self.flush()
 
     def problem(self, problem: Problem) -> None:
         """`error:` or `warning:` with its lines and hints; a long list is cut on a terminal only."""
@@ -134,7 +139,7 @@ class Console:
         ready = style.painted(text) if style.has_colour(self.out) and not self.machine else style.plain(text)
         try:
             self.out.write(ready + "\n")
-            if self.machine or style.is_terminal(self.out):
+            if style.is_terminal(self.out):
                 self.out.flush()
         except BrokenPipeError:
             self.close_out()

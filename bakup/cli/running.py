@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bakup.flows.home import Home
 
 _AGAIN = "run the same command again: it goes on where it stopped"
+_GO_ON = ("sync", "restore")
 
 
 class Run:
@@ -118,14 +119,21 @@ def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> int:
         run.console.raw("\n")
     terminated = isinstance(interrupt, signals.Terminated)
     word = "terminated" if terminated else "interrupted"
-    hints = (_AGAIN,) if run.watch.last else ()
-    problem = Problem("error", word + _what_is_stored(run), hints=hints, code=word)
+    hints = (_AGAIN,) if run.watch.last and run.command in _GO_ON else ()
+    problem = Problem("error", word + _what_is_done(run), hints=hints, code=word)
     return run.fail(problem, signals.TERMINATED if terminated else signals.INTERRUPTED)
 
 
-def _what_is_stored(run: Run) -> str:
+def _what_is_done(run: Run) -> str:
     if run.ask.gave_up:
         return "; no account was made, nothing was stored"
+    last = run.watch.last
+    if last and last.phase == "restoring":
+        return f"; {numbers.count(last.done_files, 'file')} of {last.total_files or 0:,} are restored and whole"
+    return _what_is_stored(run)
+
+
+def _what_is_stored(run: Run) -> str:
     watch = run.watch
     if not watch.stored_sectors:
         return "; nothing was stored" if run.command == "sync" else ""

@@ -126,7 +126,7 @@ class Destination:
         try:
             if replace and path:
                 self._clear(path)
-            self._places.sweep(self._folders.open(path))
+            self._places.resume(self._folders.open(path))
         except ERRORS as error:
             return self._places.refuse(path, error)
         return True

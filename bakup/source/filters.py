@@ -10,7 +10,7 @@ from typing import TypeAlias
 from bakup.errors import Usage
 from bakup.model import Kind
 from bakup.source import paths
-from bakup.source.interface import Stat
+from bakup.source.interface import Left, Stat
 from bakup.source.patterns import Patterns
 
 CACHE_TAG = b"CACHEDIR.TAG"
@@ -47,14 +47,6 @@ class Rules:
     caches: bool = False
     one_file_system: bool = False
     leave_out: tuple[bytes, ...] = ()
-
-
-@dataclass(slots=True)
-class Left:
-    """How much a rule left out; an excluded folder counts as one file, what is in it is not looked at."""
-
-    files: int = 0
-    bytes: int = 0
 
 
 class Filter:

@@ -83,6 +83,14 @@ class Found(NamedTuple):
     reason: str = ""
 
 
+@dataclass(slots=True)
+class Left:
+    """How much a rule left out; an excluded folder counts as one file, what is in it is not looked at."""
+
+    files: int = 0
+    bytes: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """How a source was made still: the strategy's name, and the facts that undo it."""
@@ -205,6 +213,18 @@ class Source(Protocol):
         Raises:
             Failed: the root cannot be listed.
         """
+
+    @property
+    def excluded(self) -> Mapping[str, Left]:
+        """What the last pass over `entries` left out, by rule (a pattern, or an option's name)."""
+
+    @property
+    def vanished(self) -> int:
+        """Paths that went away during that pass."""
+
+    @property
+    def missing(self) -> tuple[bytes, ...]:
+        """Paths that were asked for by name and were not there."""
 
     def attributes(self, found: Found) -> Attributes:
         """All that is recorded of the path besides its content.

@@ -80,10 +80,17 @@ class Places:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=folder.descriptor)
 
-    def sweep(self, folder: Folder) -> None:
-        """Remove the temporary files that a killed restore, whose process is gone, has left in a folder."""
+    def resume(self, folder: Folder) -> None:
+        """Make a folder that was there before ready: open to us, without what a killed restore has left in it.
+
+        That is temporary files of processes that are gone.
+        """
         if self._new:
             return
+        mode = os.fstat(folder.descriptor).st_mode & 0o7777
+        if mode & 0o700 != 0o700:
+            with contextlib.suppress(OSError):
+                os.fchmod(folder.descriptor, mode | 0o700)
         found = (_OURS.fullmatch(os.fsencode(name)) for name in os.listdir(folder.descriptor))
         for ours in found:
             if ours and not _alive(int(ours[1], 16)):

@@ -8,8 +8,8 @@ from itertools import chain
 
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
 from bakup.source import attributes, paths, reading, statx
-from bakup.source.filters import Left, Rules
-from bakup.source.interface import Found, Journal, Prepared, Small, Unreadable
+from bakup.source.filters import Rules
+from bakup.source.interface import Found, Journal, Left, Prepared, Small, Unreadable
 from bakup.source.scan import Scan
 
 SMALL_LIMIT = 8 << 20

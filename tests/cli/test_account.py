@@ -102,8 +102,9 @@ def test_recover_asks(home: Path, tmp_path: Path, terminal: Callable[..., Any]) 
     app.run(["account", "new", "--words-file", str(card)])
     words = words_in(card)
     at = terminal(bakup(["account", "recover"]), BAKUP_HOME=str(tmp_path / "other"))
-    at.until("The 24 words, on one line or several:")
+    at.until("The 24 words, on one line or several:\n>")
     at.type(" ".join(word[:4] for word in words[:14]) + "\n")
+    at.until(f"{words[13][:4]}\n>")
     at.type(" ".join(words[14:]).upper() + "\n")
     assert at.finish() == 0
     assert re.fullmatch(rf"account {ID} is here again", at.lines()[-1])
@@ -111,7 +112,7 @@ def test_recover_asks(home: Path, tmp_path: Path, terminal: Callable[..., Any]) 
 
 def test_a_wrong_word_is_named_by_its_number(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
     at = terminal(bakup(["account", "recover"]), BAKUP_HOME=str(tmp_path / "other"))
-    at.until("> ")
+    at.until("\n>")
     at.type("legal winer " + "thank " * 22 + "\n")
     assert at.finish() == 12
     assert any(re.search(r"\b2\b", line) for line in at.lines() if line.startswith("error:"))

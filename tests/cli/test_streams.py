@@ -203,6 +203,29 @@ def test_ctrl_c_names_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+def test_ctrl_c_in_a_restore_says_what_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    one = Run("restore", Everywhere())
+
+    def work() -> int:
+        one.watch.progress(Progress("restoring", 12, 56_220, 5, 10))
+        raise KeyboardInterrupt
+
+    assert guarded(one, work) == 130
+    err = capsys.readouterr().err
+    assert err.startswith("error: interrupted; 12 files of 56,220 are restored and whole\nhint: run the same")
+
+
+def test_a_check_does_not_go_on_where_it_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    one = Run("check", Everywhere())
+
+    def work() -> int:
+        one.watch.progress(Progress("checking", done_sectors=1, total_sectors=2))
+        raise KeyboardInterrupt
+
+    assert guarded(one, work) == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
 def test_the_log_has_exact_numbers_and_whole_ids(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "log"
 

@@ -20,6 +20,7 @@ def base() -> Iterator[bytes]:
     folder = tempfile.mkdtemp(prefix="bakup-test-")
     os.chmod(folder, 0o755)
     yield os.fsencode(folder)
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=True)
     subprocess.run(["rm", "-rf", folder], check=True)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bakup.errors import Usage
 from bakup.model import Kind
-from bakup.source.filters import CACHE_SIGNATURE, Left, Rules, split_list
+from bakup.source.filters import CACHE_SIGNATURE, Rules, split_list
+from bakup.source.interface import Left
 from bakup.source.patterns import Patterns
 from bakup.source.tree import LocalTree
 

@@ -17,6 +17,7 @@ from bakup.errors import Failed, Usage
 from bakup.model import Kind, path_key
 from bakup.source import listing, paths
 from bakup.source.filters import Rules
+from bakup.source.interface import Source
 from bakup.source.tree import LocalTree, special
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
@@ -233,7 +234,7 @@ def test_each_pass_is_a_new_one(base: bytes) -> None:
 def test_the_source_is_not_changed_by_looking(base: bytes) -> None:
     plant(base, [b"file"])
     os.utime(base + b"/file", ns=(5, 10))
-    tree = LocalTree(base)
+    tree: Source = LocalTree(base)
     prepared = tree.prepare(lambda facts: pytest.fail(f"journal of nothing: {facts}"))
     for found in tree.entries():
         tree.attributes(found)
