@@ -39,7 +39,6 @@ COMMANDS = (
     *sector.COMMANDS,
 )
 _GROUPS = {"account": account.GROUP, "sector": sector.GROUP}
-_COMPLETE = "_BAKUP_COMPLETE"
 
 
 def run(arguments: list[str]) -> int:
@@ -79,8 +78,8 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if os.environ.get(_COMPLETE):
-        return completion.complete(group(), os.environ[_COMPLETE])
+    if os.environ.get(completion.VARIABLE):
+        return completion.complete(group(), os.environ[completion.VARIABLE])
     if arguments in (["-V"], ["--version"]):
         print(f"bakup {__version__}")
         return 0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typer.core import TyperGroup
 
 _SHELLS = ("bash", "zsh", "fish", "powershell")
-_VARIABLE = "_BAKUP_COMPLETE"
+VARIABLE = "_BAKUP_COMPLETE"
 
 TEXT = """
 Print the completion script for a shell: commands, options, files.
@@ -37,7 +37,7 @@ def completion(run: Run, shell: Annotated[str, argument("SHELL")]) -> int:
         raise Usage(f"no completion for {shell}; there is {', '.join(_SHELLS)}", code="usage")
     from typer._completion_shared import get_completion_script
 
-    script = get_completion_script(prog_name="bakup", complete_var=_VARIABLE, shell=shell)
+    script = get_completion_script(prog_name="bakup", complete_var=VARIABLE, shell=shell)
     run.console.product(script)
     return run.finish({"shell": shell, "script": script}, 0)
 
@@ -48,4 +48,4 @@ def complete(commands: TyperGroup, instruction: str) -> int:
     from typer.completion import shell_complete
 
     completion_init()
-    return shell_complete(commands, {}, "bakup", _VARIABLE, instruction)
+    return shell_complete(commands, {}, "bakup", VARIABLE, instruction)

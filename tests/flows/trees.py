@@ -183,16 +183,22 @@ MODES = st.sampled_from([0o644, 0o600, 0o755, 0o000, 0o444, 0o4755, 0o2755, 0o17
 SELECT = st.integers(0, 40)
 
 
-def contents(cuts: tuple[int, ...]) -> st.SearchStrategy[bytes]:
+Content = bytes | tuple[int, int, int]
+"""Bytes as they are, or (size, seed, form) of bytes that would be long to print."""
+
+
+def contents(cuts: tuple[int, ...]) -> st.SearchStrategy[Content]:
     """Bytes of files: mostly tiny, some around the sizes at which the code takes another way."""
-    around = st.tuples(
-        st.sampled_from(cuts), st.integers(-1, 1), st.integers(0, 3), st.sampled_from([0, 1, 2])
-    ).map(lambda draw: _filled(max(0, draw[0] + draw[1]), draw[2], draw[3]))
+    sizes = [max(0, cut + more) for cut in cuts for more in (-1, 0, 1)]
+    around = st.tuples(st.sampled_from(sizes), st.integers(0, 3), st.sampled_from([0, 1, 2]))
     tiny = st.one_of(st.just(b""), st.just(b"x"), st.binary(max_size=40), st.sampled_from([b"same", b"\0" * 9]))
     return st.one_of(tiny, tiny, tiny, around)
 
 
-def _filled(size: int, seed: int, form: int) -> bytes:
+def _filled(content: Content) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    size, seed, form = content
     if form == 0:
         return noise(size, seed)
     return bytes(size) if form == 1 else (b"text %d\n" % seed * (size // 7 + 1))[:size]
@@ -255,9 +261,9 @@ def _free(top: bytes, number: int, name: bytes) -> bytes:
     return os.path.join(_pick(top, number, folders=True), name)
 
 
-def _write(top: bytes, folder: int, name: bytes, data: bytes) -> None:
+def _write(top: bytes, folder: int, name: bytes, data: Content) -> None:
     with open(_free(top, folder, name), "xb") as file:
-        file.write(data)
+        file.write(_filled(data))
 
 
 def _sparse(top: bytes, folder: int, name: bytes, size: int) -> None:
@@ -301,36 +307,36 @@ def _rename(top: bytes, number: int, folder: int, name: bytes) -> None:
         os.rename(path, _free(top, folder, name))
 
 
-def _retype(top: bytes, number: int, kind: str, data: bytes) -> None:
+def _retype(top: bytes, number: int, kind: str, data: Content) -> None:
     path = _pick(top, number)
     if path == top:
         return
     _delete(top, number)
     if kind == "file":
         with open(path, "xb") as file:
-            file.write(data)
+            file.write(_filled(data))
     elif kind == "dir":
         os.mkdir(path)
         with open(os.path.join(path, b"inner"), "xb") as file:
-            file.write(data)
+            file.write(_filled(data))
     elif kind == "symlink":
         os.symlink(b"elsewhere", path)
     else:
         os.mkfifo(path)
 
 
-def _edit(top: bytes, number: int, data: bytes) -> None:
+def _edit(top: bytes, number: int, data: Content) -> None:
     path = _pick(top, number)
     if stat.S_ISREG(os.lstat(path).st_mode):
         with open(path, "wb") as file:
-            file.write(data)
+            file.write(_filled(data))
 
 
-def _append(top: bytes, number: int, data: bytes) -> None:
+def _append(top: bytes, number: int, data: Content) -> None:
     path = _pick(top, number)
     if stat.S_ISREG(os.lstat(path).st_mode):
         with open(path, "ab") as file:
-            file.write(data)
+            file.write(_filled(data))
 
 
 def _xattr(top: bytes, number: int, value: bytes) -> None:
