@@ -6,10 +6,11 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
-from bakup.model import CheckpointRef, Extent, path_key
+from bakup.model import CheckpointRef, Extent, Kind, path_key
 
 SELECT_CHECKPOINT = (
     "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
@@ -90,21 +91,33 @@ def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
 
 
 def versions_at(
-    connection: sqlite3.Connection, source: int, ordinal: int, path: bytes = b"", *, recursive: bool = True
+    connection: sqlite3.Connection,
+    source: int,
+    ordinal: int,
+    path: bytes = b"",
+    *,
+    recursive: bool = True,
+    kinds: tuple[Kind, ...] = (),
+    descending: bool = False,
 ) -> Iterator[Version]:
-    """Versions that stand at `ordinal`, at or below `path`, in key order; not recursive: direct children only."""
+    """Versions that stand at `ordinal`, at or below `path`, in key order or backwards.
+
+    Not recursive: direct children only. With `kinds` only those.
+    """
     key = path_key(path)
     low, high = (key + b"\0", key + b"\1") if key else (b"", b"\xff" * 8)
     where = "source = ? AND first <= ? AND (last IS NULL OR last >= ?)"
+    if kinds:
+        where += f" AND kind IN ({', '.join(str(int(kind)) for kind in kinds)})"
     if not recursive:
         where += f" AND key <> x'' AND instr(substr(key, {len(low) + 1}), x'00') = 0"
     sql = f"SELECT {VERSION_COLUMNS} FROM versions WHERE {where} AND"
     arguments = [source, ordinal, ordinal]
-    if recursive and key:
-        for row in connection.execute(f"{sql} key = ?", [*arguments, key]):
-            yield version_of(row)
-    for row in connection.execute(f"{sql} key >= ? AND key < ? ORDER BY key", [*arguments, low, high]):
-        yield version_of(row)
+    itself = connection.execute(f"{sql} key = ?", [*arguments, key]) if recursive and key else iter(())
+    below = connection.execute(
+        f"{sql} key >= ? AND key < ? ORDER BY key {'DESC' if descending else ''}", [*arguments, low, high]
+    )
+    return map(version_of, chain(below, itself) if descending else chain(itself, below))
 
 
 def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: bytes) -> Version | None:

@@ -86,6 +86,15 @@ class ReadPlan:
         )
         return map(Want._make, rows)
 
+    def drop_whole(self, but: Iterable[int]) -> None:
+        """What the last `packs(whole=True)` gave is done, but for these files."""
+        self._connection.execute("CREATE TEMP TABLE kept (file INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(file,) for file in but])
+        self._connection.execute(
+            "DELETE FROM wanted WHERE pack IN (SELECT pack FROM chosen) AND file NOT IN (SELECT file FROM kept)"
+        )
+        self._connection.execute("DROP TABLE kept")
+
     def drop(self, file: int) -> None:
         """A file is not wanted any more."""
         self._connection.execute("DELETE FROM wanted WHERE file = ?", [file])
@@ -101,11 +110,17 @@ class ReadPlan:
         row = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM files").fetchone()
         return int(row[0]), int(row[1])
 
-    def packs(self) -> Iterator[PackRead]:
-        """What to read, by sector and position."""
+    def packs(self, *, whole: bool) -> Iterator[PackRead]:
+        """What to read, by sector and position: packs of which only whole files are wanted, or the others."""
+        self._connection.execute("DROP TABLE IF EXISTS temp.chosen")
+        self._connection.execute(
+            "CREATE TEMP TABLE chosen AS SELECT w.pack FROM wanted w JOIN files f ON f.id = w.file"
+            " WHERE w.pack IS NOT NULL GROUP BY w.pack HAVING min(f.chunks = 1 AND f.size = w.length) = ?",
+            [int(whole)],
+        )
         packs = self._connection.execute(
             "SELECT p.id, p.sector, p.checkpoint, p.offset, p.length, p.position, p.raw_length FROM packs p"
-            " WHERE p.id IN (SELECT DISTINCT pack FROM wanted) ORDER BY p.sector, p.position"
+            " WHERE p.id IN (SELECT pack FROM chosen) ORDER BY p.sector, p.position"
         )
         for pack, sector, *row in packs:
             wants = self._connection.execute(

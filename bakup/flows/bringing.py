@@ -18,10 +18,13 @@ from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.errors import BakupError
 from bakup.flows.reports import Cause, Lost
+from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
+from bakup.flows.writers import Writers, worth_forking
 from bakup.model import Attributes, Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
+from bakup.source.applying import Skipped
 from bakup.source.destination import Destination
 from bakup.source.partfile import PartFile
 
@@ -124,9 +127,11 @@ class Bringing:
         try:
             self._account_missing()
             self._make_empty()
+            self._write_apart()
             with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
-                for read, raw in self._ahead(pool):
-                    self._write(read, raw)
+                for whole in (True, False):
+                    for read, raw in self._ahead(pool, whole=whole):
+                        self._write(read, raw)
             self._end_incomplete()
         finally:
             for growing in self._growing.values():
@@ -164,9 +169,49 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _ahead(self, pool: ThreadPoolExecutor) -> Iterator[tuple[PackRead, memoryview | bytes | BakupError]]:
+    def _write_apart(self) -> None:
+        """Packs of whole files go to worker processes where there can be some; what those could not read stays."""
+        if not worth_forking(workers()):
+            return
+        # What others have noted so far is theirs to tell.
+        self._destination.skipped.clear()
+        again: list[int] = []
+        with Writers(workers(), self._write_whole_files) as writers:
+            for read, (bad, problems, skipped) in writers.run(self._plan.packs(whole=True)):
+                self._destination.problems.extend(problems)
+                self._destination.skipped.merge(skipped)
+                refused = {path for path, _ in problems}
+                for index, want in enumerate(read.wants):
+                    if index in bad:
+                        again.append(want.file)
+                    else:
+                        self._count(want.path not in refused, want.path, want.size)
+                self._tell(read.wants[-1].path)
+        self._plan.drop_whole(again)
+
+    def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
+        """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
+        destination = self._destination
+        destination.problems.clear()
+        destination.skipped.clear()
+        raw = self._fetch(read.sector, read.row)
+        if isinstance(raw, BakupError):
+            return set(range(len(read.wants))), [], destination.skipped
+        bad = set()
+        view = memoryview(raw)
+        for index, want in enumerate(read.wants):
+            data = view[want.offset : want.offset + want.length]
+            if len(data) != want.length or blake3(data).digest() != want.chunk:
+                bad.add(index)
+                continue
+            destination.write_whole(want.path, data, _attributes.decode(want.attributes))
+        return bad, list(destination.problems), destination.skipped
+
+    def _ahead(
+        self, pool: ThreadPoolExecutor, *, whole: bool
+    ) -> Iterator[tuple[PackRead, memoryview | bytes | BakupError]]:
         waiting: deque[tuple[PackRead, Future[memoryview | bytes | BakupError]]] = deque()
-        for read in self._plan.packs():
+        for read in self._plan.packs(whole=whole):
             waiting.append((read, pool.submit(self._fetch, read.sector, read.row)))
             if len(waiting) > AHEAD:
                 first, future = waiting.popleft()
@@ -190,6 +235,9 @@ class Bringing:
                 self._write_whole(want, data)
             else:
                 self._write_piece(want, data)
+        self._tell(path)
+
+    def _tell(self, path: bytes) -> None:
         self._watch.progress(
             Progress(
                 "restoring",

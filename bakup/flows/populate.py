@@ -23,7 +23,21 @@ from bakup.format.action import frame, group_action, longest_action
 from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
-from bakup.model import Checkpoint, Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
+from bakup.model import (
+    Attributes,
+    Checkpoint,
+    Closing,
+    Dir,
+    End,
+    Entry,
+    Extent,
+    File,
+    Part,
+    SectorLine,
+    Special,
+    Symlink,
+    TableRow,
+)
 from bakup.sector.naming import object_name
 from bakup.sector.trust import Trust
 from bakup.sector.verify import verify_finished
@@ -157,9 +171,16 @@ class Filling:
         self._poll()
         return offset
 
-    def add_here(self, stream: Stream, entry: Entry) -> None:
-        """An entry, in key order; its room was reserved."""
-        self._append(stream, entry, entry_bound(entry))
+    def add_here(self, stream: Stream, entry: Entry, bound: int) -> None:
+        """An entry, in key order, of at most `bound` bytes; its room was reserved."""
+        stream.entries.append(entry)
+        stream.bound += bound
+        if stream.first_path is None:
+            stream.first_path = entry.path
+        stream.last_path = entry.path
+        stream.count += 1
+        if stream.bound >= GROUP_FLUSH:
+            self._flush_group(stream)
 
     def add_extents(self, stream: Stream, path: bytes, file_id: int, extents: Sequence[Extent]) -> None:
         """More extents of a large file; room was reserved with the pack."""
@@ -180,7 +201,7 @@ class Filling:
             extents = tuple(file.extents)
             single = len(extents) <= 1 and all(extent.chunk is not None for extent in extents)
             entry: Entry = File(path, closing.attributes, closing.size, extents, None if single else closing.digest)
-            self._append(stream, entry, entry_bound(entry) - EXTENT_BYTES * len(extents))
+            self.add_here(stream, entry, entry_bound(entry) - EXTENT_BYTES * len(extents))
         else:
             stream.file = file
             self._flush_part(stream, closing)
@@ -212,17 +233,6 @@ class Filling:
             self._writer = None
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _append(self, stream: Stream, entry: Entry, bound: int) -> None:
-        stream.entries.append(entry)
-        stream.bound += bound
-        path = entry.path
-        if stream.first_path is None:
-            stream.first_path = path
-        stream.last_path = path
-        stream.count += 1
-        if stream.bound >= GROUP_FLUSH:
-            self._flush_group(stream)
-
     def _flush_part(self, stream: Stream, closing: Closing | None) -> None:
         file = stream.file
         if file is None:
@@ -235,7 +245,7 @@ class Filling:
         file.parts += 1
         if closing is not None:
             stream.file = None
-        self._append(stream, part, entry_bound(part) - EXTENT_BYTES * len(extents))
+        self.add_here(stream, part, entry_bound(part) - EXTENT_BYTES * len(extents))
 
     def _flush_group(self, stream: Stream) -> None:
         if not stream.entries:
@@ -396,14 +406,23 @@ class Filling:
 def entry_bound(entry: Entry) -> int:
     """Most bytes that the encoding of `entry` takes."""
     bound = ENTRY_BYTES + len(entry.path)
-    attributes = getattr(entry, "attributes", None) or getattr(getattr(entry, "closing", None), "attributes", None)
-    if attributes is not None:
-        bound += len(attributes.user or "") * 4 + len(attributes.group or "") * 4
-        bound += sum(len(name) + len(value) + 12 for name, value in attributes.xattrs)
-        bound += sum(4 * (len(name) + len(value)) + 12 for name, value in attributes.object)
-    if (extents := getattr(entry, "extents", None)) is not None:
-        bound += EXTENT_BYTES * len(extents)
-    return bound + len(getattr(entry, "target", b"")) + len(getattr(entry, "reason", "")) * 4
+    if isinstance(entry, File | Part):
+        bound += EXTENT_BYTES * len(entry.extents)
+    if isinstance(entry, Part):
+        return bound + (attributes_bound(entry.closing.attributes) if entry.closing else 0)
+    if isinstance(entry, File | Dir | Symlink | Special):
+        bound += attributes_bound(entry.attributes)
+    return bound + len(getattr(entry, "target", b"")) + 4 * len(getattr(entry, "reason", ""))
+
+
+def attributes_bound(attributes: Attributes) -> int:
+    """Most bytes that names of owners, xattrs and object facts add to an entry."""
+    bound = 4 * (len(attributes.user or "") + len(attributes.group or ""))
+    for name, value in attributes.xattrs:
+        bound += len(name) + len(value) + 12
+    for fact, text in attributes.object:
+        bound += 4 * (len(fact) + len(text)) + 12
+    return bound
 
 
 def padme(size: int) -> int:

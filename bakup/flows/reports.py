@@ -58,7 +58,7 @@ class SyncOptions:
     use_folder: bool = False  # the user answered yes to "DST holds 12 other files ..."
     always: bool = False
     standalone: bool = False
-    level: int | None = 3  # zstd level; None = not compressed
+    level: int | None = 2  # zstd level; None = not compressed
     sector_size: int = 256 * 1024 * 1024
     pad: bool = False
     spool: str | None = None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
+from typing import Protocol
 
 from bakup.catalog import damage, history, listing, places
 from bakup.catalog.database import transaction
@@ -41,15 +42,14 @@ class Chosen:
     paths: tuple[bytes, ...]
     patterns: tuple[re.Pattern[bytes], ...]
 
-    def versions(self) -> Iterator[Version]:
-        """The versions, each once; folders on the way to a path are among them."""
-        for version in history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal):
-            if self._wanted(version):
-                yield version
+    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+        """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
+        every = history.versions_at(
+            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, descending=descending
+        )
+        return filter(self._wanted, every) if self.paths or self.patterns else every
 
     def _wanted(self, version: Version) -> bool:
-        if not self.paths and not self.patterns:
-            return True
         path = version.path
         for wanted in self.paths:
             if path == wanted or path.startswith(wanted + b"/") or not wanted:
@@ -131,37 +131,48 @@ def opener(attached: Attached, connection: sqlite3.Connection) -> Callable[[int]
     return open_sector
 
 
+class Tree(Protocol):
+    """Versions to bring back, given as often as they are asked for, in key order or backwards."""
+
+    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+        """All, or those of `kinds`."""
+
+
 def bring_tree(
     bringing: Bringing,
     destination: Destination,
-    versions: Callable[[], Iterable[Version]],
+    tree: Tree,
     extents: Callable[[Version], Iterable[Extent]],
     *,
     skip: set[bytes],
     replaced: bool,
 ) -> Brought:
     """Folders, files, links, special files, hard links, then the folders' attributes, deepest first."""
-    for version in versions():
-        if version.kind == Kind.DIR:
-            destination.make_dir(version.path, replaced)
+    flags: list[tuple[bytes, int]] = []
+    for version in tree.versions(Kind.DIR):
+        destination.make_dir(version.path, replaced)
+        if version.attributes.inode_flags:
+            flags.append((version.path, version.attributes.inode_flags))
     groups: dict[int, tuple[bytes, bytes | None]] = {}
     links: list[tuple[bytes, bytes, int]] = []
 
     def files() -> Iterator[tuple[bytes, int, Attributes, Iterable[Extent]]]:
-        for version in versions():
-            if version.kind != Kind.FILE or version.path in skip:
+        for version in tree.versions(Kind.FILE):
+            if version.path in skip:
                 continue
-            group = version.attributes.link_group
-            if group is not None:
-                first = groups.setdefault(group, (version.path, version.digest))
+            attributes = version.attributes
+            if attributes.inode_flags:
+                flags.append((version.path, attributes.inode_flags))
+            if attributes.link_group is not None:
+                first = groups.setdefault(attributes.link_group, (version.path, version.digest))
                 if first[0] != version.path and first[1] == version.digest:
                     links.append((version.path, first[0], version.size or 0))
                     continue
-            yield version.path, version.size or 0, version.attributes, extents(version)
+            yield version.path, version.size or 0, attributes, extents(version)
 
     bringing.add(files())
     brought = bringing.run()
-    _make_links(destination, versions, skip)
+    _make_links(destination, tree, skip)
     lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
     for path, first, size in links:
         if first in lost:
@@ -170,31 +181,28 @@ def bring_tree(
         elif destination.hard_link(path, first):
             brought.files += 1
             brought.size += size
-    _finish_dirs(destination, versions)
+    destination.finish_dirs((version.path, version.attributes) for version in tree.versions(Kind.DIR, descending=True))
+    for path, wanted in flags:
+        destination.set_flags(path, wanted)
     return brought
 
 
-def _make_links(destination: Destination, versions: Callable[[], Iterable[Version]], skip: set[bytes]) -> None:
-    for version in versions():
+def _make_links(destination: Destination, tree: Tree, skip: set[bytes]) -> None:
+    """Symbolic links and special files; those of one link group are one inode."""
+    groups: dict[int, tuple[bytes, bytes | None]] = {}
+    for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
+        group = version.attributes.link_group
+        first = (version.path, version.extra)
+        if group is not None:
+            first = groups.setdefault(group, first)
         if version.path in skip:
             continue
-        if version.kind == Kind.SYMLINK:
+        if first[0] != version.path and first[1] == version.extra:
+            destination.hard_link(version.path, first[0])
+        elif version.kind == Kind.SYMLINK:
             destination.symlink(version.path, version.extra or b"", version.attributes)
-        elif version.kind == Kind.SPECIAL:
+        else:
             destination.special(version.path, *version.special, version.attributes)
-
-
-def _finish_dirs(destination: Destination, versions: Callable[[], Iterable[Version]]) -> None:
-    # Deepest first; folders are few beside files, yet their attributes are not kept in memory together.
-    folders = [version.path for version in versions() if version.kind == Kind.DIR]
-    by_path = {}
-    for version in versions():
-        if version.kind == Kind.DIR:
-            by_path[version.path] = version.attributes
-    destination.finish_dirs((path, by_path[path]) for path in reversed(folders))
-    for version in versions():
-        if version.attributes.inode_flags and version.kind in (Kind.FILE, Kind.DIR):
-            destination.set_flags(version.path, version.attributes.inode_flags)
 
 
 def _bring(
@@ -213,7 +221,7 @@ def _bring(
     return bring_tree(
         bringing,
         destination,
-        chosen.versions,
+        chosen,
         lambda version: history.extents_of(connection, version),
         skip=survey.skip,
         replaced=options.overwrite == "always",
@@ -250,6 +258,8 @@ def _choose(
 
 def _survey(chosen: Chosen, out: str, options: RestoreOptions) -> Survey:
     survey = Survey()
+    if not options.dry_run and not (os.path.isdir(out) and os.listdir(out)):
+        return survey
     destination = Destination(out) if os.path.isdir(out) else None
     try:
         for version in chosen.versions():

@@ -9,7 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from bakup.catalog import database, recording
 from bakup.catalog.history import SourceRow
@@ -164,25 +165,35 @@ def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     return names
 
 
-def staged_versions(connection: sqlite3.Connection, checkpoint: int) -> Iterator[Version]:
+@dataclass(frozen=True, slots=True)
+class Staged:
     """Entries of a check point as they stand in the sectors; files whose closing part is elsewhere among them."""
-    rows = connection.execute(
-        "SELECT key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, 0, NULL FROM staged"
-        " WHERE checkpoint = ? ORDER BY key",
-        [checkpoint],
-    ).fetchall()
-    yield from map(version_of, rows)
-    open_files = connection.execute(
-        "SELECT p.key, p.file_id, max(p.offset + p.length) FROM parts p WHERE p.checkpoint = ? AND p.file_id > 0"
-        " AND NOT EXISTS (SELECT 1 FROM staged s WHERE s.checkpoint = p.checkpoint AND s.key = p.key"
-        " AND s.kind = 1) GROUP BY p.key, p.file_id ORDER BY p.key",
-        [checkpoint],
-    ).fetchall()
-    for key, file_id, size in open_files:
-        path = key.replace(b"\0", b"/")
-        yield Version(
-            key, path, Kind.FILE, size, None, True, file_id, Attributes(mode=0o600), None, checkpoint, 0, None
-        )
+
+    connection: sqlite3.Connection
+    checkpoint: int
+
+    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+        """All, or those of `kinds`, in key order or backwards; open files last."""
+        rows = self.connection.execute(
+            "SELECT key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, 0, NULL FROM staged"
+            f" WHERE checkpoint = ? ORDER BY key {'DESC' if descending else ''}",
+            [self.checkpoint],
+        ).fetchall()
+        found = chain(map(version_of, rows), self._open_files())
+        return (version for version in found if not kinds or version.kind in kinds)
+
+    def _open_files(self) -> Iterator[Version]:
+        rows = self.connection.execute(
+            "SELECT p.key, p.file_id, max(p.offset + p.length) FROM parts p WHERE p.checkpoint = ? AND p.file_id > 0"
+            " AND NOT EXISTS (SELECT 1 FROM staged s WHERE s.checkpoint = p.checkpoint AND s.key = p.key"
+            " AND s.kind = 1) GROUP BY p.key, p.file_id ORDER BY p.key",
+            [self.checkpoint],
+        ).fetchall()
+        for key, file_id, size in rows:
+            path, facts = key.replace(b"\0", b"/"), Attributes(mode=0o600)
+            yield Version(
+                key, path, Kind.FILE, size, None, True, file_id, facts, None, self.checkpoint, first=0, last=None
+            )
 
 
 def held_extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
@@ -219,7 +230,7 @@ def _bring(
         return bring_tree(
             bringing,
             destination,
-            lambda: staged_versions(connection, checkpoint),
+            Staged(connection, checkpoint),
             lambda version: held_extents(connection, version),
             skip=set(),
             replaced=False,
@@ -261,9 +272,7 @@ def _held_checkpoints(connection: sqlite3.Connection) -> Iterator[tuple[bytes, s
 
 
 def _held_files(connection: sqlite3.Connection, checkpoint: int) -> Iterator[HeldFile]:
-    for version in staged_versions(connection, checkpoint):
-        if version.kind != Kind.FILE:
-            continue
+    for version in Staged(connection, checkpoint).versions(Kind.FILE):
         ranges, position = [], 0
         for extent in held_extents(connection, version):
             if extent.chunk is None or _have(connection, extent.chunk):

@@ -19,7 +19,7 @@ from blake3 import blake3
 from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
-from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, entry_bound
+from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, attributes_bound, entry_bound
 from bakup.format.action import pack_action
 from bakup.format.constants import PACK_TARGET, SMALL_FILE
 from bakup.model import Attributes, Closing, Delete, Entry, Extent, File, Unread
@@ -44,6 +44,7 @@ class Piece:
     attributes: Attributes | None = None
     size: int = 0
     chunks: list[tuple[int, bytes | None]] = field(default_factory=list)
+    bound: int = 0
     file_id: int = 0
     digest: bytes | None = None
     void: bool = False
@@ -57,7 +58,6 @@ class Batch:
     raw: int = 0
     pieces: list[Piece] = field(default_factory=list)
     bound: int = 0
-    source_bytes: int = 0
     offsets: dict[bytes, int] = field(default_factory=dict)
     pack: Future[bytes] | None = None
     raw_length: int = 0
@@ -137,7 +137,8 @@ class Transfer:
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a directory, a link, a deletion, known extents."""
-        self._add(Piece(entry.path, entry=entry), entry_bound(entry))
+        bound = entry_bound(entry)
+        self._add(Piece(entry.path, entry=entry, bound=bound), bound)
 
     def deleted(self, path: bytes) -> None:
         """The path and all below it are gone."""
@@ -196,12 +197,20 @@ class Transfer:
         if changing:
             self.outcome.changing.append((found.path, len(data)))
         size = len(data)
-        piece = Piece(found.path, attributes=attributes, size=size)
+        path = found.path
+        bound = ENTRY_BYTES + EXTENT_BYTES + len(path) + attributes_bound(attributes)
+        batch = self._batch
         if size:
             chunk = blake3(data).digest()
-            piece.chunks.append((size, chunk))
-            self._hold(chunk, data)
-        self._add(piece, ENTRY_BYTES + EXTENT_BYTES + len(found.path) + _names_bound(attributes), size)
+            if chunk not in batch.chunks:
+                batch.chunks[chunk] = data
+                batch.raw += size
+            batch.pieces.append(Piece(path, None, attributes, size, [(size, chunk)], bound))
+        else:
+            batch.pieces.append(Piece(path, None, attributes, 0, [], bound))
+        batch.bound += bound
+        if batch.raw >= PACK_TARGET or batch.bound >= PACK_TARGET // 2:
+            self._seal_batch()
 
     def _large(self, found: Found) -> None:
         for attempt in range(1, ATTEMPTS + 1):
@@ -271,12 +280,11 @@ class Transfer:
         else:
             self._batch.pieces.append(Piece(path, file_id=file_id, chunks=chunks))
             self._batch.bound += ENTRY_BYTES + len(path) + EXTENT_BYTES * len(chunks)
-        self._batch.source_bytes += sum(length for length, _ in chunks)
         self._check_full()
 
     def _close_large(self, path: bytes, file_id: int, digest: FileDigest, attributes: Attributes) -> None:
         piece = Piece(path, attributes=attributes, size=digest.size, file_id=file_id, digest=digest.value())
-        self._add(piece, 2 * ENTRY_BYTES + len(path) + _names_bound(attributes))
+        self._add(piece, 2 * ENTRY_BYTES + len(path) + attributes_bound(attributes))
 
     def _hold(self, chunk: bytes, data: bytes) -> None:
         batch = self._batch
@@ -284,11 +292,9 @@ class Transfer:
             batch.chunks[chunk] = data
             batch.raw += len(data)
 
-    def _add(self, piece: Piece, bound: int, source_bytes: int = 0) -> None:
-        batch = self._batch
-        batch.pieces.append(piece)
-        batch.bound += bound
-        batch.source_bytes += source_bytes
+    def _add(self, piece: Piece, bound: int) -> None:
+        self._batch.pieces.append(piece)
+        self._batch.bound += bound
         self._check_full()
 
     def _check_full(self) -> None:
@@ -328,10 +334,11 @@ class Transfer:
     def _place(self, piece: Piece, offsets: dict[bytes, int], box: int) -> None:
         filling, stream = self._filling, self._stream
         if piece.entry is not None:
-            filling.add_here(stream, piece.entry)
+            filling.add_here(stream, piece.entry, piece.bound)
         elif piece.file_id == 0:
             extents = _placed(piece.chunks, offsets, box)
-            filling.add_here(stream, File(piece.path, piece.attributes or Attributes(), piece.size, extents))
+            entry = File(piece.path, piece.attributes or Attributes(), piece.size, extents)
+            filling.add_here(stream, entry, piece.bound)
         elif piece.void:
             filling.void_file(stream)
             return
@@ -379,11 +386,6 @@ def _placed(chunks: list[tuple[int, bytes | None]], offsets: dict[bytes, int], b
         offset = offsets.pop(chunk, None) if chunk is not None else None
         extents.append(Extent(length, chunk, None if offset is None else box, offset))
     return tuple(extents)
-
-
-def _names_bound(attributes: Attributes) -> int:
-    bound = 4 * (len(attributes.user or "") + len(attributes.group or ""))
-    return bound + sum(len(name) + len(value) + 12 for name, value in attributes.xattrs)
 
 
 def _ready(batch: Batch) -> bool:

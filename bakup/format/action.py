@@ -14,6 +14,7 @@ from bakup.format.codec import Buffer
 from bakup.format.constants import (
     GROUP_MAX,
     MUST_UNDERSTAND,
+    PACK_TARGET,
     RAW_MAX,
     WINDOW_MAX,
     ActionFlag,
@@ -22,6 +23,9 @@ from bakup.format.constants import (
 
 ACTION = Struct("<IIHQ")
 RAW_LENGTH = Struct("<Q")
+
+WINDOW_LOG = 23
+"""2^23 bytes: the longest pack that a writer makes."""
 
 _FRAME_MAGIC = b"\x28\xb5\x2f\xfd"
 _COMPRESSIBLE = (ActionType.PACK, ActionType.GROUP)
@@ -175,7 +179,11 @@ def _compressor(level: int) -> zstandard.ZstdCompressor:
     # One a thread and level: a compressor's tables are worth keeping, and it serves one thread at a time.
     compressors: dict[int, zstandard.ZstdCompressor] = _local.__dict__.setdefault("compressors", {})
     if level not in compressors:
-        compressors[level] = zstandard.ZstdCompressor(level=level, write_checksum=False)
+        # A window over all of a pack: at the low levels it is worth as much as the next level and costs nothing.
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, source_size=PACK_TARGET, window_log=WINDOW_LOG, write_checksum=False
+        )
+        compressors[level] = zstandard.ZstdCompressor(compression_params=parameters)
     return compressors[level]
 
 

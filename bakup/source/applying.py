@@ -45,6 +45,11 @@ class Skipped:
         if len(kept) < NOTED:
             kept.append(path)
 
+    def clear(self) -> None:
+        """Forget what was noted."""
+        self.counts.clear()
+        self.paths.clear()
+
     def merge(self, other: Skipped) -> None:
         """Add what another, of a worker, has noted."""
         for what, count in other.counts.items():

@@ -1,0 +1,101 @@
+"""Worker processes for a restore: each opens packs and writes the small files in them, beside the others.
+
+Writing many small files is bound by system calls and by the interpreter's lock, so threads bring little; forked
+processes share nothing but the open target. Where a system cannot fork, or other threads run, there are none and the
+caller does the work itself.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from typing import Generic, TypeVar
+
+from bakup.errors import Failed
+
+J = TypeVar("J")
+R = TypeVar("R")
+
+QUEUED = 2
+"""Jobs that a worker is given ahead."""
+
+
+def worth_forking(workers: int) -> bool:
+    """Whether worker processes can be forked here safely."""
+    return workers > 1 and sys.platform == "linux" and threading.active_count() == 1
+
+
+class Writers(Generic[J, R]):
+    """`count` forked processes that each call `work` on jobs; jobs, results and errors are pickled."""
+
+    def __init__(self, count: int, work: Callable[[J], R]) -> None:
+        context = multiprocessing.get_context("fork")
+        self._processes = []
+        self._connections: list[Connection] = []
+        for _ in range(count):
+            here, there = context.Pipe()
+            process = context.Process(target=_serve, args=(there, work, [*self._connections, here]), daemon=True)
+            process.start()
+            there.close()
+            self._processes.append(process)
+            self._connections.append(here)
+
+    def __enter__(self) -> Writers[J, R]:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for connection in self._connections:
+            connection.close()
+        for process in self._processes:
+            if error[0] is not None:
+                process.terminate()
+            process.join()
+
+    def run(self, jobs: Iterator[J]) -> Iterator[tuple[J, R]]:
+        """(job, result) as they are done, in no order. Raises what `work` raised, Failed when a worker died."""
+        given: dict[Connection, list[J]] = {connection: [] for connection in self._connections}
+        for connection in self._connections:
+            self._give(connection, jobs, given)
+        while any(given.values()):
+            for ready in wait([connection for connection in self._connections if given[connection]]):
+                assert isinstance(ready, Connection)
+                job = given[ready].pop(0)
+                try:
+                    result, error = ready.recv()
+                except EOFError:
+                    raise Failed("a process that wrote files ended before its time", code="worker") from None
+                if error is not None:
+                    raise error
+                self._give(ready, jobs, given)
+                yield job, result
+
+    def _give(self, connection: Connection, jobs: Iterator[J], given: dict[Connection, list[J]]) -> None:
+        while len(given[connection]) < QUEUED:
+            try:
+                job = next(jobs)
+            except StopIteration:
+                return
+            given[connection].append(job)
+            connection.send(job)
+
+
+def _serve(connection: Connection, work: Callable[[J], R], others: list[Connection]) -> None:
+    # The parent answers ctrl-C: it ends the workers when it has told the user.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for other in others:
+        other.close()
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        try:
+            connection.send((work(job), None))
+        except Failed as error:
+            connection.send((None, error))
