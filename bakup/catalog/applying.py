@@ -3,6 +3,9 @@
 An *ordinal* numbers applied check points of all sources, ascending. A version stands at ordinal o when
 `first <= o` and (`last` is NULL or `last >= o`); the versions with `last` NULL are the state of the source's
 `current` check point, which the next run compares with.
+
+Where `key IN (...)` stands beside a bound on `first`, that column has a plus before it: SQLite before 3.41 ignores the
+bound when it takes both from the index (its OP_SeekScan), and rows that are new would be closed.
 """
 
 from __future__ import annotations
@@ -161,19 +164,19 @@ def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -
     )
     # The newer row goes on: its parts may stand where the older one's were lost.
     connection.execute(
-        "DELETE FROM versions WHERE source = ? AND last IS NULL AND first < ? AND key IN (SELECT key FROM same)",
+        "DELETE FROM versions WHERE source = ? AND last IS NULL AND +first < ? AND key IN (SELECT key FROM same)",
         [source, ordinal],
     )
     connection.execute(
         "UPDATE versions SET first = (SELECT same.first FROM same WHERE same.key = versions.key)"
-        " WHERE source = ? AND first = ? AND key IN (SELECT key FROM same)",
+        " WHERE source = ? AND +first = ? AND key IN (SELECT key FROM same)",
         [source, ordinal],
     )
 
 
 def _close_removed(connection: sqlite3.Connection, source: int, ordinal: int, checkpoint: int) -> None:
     connection.execute(
-        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ? AND key IN"
+        "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND +first < ? AND key IN"
         " (SELECT key FROM removals WHERE checkpoint = ?)",
         [ordinal - 1, source, ordinal, checkpoint],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from bakup.catalog.places import USABLE, lost_chunks
 from bakup.catalog.rows import decode_extents, raw
@@ -100,6 +101,18 @@ def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLi
         [target],
     )
     return [MissingLine(*row) for row in rows]
+
+
+def refused(connection: sqlite3.Connection, target: int) -> list[tuple[str, str]]:
+    """(locator, why) of objects that are damaged or not to be trusted, and are no sector whose loss is known anyway."""
+    known = {f"{UUID(bytes=line.sector)}" for line in missing_lines(connection, target)}
+    rows = connection.execute(
+        "SELECT o.locator, o.detail FROM others o WHERE o.target = ? AND o.reason IN ('damaged', 'untrusted')"
+        " AND NOT EXISTS (SELECT 1 FROM sectors s WHERE s.target = o.target AND s.locator = o.locator)"
+        " ORDER BY o.locator",
+        [target],
+    )
+    return [(locator, detail) for locator, detail in rows if not any(uuid in locator for uuid in known)]
 
 
 def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -161,6 +161,17 @@ def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> by
         [source, path_key(path)],
     ).fetchone()
     return None if row is None else bytes(row[0])
+
+
+def chain_of(rows: Iterable[CheckpointRow], checkpoint: CheckpointRow) -> list[CheckpointRow]:
+    """The check points whose entries make the state of `checkpoint`: itself first, back to one that lists all."""
+    by_uuid = {row.uuid: row for row in rows if row.source == checkpoint.source}
+    chain = [checkpoint]
+    while (based_on := chain[-1].based_on) is not None and (base := by_uuid.get(based_on)) is not None:
+        if base in chain:
+            break
+        chain.append(base)
+    return chain
 
 
 def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[int, int]:

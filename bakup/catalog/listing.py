@@ -69,7 +69,7 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
     connection.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", listed)
     new = connection.execute(
         "SELECT l.locator, l.size FROM listed l WHERE NOT EXISTS (SELECT 1 FROM sectors s WHERE s.target = :t"
-        " AND s.locator = l.locator) AND NOT EXISTS (SELECT 1 FROM others o WHERE o.target = :t"
+        " AND s.locator = l.locator AND s.size = l.size) AND NOT EXISTS (SELECT 1 FROM others o WHERE o.target = :t"
         " AND o.locator = l.locator AND o.size = l.size) ORDER BY l.locator",
         {"t": target},
     ).fetchall()

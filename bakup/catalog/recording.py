@@ -59,6 +59,13 @@ def set_state(connection: sqlite3.Connection, sector: int, state: SectorState, l
     )
 
 
+def move_sector(connection: sqlite3.Connection, sector: int, locator: str, size: int) -> None:
+    """A sector that was missing is there, in another place."""
+    connection.execute(
+        "UPDATE sectors SET state = 'stored', locator = ?, size = ? WHERE id = ?", [locator, size, sector]
+    )
+
+
 def add_other(
     connection: sqlite3.Connection, target: int, locator: str, size: int, reason: str, detail: str = ""
 ) -> None:

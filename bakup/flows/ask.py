@@ -21,3 +21,6 @@ class Ask(Protocol):
 
     def passphrase(self, account: str) -> str:
         """The passphrase of the account's key file."""
+
+    def given_passphrase(self) -> str | None:
+        """The passphrase that a new account's key file is to have, if the user gave one beforehand."""

@@ -121,9 +121,7 @@ def _attach(
         with transaction(connection):
             if rebuild or (new_target and known is not None):
                 recording.drop_target(connection, row)
-            comparison, ingested, rebuilt = _refresh(home, target, row, there, trust, watch, known, account)
-        if ingested.sectors or comparison.missing or comparison.back:
-            connection.execute("PRAGMA optimize")
+            comparison, ingested, rebuilt = _refresh(home, target, row, there, trust, watch, account, rebuild)
     else:
         watch.note("another run is using the catalog; what it has not finished is not shown")
         comparison = listing.compare(connection, row, ())
@@ -160,8 +158,8 @@ def _refresh(
     there: bool,
     trust: Trust,
     watch: Watch,
-    known: Remembered | None,
     account: Account | None,
+    rebuild: bool,
 ) -> tuple[listing.Comparison, Ingested, RebuildReport | None]:
     connection = home.catalog
     begun = time.monotonic()
@@ -177,9 +175,13 @@ def _refresh(
         watch.note(f"another disk stands at {target.url}; its catalog is made anew")
         recording.drop_target(connection, row)
         comparison = listing.compare(connection, row, target.list())
+    if comparison.missing:
+        # A copy of what is missing, passed over until now, may serve in its place.
+        connection.execute("DELETE FROM others WHERE target = ? AND reason = 'duplicate'", [row])
+        comparison = listing.compare(connection, row, target.list())
     listing.settle(connection, comparison)
     empty = comparison.known == 0
-    if empty and comparison.new and account is not None:
+    if empty and comparison.new and account is not None and not rebuild:
         watch.note(f"no catalog of {target.url} here; rebuilding it from the target")
     ingested = Ingested()
     if comparison.new:

@@ -21,6 +21,7 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem, TargetOptions
+from bakup.flows.restore import endless
 from bakup.flows.watch import Progress, Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import read_header
@@ -243,11 +244,12 @@ def _suffering(
     missing: Sequence[damage.MissingLine],
 ) -> list[history.CheckpointRow]:
     """Check points that miss a file, or entries whose names are gone with a sector."""
-    blind = {line.checkpoint for line in missing if not line.known}
+    blind = {line.checkpoint for line in missing if not line.known and line.entries}
+    blind |= {row.uuid for row in checkpoints if row.entries_lost}
     return [
         row
         for row in checkpoints
-        if row.uuid in blind
+        if (blind and any(one.uuid in blind for one in history.chain_of(checkpoints, row)))
         or any(
             version.source == row.source
             and version.first <= row.ordinal
@@ -283,6 +285,9 @@ def _problems(
         problems.append(
             _problem(home, line.sector, "", "missing", "is missing", suffers.get(line.sector, {}), span, line.size)
         )
+    for row in history.checkpoints(home.catalog, attached.row):
+        if row.entries_lost:
+            problems.append(SectorProblem(None, "", "missing", endless(row)))
     for locator, reason, detail in home.catalog.execute(
         "SELECT locator, reason, detail FROM others WHERE target = ? AND reason IN ('untrusted', 'damaged')",
         [attached.row],

@@ -9,8 +9,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from sqlite_utils import Database
-
 from bakup.account import keyfile
 from bakup.catalog import database
 from bakup.errors import Failed, Locked
@@ -40,8 +38,8 @@ class Home:
         self.lock_wait = lock_wait
         self.locked = False
         self._lock: int | None = None
-        self._catalog: Database | None = None
-        self._state: Database | None = None
+        self._catalog: sqlite3.Connection | None = None
+        self._state: sqlite3.Connection | None = None
         self._account: Account | None = None
 
     @classmethod
@@ -89,14 +87,14 @@ class Home:
         """The catalog's connection, opened on first use."""
         if self._catalog is None:
             self._catalog = database.open_catalog(self.folder)
-        return self._catalog.conn
+        return self._catalog
 
     @property
     def state(self) -> sqlite3.Connection:
         """The state's connection, opened on first use."""
         if self._state is None:
             self._state = database.open_state(self.folder)
-        return self._state.conn
+        return self._state
 
     @property
     def has_account(self) -> bool:

@@ -153,8 +153,13 @@ def _record(
 ) -> tuple[str, str] | None:
     header = opened.header
     known = connection.execute(
-        "SELECT 1 FROM sectors WHERE target = ? AND uuid = ?", [target_row, header.uuid]
+        "SELECT id, state, header_digest FROM sectors WHERE target = ? AND uuid = ?", [target_row, header.uuid]
     ).fetchone()
+    if known is not None and known[1] == "missing" and known[2] == opened.header_digest:
+        # It was moved: names are never trusted, nor needed.
+        recording.move_sector(connection, known[0], locator, size)
+        found.sectors += 1
+        return None
     if known is not None:
         return "duplicate", header.uuid.hex()
     connection.execute("SAVEPOINT sector")

@@ -41,6 +41,7 @@ class Chosen:
     checkpoint: CheckpointRow
     paths: tuple[bytes, ...]
     patterns: tuple[re.Pattern[bytes], ...]
+    latest: bool = True
 
     def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
         """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
@@ -245,7 +246,8 @@ def _choose(
             patterns.append(re.compile(os.fsencode(translate(os.fsdecode(name)))))
         else:
             inner.append(name)
-    chosen = Chosen(connection, source, checkpoint, tuple(inner), tuple(patterns))
+    latest = history.head(connection, source.id) == checkpoint
+    chosen = Chosen(connection, source, checkpoint, tuple(inner), tuple(patterns), latest)
     if paths and not any(version.kind != Kind.DIR or version.path in inner for version in chosen.versions()):
         shown = ", ".join(os.fsdecode(path) for path in paths)
         raise Failed(
@@ -333,28 +335,34 @@ def _refused(destination: Destination) -> tuple[Cause, ...]:
 
 
 def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
-    """Sectors whose very names of files are gone: what of the check point stood in them is not known."""
-    if not places.troubled(connection, attached.row, chosen.source.id):
-        return ()
-    chain = _chain(connection, attached, chosen)
+    """What may have stood in sectors that are gone or refused with the very names of files: nobody knows."""
     causes = []
-    for line in damage.missing_lines(connection, attached.row):
-        if line.checkpoint in chain and not line.known and line.entries:
-            first, last = (os.fsdecode(path) for path in (line.first_path, line.last_path))
-            entries = "1 entry" if line.entries == 1 else f"{line.entries:,} entries"
-            causes.append(Cause(f"{sector_name(line.sector)} is missing: {entries}, {first} to {last}", ()))
+    if places.troubled(connection, attached.row, chosen.source.id):
+        rows = history.checkpoints(connection, attached.row, chosen.source.id)
+        chain = {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
+        causes += [
+            Cause(f"{sector_name(line.sector)} is missing: {span(line)}", ())
+            for line in damage.missing_lines(connection, attached.row)
+            if line.checkpoint in chain and not line.known and line.entries
+        ]
+        causes += [Cause(endless(row), ()) for row in chain.values() if row.entries_lost]
+    if chosen.latest:
+        causes += [
+            Cause(f"{locator} was not believed and may have held more: {detail}", ())
+            for locator, detail in damage.refused(connection, attached.row)
+        ]
     return tuple(causes)
 
 
-def _chain(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> set[bytes]:
-    """Uuids of the check points whose entries make the state of the chosen one."""
-    rows = {row.uuid: row for row in history.checkpoints(connection, attached.row, chosen.source.id)}
-    chain: set[bytes] = set()
-    row: CheckpointRow | None = chosen.checkpoint
-    while row is not None and row.uuid not in chain:
-        chain.add(row.uuid)
-        row = rows.get(row.based_on) if row.based_on is not None else None
-    return chain
+def span(line: damage.MissingLine) -> str:
+    """`3 entries, FIRST to LAST`."""
+    first, last = (os.fsdecode(path) for path in (line.first_path, line.last_path))
+    return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
+
+
+def endless(row: CheckpointRow) -> str:
+    """What is said of a check point that only a later one tells of."""
+    return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
 
 
 def _remember(home: Home, attached: Attached, brought: Brought) -> None:

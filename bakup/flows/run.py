@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from blake3 import blake3
 
 from bakup.catalog import applying, history, places, recording
+from bakup.errors import Failed
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
 from bakup.flows.home import Home
@@ -33,6 +34,7 @@ from bakup.model import Checkpoint, Delete, Kind
 from bakup.plan.changes import Change, Tally
 from bakup.plan.cutting import chunker
 from bakup.sector.writer import SectorWriter
+from bakup.store.faults import no_space
 
 PROGRESS_EVERY = 64
 
@@ -180,8 +182,10 @@ class Run:
             )
             outcomes = [self._transfer(job, filling, claims, pool) for job in work]
             filling.flush()
-        except BaseException:
+        except BaseException as error:
             connection.rollback()
+            if isinstance(error, Failed) and error.code == "no-space" and self.options.spool is None:
+                raise no_space(self.attached.place, self.attached.place, self.options.sector_size) from error
             raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
@@ -191,7 +195,9 @@ class Run:
     def _transfer(self, job: Job, filling: Filling, claims: Claims, pool: ThreadPoolExecutor) -> Stored:
         stream = self._begin(job)
         filling.begin(stream)
-        transfer = Transfer(job.tree, stream, filling, claims, pool, level=self.options.level)
+        transfer = Transfer(
+            job.tree, stream, filling, claims, pool, level=self.options.level, on_drained=self._progress
+        )
         replaced: list[bytes] = []
         incremental = stream.checkpoint.incremental
         gone: bytes | None = None
@@ -199,7 +205,7 @@ class Run:
         for count, item in enumerate(job.spool):
             change, path, size, found = item
             if count % PROGRESS_EVERY == 0:
-                self._progress(transfer, path)
+                self._progress(transfer)
             if change == Change.DELETED:
                 if incremental and not _below(path, gone):
                     gone = path
@@ -282,7 +288,7 @@ class Run:
         applying.finish(self.home.catalog, stream.row)
         self.watch.event("check-point-stored", check_point=stream.checkpoint.uuid)
 
-    def _progress(self, transfer: Transfer, path: bytes) -> None:
+    def _progress(self, transfer: Transfer) -> None:
         filling = self.filling
         self.watch.progress(
             Progress(
@@ -292,7 +298,7 @@ class Run:
                 done_bytes=self.done_bytes + transfer.done_bytes,
                 total_bytes=self.total_bytes,
                 done_sectors=filling.stored_sectors if filling else 0,
-                path=path,
+                path=transfer.path,
             )
         )
 

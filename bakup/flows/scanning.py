@@ -27,7 +27,6 @@ from bakup.source.filters import Rules
 from bakup.source.interface import Found
 from bakup.source.tree import LocalTree
 
-PROGRESS_EVERY = 2000
 SAMPLES = 24
 SAMPLE_BYTES = 64 << 10
 TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN)
@@ -200,32 +199,30 @@ def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
 
 
 def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
-    files = size = seen = 0
-
-    def scanned(found: Found) -> None:
-        nonlocal files, size, seen
-        seen += 1
-        if found.kind == Kind.FILE:
-            files += 1
-            size += found.size
-        if seen % PROGRESS_EVERY == 0:
-            folder = found.path.rpartition(b"/")[0]
+    def told() -> Iterator[list[Found]]:
+        files = size = 0
+        for batch in job.tree.batches():
+            files += sum(found.kind == Kind.FILE for found in batch)
+            size += sum(found.size for found in batch)
+            folder = batch[-1].path.rpartition(b"/")[0]
             watch.progress(Progress("scanning", done_files=files, done_bytes=size, path=folder))
+            yield batch
 
     connection = reader(home.folder)
     try:
         merged = changes(
-            job.tree.entries(),
+            told(),
             _rows(connection, job),
             job.tally,
             lost=job.lost,
             everything=job.full and job.head is not None,
             checksum=options.checksum or options.standalone,
-            scanned=scanned,
         )
         job.spool.fill(_noted(job, merged))
     finally:
         connection.close()
+    for path in job.tree.missing:
+        watch.warning(f"not in {job.label}: {os.fsdecode(path)}, which --files-from lists", code="files-from")
 
 
 def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
@@ -252,7 +249,7 @@ def _rows(connection: sqlite3.Connection, job: Job) -> Iterator[Row]:
     if job.source is None or job.head is None:
         return iter(())
     return connection.execute(
-        "SELECT key, kind, size, mtime_ns, ctime_ns, inode FROM versions"
+        "SELECT key, kind, coalesce(size, 0), mtime_ns, ctime_ns, inode FROM versions"
         " WHERE source = ? AND last IS NULL ORDER BY key",
         [job.source.id],
     )

@@ -81,7 +81,7 @@ def restore(
     if os.path.isdir(out) and os.listdir(out):
         raise Failed(f"{out} is not empty", hints=("give a new folder",), code="in-the-way")
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
-        connection = database.open_catalog(folder).conn
+        connection = database.open_catalog(folder)
         with closing(connection):
             opened, rejected = _load(home, connection, files, _trust(home, target, ask))
             if not opened:
@@ -241,7 +241,7 @@ def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: 
     """Add what the sector can give back by itself: the account opens it."""
     trust = replace(_trust(home, TargetOptions(), ask), accept_plain=True, accept_unsigned=True)
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
-        connection = database.open_catalog(folder).conn
+        connection = database.open_catalog(folder)
         with closing(connection):
             _, rejected = _load(home, connection, files, trust)
             if rejected:

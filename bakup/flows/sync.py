@@ -85,7 +85,7 @@ def _planned_run(
 def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
     draft = accounts.draft(dst)
     ask.new_account(draft.card)
-    accounts.keep(home.folder, draft)
+    accounts.keep(home.folder, draft, ask.given_passphrase())
     return attach(home, dst, options.target, watch, ask, writing=True, new_target=options.new_target, use_folder=True)
 
 
@@ -104,7 +104,8 @@ def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> No
             continue
         if same:
             watch.warning(
-                f"{attached.place} is on the same file system as {os.fsdecode(source)}: one dead disk takes both",
+                f"{attached.place} is on the same file system as {os.fsdecode(source)}",
+                details=("one dead disk takes both",),
                 code="same-file-system",
             )
 
@@ -134,7 +135,7 @@ def _carry_out(
             elapsed=time.monotonic() - begun,
         )
     if report.free_bytes is not None and estimated > report.free_bytes:
-        watch.warning(f"about {estimated} bytes to store, {report.free_bytes} free at {attached.place}", code="space")
+        watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
     return Run(home, attached, jobs, options, watch, begun).run(report)
 
 

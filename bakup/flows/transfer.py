@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -120,8 +120,10 @@ class Transfer:
         pool: ThreadPoolExecutor,
         *,
         level: int | None,
+        on_drained: Callable[[Transfer], None],
     ) -> None:
         self._source = source
+        self._on_drained = on_drained
         self._stream = stream
         self._filling = filling
         self._claims = claims
@@ -134,6 +136,7 @@ class Transfer:
         self._buffer = bytearray(READ_BYTES)
         self.outcome = Outcome()
         self.done_bytes = 0
+        self.path = b""
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a directory, a link, a deletion, known extents."""
@@ -160,6 +163,8 @@ class Transfer:
 
     def file(self, found: Found) -> bool:
         """A file: read, cut, and stored as far as it is new. Whether it came to its end."""
+        self.path = found.path
+        before = self.done_bytes
         try:
             if found.size <= SMALL_FILE:
                 self._small(found)
@@ -171,7 +176,7 @@ class Transfer:
         except Unreadable as problem:
             self.unread(found.path, problem.reason, found.size)
             return False
-        self.done_bytes += found.size
+        self.done_bytes = before + found.size
         return True
 
     def known_file(self, path: bytes, attributes: Attributes, extents: Iterable[Extent]) -> None:
@@ -267,6 +272,7 @@ class Transfer:
             data = bytes(view[used : used + length])
             chunk = blake3(data).digest()
             used += length
+            self.done_bytes += length
             self._hold(chunk, data)
             self._extents(path, file_id, [(length, chunk)], digest)
         return used
@@ -330,6 +336,7 @@ class Transfer:
         offsets = batch.offsets
         for piece in batch.pieces:
             self._place(piece, offsets, box)
+        self._on_drained(self)
 
     def _place(self, piece: Piece, offsets: dict[bytes, int], box: int) -> None:
         filling, stream = self._filling, self._stream

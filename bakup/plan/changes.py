@@ -5,50 +5,24 @@ Both come in key order, so neither is held in memory; unchanged paths are only c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bakup.model import Kind
 
-Row = tuple[bytes, int, int | None, int | None, int | None, int | None]
-"""(key, kind, size, mtime_ns, ctime_ns, inode) of a standing version; size None unless a file."""
+Row = tuple[bytes, int, int, int | None, int | None, int | None]
+"""(key, kind, size, mtime_ns, ctime_ns, inode) of a standing version; size 0 unless a file."""
 
 
-class Scanned(Protocol):
-    """What a scan says of a path (bakup.source.interface.Found)."""
-
-    @property
-    def path(self) -> bytes:
-        """Raw bytes, the root is empty."""
-
-    @property
-    def kind(self) -> int:
-        """A model.Kind; UNREAD for what could not be looked at."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of a file."""
-
-    @property
-    def mtime_ns(self) -> int:
-        """Last change of the content."""
-
-    @property
-    def ctime_ns(self) -> int:
-        """Last change of anything."""
-
-    @property
-    def inode(self) -> int:
-        """0 where there is none."""
-
-    @property
-    def reason(self) -> str:
-        """Why it is UNREAD."""
-
+Scanned = tuple[bytes, int, int, int, int, int, Any, str]
+"""What a scan says of a path (bakup.source.interface.Found): path, kind (UNREAD for what could not be looked at), size
+(0 unless a file), mtime_ns, ctime_ns, inode, all that the system said, and why it is UNREAD."""
 
 F = TypeVar("F", bound=Scanned)
+
+FILE = int(Kind.FILE)
 
 
 class Change(IntEnum):
@@ -88,99 +62,91 @@ class Tally:
 
 
 def changes(
-    scan: Iterable[F],
+    scan: Iterable[Sequence[F]],
     rows: Iterator[Row],
     tally: Tally,
     *,
     lost: Collection[bytes] = (),
     everything: bool = False,
     checksum: bool = False,
-    scanned: Callable[[F], None] | None = None,
 ) -> Iterator[Planned[F]]:
-    """Merge a scan with the standing rows. Counts files in `tally`; yields what differs, in key order.
+    """Merge a scan, in batches, with the standing rows. Counts files in `tally`; yields what differs, in key order.
 
     Args:
         lost: keys of files whose content has to be stored again though they did not change.
         everything: also yield unchanged paths, as SAME: for a check point that lists everything.
         checksum: take each file for changed, whatever its times say.
-        scanned: called with each path of the scan.
     """
     row = next(rows, None)
-    same, total = 0, 0
-    for found in scan:
-        if scanned is not None:
-            scanned(found)
-        path = found.path
-        key = path.replace(b"/", b"\0")
-        while row is not None and row[0] < key:
-            yield from _deleted(row, tally)
-            row = next(rows, None)
-        kind = found.kind
-        if kind == Kind.UNREAD:
-            row = yield from _unread(found, key, row, rows, tally, everything)
-            continue
-        if row is None or row[0] != key:
-            if kind == Kind.FILE:
-                tally.add(Change.NEW, found.size)
-            yield Planned(Change.NEW, path, found.size, found)
-            continue
-        if (
-            row[4] == found.ctime_ns
-            and row[3] == found.mtime_ns
-            and row[1] == kind
-            and (row[2] == found.size or kind != Kind.FILE)
-            and row[5] == found.inode
-            and not checksum
-            and not (lost and key in lost)
-        ):
-            if kind == Kind.FILE:
-                same += 1
-                total += found.size
-            if everything:
-                yield Planned(Change.SAME, path, found.size, found)
-        else:
-            yield _changed(found, row, tally, again=key in lost)
-        row = next(rows, None)
+    trusting = not (lost or everything or checksum)
+    same = tally.counts[Change.SAME]
+    for batch in scan:
+        for found in batch:
+            key = found[0].replace(b"/", b"\0")
+            # The way of nearly all paths of nearly all runs: no call, no attribute.
+            if trusting and row is not None and row[0] == key and row[1:] == found[1:6]:
+                if found[1] == FILE:
+                    same[0] += 1
+                    same[1] += found[2]
+                row = next(rows, None)
+                continue
+            while row is not None and row[0] < key:
+                yield from _deleted(row, tally)
+                row = next(rows, None)
+            if found[1] == Kind.UNREAD:
+                row = yield from _unread(found, key, row, rows, tally, everything=everything)
+            elif row is None or row[0] != key:
+                if found[1] == FILE:
+                    tally.add(Change.NEW, found[2])
+                yield Planned(Change.NEW, found[0], found[2], found)
+            else:
+                again = key in lost
+                if row[1:] != found[1:6] or again or (checksum and found[1] == FILE):
+                    yield _changed(found, row, tally, again=again)
+                else:
+                    if found[1] == FILE:
+                        same[0] += 1
+                        same[1] += found[2]
+                    if everything:
+                        yield Planned(Change.SAME, found[0], found[2], found)
+                row = next(rows, None)
     while row is not None:
         yield from _deleted(row, tally)
         row = next(rows, None)
-    tally.counts[Change.SAME][0] += same
-    tally.counts[Change.SAME][1] += total
 
 
 def _deleted(row: Row, tally: Tally) -> Iterator[Planned[Any]]:
-    size = row[2] or 0
-    if row[1] == Kind.FILE:
-        tally.add(Change.DELETED, size)
-    yield Planned(Change.DELETED, row[0].replace(b"\0", b"/"), size, None)
+    if row[1] == FILE:
+        tally.add(Change.DELETED, row[2])
+    yield Planned(Change.DELETED, row[0].replace(b"\0", b"/"), row[2], None)
 
 
 def _unread(
-    found: F, key: bytes, row: Row | None, rows: Iterator[Row], tally: Tally, everything: bool
+    found: F, key: bytes, row: Row | None, rows: Iterator[Row], tally: Tally, *, everything: bool
 ) -> Generator[Planned[F], None, Row | None]:
     # What stands at and below it stays: it is older than the check point, not gone.
     size = 0
     below = key + b"\0" if key else b""
     while row is not None and (row[0] == key or row[0].startswith(below)):
-        if row[1] == Kind.FILE:
-            size += row[2] or 0
+        size += row[2]
         if everything:
-            yield Planned(Change.SAME, row[0].replace(b"\0", b"/"), row[2] or 0, None)
+            yield Planned(Change.SAME, row[0].replace(b"\0", b"/"), row[2], None)
         row = next(rows, None)
     tally.add(Change.UNREAD, size)
-    yield Planned(Change.UNREAD, found.path, size, found)
+    yield Planned(Change.UNREAD, found[0], size, found)
     return row
 
 
 def _changed(found: F, row: Row, tally: Tally, *, again: bool) -> Planned[F]:
-    if row[1] != found.kind:
+    path, kind, size, mtime_ns = found[:4]
+    if row[1] != kind:
         change = Change.TYPE
-    elif found.kind != Kind.FILE:
+    elif kind != FILE:
         change = Change.METADATA
-    elif row[2] == found.size and row[3] == found.mtime_ns and again:
+    elif row[2] == size and row[3] == mtime_ns and again:
         change = Change.AGAIN
     else:
         change = Change.CONTENT
-    if found.kind == Kind.FILE:
-        tally.add(Change.CONTENT if change == Change.TYPE else change, found.size)
-    return Planned(change, found.path, found.size, found)
+    if kind == FILE:
+        tally.add(Change.CONTENT if change == Change.TYPE else change, size)
+    return Planned(change, path, size, found)

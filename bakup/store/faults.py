@@ -60,12 +60,10 @@ def reason(error: BaseException) -> str:
 
 def _mapped(error: OSError, place: str, folder: str | None, need: int | None) -> BakupError:
     if error.errno in _FULL:
-        return _no_space(place, folder, need)
+        return no_space(place, folder, need)
     if error.errno == errno.EFBIG:
         size = "" if need is None else f" of {shown(need)}"
-        return Failed(
-            f"a file{size} is too large for {place}", hints=("a smaller one fits: --sector-size SIZE",)
-        )
+        return Failed(f"a file{size} is too large for {place}", hints=("a smaller one fits: --sector-size SIZE",))
     if isinstance(error, FileNotFoundError):
         return missing(place)
     if isinstance(error, NotADirectoryError):
@@ -75,7 +73,8 @@ def _mapped(error: OSError, place: str, folder: str | None, need: int | None) ->
     return StoreError(f"{place}: {reason(error)}", code="store")
 
 
-def _no_space(place: str, folder: str | None, need: int | None) -> Failed:
+def no_space(place: str, folder: str | None, need: int | None) -> Failed:
+    """The error for a full target; `need` in bytes, `folder` to tell the space left."""
     message = f"no space left at {place}"
     if folder is not None and os.path.isdir(folder):
         message += f": {shown(shutil.disk_usage(folder).free)} free"

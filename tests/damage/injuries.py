@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from anatomy import Anatomy
 
@@ -88,13 +88,12 @@ _WHOLE: dict[str, Callable[[Case, World], None]] = {
 DAMAGES = tuple(_WHOLE)
 
 
-def lay_out(world: World, folder: str | os.PathLike[str]) -> None:
+def lay_out(world: World, folder: Path) -> None:
     """Make the objects in `folder` those of `world`."""
-    for name in os.listdir(folder):
-        if name.endswith(".bakup") and name not in world:
-            os.unlink(os.path.join(folder, name))
+    for path in folder.glob("*.bakup"):
+        if path.name not in world:
+            path.unlink()
     for name, content in world.items():
-        path = os.path.join(folder, name)
-        if not os.path.exists(path) or open(path, "rb").read() != content:
-            with open(path, "wb") as file:
-                file.write(content)
+        path = folder / name
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)

@@ -1,0 +1,152 @@
+"""Every structure x every damage: what should be restored is, the rest is named, and the next sync makes up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from anatomy import FIXED_PART
+from computer import Computer
+from estate import Copy, Estate
+from injuries import DAMAGES, Case, World, lay_out
+from likeness import assert_alike, files, portrait
+from oracle import Expected
+from verdicts import LOST, OLDER, UNTRUSTED, WHOLE, assert_restored, check_code, named
+
+FIELDS = ("public key", "encrypted key", "signature")
+DATA = ("first data segment", "middle data segment", "last data segment", "box header", "pack")
+REST = ("meta region", "table", "padding", "object")
+STRUCTURES = (*FIXED_PART, *FIELDS, *DATA, *REST)
+PLAIN_STRUCTURES = ("signature", *DATA, "meta region", "table")
+A, B, C = 0, 1, 2
+"""The sectors, by the check point that they hold."""
+
+Estates = Callable[[bool], Estate]
+
+
+def injured(estate: Estate, structure: str, damage: str, victim: int = A) -> World:
+    """The target's objects after the damage; the next sector is the other one of a swap."""
+    case = Case(structure, estate.sectors[victim], estate.sectors[(victim + 1) % 3], estate.foreign[victim])
+    world = case.injure(damage, estate.world)
+    lay_out(world, estate.target)
+    return world
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_with_a_catalog_of_a_sealed_target(estates: Estates, tmp_path: Path, structure: str, damage: str) -> None:
+    _judge_with_catalog(estates(True), tmp_path, structure, damage, A)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("structure", PLAIN_STRUCTURES)
+def test_with_a_catalog_of_a_plain_target(estates: Estates, tmp_path: Path, structure: str, damage: str) -> None:
+    _judge_with_catalog(estates(False), tmp_path, structure, damage, A)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("structure", ["meta region", "object"])
+@pytest.mark.parametrize("victim", [B, C], ids=["B", "C"])
+def test_with_a_catalog_in_later_sectors(
+    estates: Estates, tmp_path: Path, structure: str, damage: str, victim: int
+) -> None:
+    _judge_with_catalog(estates(True), tmp_path, structure, damage, victim)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("structure", ["uuid", "signature", "middle data segment", "meta region", "padding", "object"])
+@pytest.mark.parametrize("victim", [A, B, C], ids=["A", "B", "C"])
+def test_without_a_catalog(estates: Estates, tmp_path: Path, structure: str, damage: str, victim: int) -> None:
+    _judge_without_catalog(estates(True), tmp_path, structure, damage, victim)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("structure", ["box header", "pack", "table"])
+def test_without_a_catalog_of_a_plain_target(estates: Estates, tmp_path: Path, structure: str, damage: str) -> None:
+    _judge_without_catalog(estates(False), tmp_path, structure, damage, A)
+
+
+def _judge_with_catalog(estate: Estate, folder: Path, structure: str, damage: str, victim: int) -> None:
+    world = injured(estate, structure, damage, victim)
+    copy, oracle = Copy(estate, folder), estate.oracle
+    given = oracle.given(world, known=True)
+    latest = oracle.state(oracle.checkpoints[-1], oracle.sectors)
+    expected = oracle.expected(latest, oracle.chunks(given))
+    _restores(copy, copy.computer, expected)
+    for read_data in (False, True):
+        options = ("--read-data",) * read_data
+        said = copy.computer.call("check", estate.target, *options, code=None)
+        assert said.code in check_code(oracle, world, given, read_data=read_data), said
+    _restores(copy, copy.computer, expected)
+    _makes_up(copy, world)
+
+
+def _restores(copy: Copy, computer: Computer, expected: Expected, *, code: int | None = None) -> None:
+    out = copy.out()
+    said = computer.call("restore", copy.target, out, "--json", *copy.estate.reading, code=None)
+    assert_restored(out, said, expected)
+    assert said.code == (code if code is not None else 3 if expected.lost else 0), said
+
+
+def _makes_up(copy: Copy, world: World) -> None:
+    """The next sync stores again what is lost; then all is whole, for this computer, another, and without bakup."""
+    estate, wanted = copy.estate, copy.estate.pictures[-1]
+    copy.computer.call("sync", estate.source, estate.target)
+    out = copy.out()
+    copy.computer.call("restore", estate.target, out)
+    assert_alike(out, wanted)
+    said = copy.computer.call("check", estate.target, "--read-data", code=None)
+    refused = bool(estate.oracle.refused(world, estate.foreign))
+    assert said.code in ({OLDER, UNTRUSTED} if refused else {WHOLE, OLDER}), said
+    fresh, out = copy.fresh(), copy.out()
+    said = fresh.call("restore", estate.target, out, *estate.reading, code=None)
+    assert_alike(out, wanted)
+    assert said.code == (3 if refused else 0), said
+    out = copy.out()
+    fresh.recover(estate.target, out, *estate.reading)
+    assert_alike(out, wanted)
+
+
+def _judge_without_catalog(estate: Estate, folder: Path, structure: str, damage: str, victim: int) -> None:
+    world = injured(estate, structure, damage, victim)
+    copy, oracle = Copy(estate, folder), estate.oracle
+    given = oracle.given(world, known=False)
+    sectors = [sector for sector in oracle.sectors if any(one.sector is sector for one in given)]
+    state = oracle.state(oracle.complete(sectors)[-1], sectors)
+    expected = oracle.expected(state, oracle.chunks(given))
+    refused = oracle.refused(world, estate.foreign)
+    partly = bool(expected.lost or state.blind or refused)
+    fresh = copy.fresh()
+    _restores(copy, fresh, expected, code=3 if partly else 0)
+    said = fresh.call("check", estate.target, "--read-data", *estate.reading, code=None)
+    assert (said.code in (OLDER, LOST, UNTRUSTED)) == (partly or not _all_there(estate, world)), said
+    for uuid in state.blind:
+        assert str(_uuid(uuid)) in str(said), said
+    _recovers(copy, fresh, expected, partly)
+
+
+def _recovers(copy: Copy, fresh: Computer, expected: Expected, partly: bool) -> None:
+    """The independent reader brings back the same."""
+    out = copy.out()
+    said = fresh.recover(copy.target, out, *copy.estate.reading)
+    assert files(portrait(out)) == expected.files, said
+    assert said.code == (3 if partly else 0), said
+
+
+def _all_there(estate: Estate, world: World) -> bool:
+    from oracle import untouched
+
+    return all(untouched(sector, world) for sector in estate.sectors)
+
+
+def _uuid(raw: bytes) -> object:
+    from uuid import UUID
+
+    return UUID(bytes=raw)
+
+
+def test_what_the_matrix_holds() -> None:
+    assert len(STRUCTURES) == 9 + 3 + 5 + 4
+    assert DAMAGES == ("flip", "truncation", "removal", "duplication", "swap", "foreign")
+    assert named is not None

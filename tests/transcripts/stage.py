@@ -1,0 +1,204 @@
+"""The computer and the drive of the experience page: real folders, whose names are as long as on the page."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import pty
+import random
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+
+ROOT = Path(__file__).resolve().parents[2]
+LAPTOP = str(Path(__file__).with_name("laptop.py"))
+ANA, DRIVE = "/home/ana", "/mnt/usb/backup"
+_LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_DROP_CAPABILITY, _OVERRIDE_RIGHTS = 24, (1, 2)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run whose streams were pipes."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Terminal:
+    """A run on a terminal of 80 columns, whose screen can be looked at."""
+
+    def __init__(self, arguments: list[str], settings: dict[str, str], to_page: Callable[[str], str], rows: int) -> None:
+        self.screen = pyte.Screen(80, rows)
+        self.written = b""
+        self._stream = pyte.ByteStream(self.screen)
+        self._to_page = to_page
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+        self.process = subprocess.Popen(
+            arguments, env=settings, preexec_fn=lambda: os.login_tty(slave), pass_fds=(slave,)
+        )
+        os.close(slave)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen, places named as on the page, without the empty lines below."""
+        rows = "\n".join(row.rstrip() for row in self.screen.display).rstrip("\n")
+        return self._to_page(rows).split("\n")
+
+    def until(self, text: str, timeout: float = 30.0) -> list[str]:
+        """Reads until the screen holds a text; gives its lines."""
+        end = time.monotonic() + timeout
+        while text not in "\n".join(self.lines):
+            if time.monotonic() > end or not self._read(0.05):
+                raise AssertionError(f"no {text!r} on the screen:\n" + "\n".join(self.lines))
+        return self.lines
+
+    def type(self, text: str) -> None:
+        """Types on the keyboard."""
+        os.write(self._master, text.encode())
+
+    def finish(self, timeout: float = 60.0) -> int:
+        """Reads to the end; gives the exit code."""
+        end = time.monotonic() + timeout
+        while self._read(0.1):
+            assert time.monotonic() < end, "\n".join(self.lines)
+        return self.process.wait(timeout)
+
+    def close(self) -> None:
+        """Ends the run."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._master)
+
+    def _read(self, wait: float) -> bool:
+        if not select.select([self._master], [], [], wait)[0]:
+            return self.process.poll() is None
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:
+            return False
+        self.written += data
+        self._stream.feed(data)
+        return bool(data)
+
+
+class Stage:
+    """Ana's home folder and her drive, on two file systems where there are two."""
+
+    def __init__(self) -> None:
+        self.home = _new_folder("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), len(ANA))
+        memory = "/dev/shm"
+        self.drive = _free_name(memory if os.access(memory, os.W_OK) else os.path.dirname(self.home), len(DRIVE))
+        self.photos = f"{self.home}/Photos"
+        self.state = f"{self.home}/.local/share/bakup"
+        self.settings: dict[str, str] = {}
+        self._terminals: list[Terminal] = []
+
+    def pipe(self, *arguments: str, stdin: str = "", strict_rights: bool = False, **settings: str) -> Done:
+        """Runs bakup without a terminal."""
+        done = subprocess.run(
+            self.command(*arguments),
+            input=stdin.encode(),
+            capture_output=True,
+            env=self._environment(settings),
+            preexec_fn=_give_up_rights if strict_rights else None,
+            timeout=120,
+            check=False,
+        )
+        out, err = (self.page(os.fsdecode(text)) for text in (done.stdout, done.stderr))
+        return Done(done.returncode, out, err)
+
+    def terminal(self, *arguments: str, rows: int = 50, **settings: str) -> Terminal:
+        """Runs bakup on a terminal."""
+        self._terminals.append(
+            Terminal(self.command(*arguments), self._environment(settings), self.page, rows)
+        )
+        return self._terminals[-1]
+
+    def shown(self, *arguments: str, code: int = 0, **settings: str) -> list[str]:
+        """What a terminal shows when bakup has ended with this exit code."""
+        at = self.terminal(*arguments, **settings)
+        assert at.finish() == code, "\n".join(at.lines)
+        return at.lines
+
+    def command(self, *arguments: str) -> list[str]:
+        """What is run; `~` and the drive's name of the page stand for the places here."""
+        return [sys.executable, LAPTOP, *map(self.here, arguments)]
+
+    def here(self, text: str) -> str:
+        """A text of the page with the places here."""
+        text = text.replace(DRIVE, self.drive).replace(ANA, self.home)
+        return self.home + text[1:] if text.startswith("~/") else text
+
+    def page(self, text: str) -> str:
+        """A text with the places as on the page."""
+        return text.replace(self.drive, DRIVE).replace(self.home, ANA)
+
+    def sectors(self) -> list[str]:
+        """The sectors on the drive, oldest first."""
+        found = [f"{self.drive}/{name}" for name in os.listdir(self.drive) if name.endswith(".bakup")]
+        return sorted(found, key=lambda path: os.stat(path).st_mtime_ns)
+
+    def close(self) -> None:
+        """Ends what runs and removes everything."""
+        for one in self._terminals:
+            one.close()
+        for folder in (self.home, self.drive):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        left_out = ("BAKUP_", "XDG_", "LC_", "PYTHON", "TMPDIR", "NO_COLOR", "COLUMNS")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+        mine = {"HOME": self.home, "TZ": "Europe/Berlin", "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONPATH": str(ROOT)}
+        return {**kept, **mine, **self.settings, **{name: self.here(value) for name, value in settings.items()}}
+
+
+def write(path: str, size: int = 3000, *, seed: str = "", mtime: float | None = None) -> None:
+    """A file of random bytes that no compression makes smaller; its folders are made."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(random.Random(os.fsencode(path + seed)).randbytes(size))
+    if mtime is not None:
+        os.utime(path, (mtime, mtime))
+
+
+def write_all(folder: str, names: Iterable[str], size: int = 3000) -> None:
+    """Files of random bytes below a folder."""
+    for name in names:
+        write(f"{folder}/{name}", size)
+
+
+def _new_folder(parent: str, length: int) -> str:
+    """A new folder whose path is so long."""
+    name = _free_name(parent, length)
+    os.mkdir(name, 0o755)
+    return name
+
+
+def _free_name(parent: str, length: int) -> str:
+    letters = max(4, length - len(parent) - 1)
+    while True:
+        name = f"{parent}/" + "".join(random.choices(_LETTERS, k=letters))
+        if not os.path.lexists(name):
+            return name
+
+
+def _give_up_rights() -> None:
+    """Even root is denied what a file's mode denies."""
+    if os.geteuid() == 0:
+        for capability in _OVERRIDE_RIGHTS:
+            ctypes.CDLL(None).prctl(_DROP_CAPABILITY, capability, 0, 0, 0)

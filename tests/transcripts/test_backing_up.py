@@ -1,0 +1,100 @@
+"""Section 2 of the experience page: the first run, the second, nothing changed, a plan, cron."""
+
+from __future__ import annotations
+
+from page import same
+from story import Story
+
+
+def test_the_card_of_the_first_run(told: Story) -> None:
+    same(
+        told.card,
+        """\
+No account on this computer yet, so here is a new one. These 24 words are the
+key to every backup made with it. Write this card on paper; keep it elsewhere.
+
+   1 legal       7 worth      13 wave       19 thank
+   2 winner      8 useful     14 sausage    20 year
+   3 thank       9 legal      15 worth      21 wave
+   4 year       10 winner     16 useful     22 sausage
+   5 wave       11 thank      17 legal      23 worth
+   6 sausage    12 year       18 winner     24 title
+
+   account      7c41-9e02-b3aa
+   target       /mnt/usb/backup
+   also needed  nothing: the drive and these words bring everything back
+
+Who has the words can read every backup; who loses them can read none.
+Written down? Type word 7:
+""",
+    )
+
+
+def test_the_first_run(told: Story) -> None:
+    assert told.first_code == 0
+    same(
+        told.first.lines,
+        """\
+made account 7c41-9e02-b3aa; to see its words again: bakup account words
+new           56,204 files   67.4 GiB
+stored        66.1 GiB in 265 sectors (estimated 65.8 GiB), in 4 min 12 s
+check point   3f9c2a1e of laptop:/home/ana/Photos, 2026-11-21 18:40:12
+hint: try it before you need it: bakup restore /mnt/usb/backup /tmp/try
+""",
+    )
+    assert {"made", "new", "stored"} <= {line.split()[0] for line in told.first.lines}
+
+
+def test_the_words_leave_the_terminal_with_the_card(told: Story) -> None:
+    before, _, rest = told.first.written.partition(b"\x1b[?1049h")
+    card, _, after = rest.partition(b"\x1b[?1049l")
+    for number, word in enumerate(told.words, 1):
+        told_off = f"{number} {word}".encode()
+        assert told_off in card
+        assert told_off not in before + after
+    assert b"\x1b[2J" in card[-20:]
+
+
+def test_the_second_run(told: Story) -> None:
+    same(
+        told.second,
+        """\
+new               18 files    214 MiB
+changed            3 files   41.6 MiB
+deleted            2 files   8.10 MiB, still in earlier check points
+unchanged     56,199 files   67.4 GiB
+stored        221 MiB in 1 sector (estimated 230 MiB), in 1.9 s
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
+""",
+    )
+    assert "new               18 files" in told.second[0]
+    assert "changed            3 files" in told.second[1]
+    assert "deleted            2 files" in told.second[2]
+
+
+def test_nothing_changed(told: Story) -> None:
+    same(
+        told.third,
+        """\
+unchanged     56,220 files   67.6 GiB, in 0.6 s
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05, stands
+""",
+    )
+    assert told.third[-1].removesuffix(", stands") == told.second[-1]
+
+
+def test_plan(told: Story) -> None:
+    same(
+        told.plan,
+        """\
+new               18 files    214 MiB
+changed            3 files   41.6 MiB
+deleted            2 files   8.10 MiB
+unchanged     56,199 files   67.4 GiB
+excluded          41 files   1.20 GiB: *.tmp 12, CACHEDIR.TAG 29
+  2026/11         18 files    214 MiB
+  Catalogue        3 files   41.6 MiB
+would store   about 230 MiB in 1 sector, in about 2 s
+free          1.69 TiB at /mnt/usb/backup
+""",
+    )

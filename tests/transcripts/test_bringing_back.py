@@ -1,0 +1,167 @@
+"""Section 5 of the experience page: `restore` in all its forms, and a new laptop."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+
+from page import same
+from stage import Stage, write, write_all
+from story import Story
+
+BACK = "~/back"
+
+
+def equal(left: str, right: str) -> bool:
+    """Whether two trees have the same files with the same bytes."""
+    found = filecmp.dircmp(left, right)
+    return not (found.left_only or found.right_only or found.diff_files or found.funny_files) and all(
+        equal(f"{left}/{name}", f"{right}/{name}") for name in found.common_dirs
+    )
+
+
+def test_all_of_it(story: Story) -> None:
+    stage = story.stage
+    same(
+        stage.shown("restore", "/mnt/usb/backup", BACK),
+        """\
+restored      56,220 files   67.6 GiB to /home/ana/back, in 3 min 58 s
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
+""",
+    )
+    assert equal(stage.photos, stage.here(BACK))
+    same(
+        stage.shown("restore", "/mnt/usb/backup", BACK),
+        """\
+already there 56,220 files   67.6 GiB, in 3 min 58 s
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
+""",
+    )
+
+
+def test_different_files_in_the_way(story: Story) -> None:
+    stage = story.stage
+    out = stage.here("~/way")
+    assert stage.pipe("restore", "/mnt/usb/backup", out).code == 0
+    write(f"{out}/Catalogue/previews.db", seed="newer")
+    write(f"{out}/2026/10/IMG_0377.jpg", seed="older", mtime=1_000_000_000)
+    before = os.stat(f"{out}/2026/10/IMG_0377.jpg")
+    done = stage.shown("restore", "/mnt/usb/backup", "~/way", "--at", "latest~1", "2026", "Catalogue/previews.db", code=1)
+    same(
+        done,
+        """\
+error: 2 files in /home/ana/way differ from 3f9c2a1e; nothing was written
+  2026/10/IMG_0377.jpg       here it is older
+  Catalogue/previews.db      here it is newer
+hint: --overwrite always, never, or if-newer (replaces what is older here)
+""",
+    )
+    assert os.stat(f"{out}/2026/10/IMG_0377.jpg") == before
+    assert not os.path.exists(f"{out}/2026/10/IMG_0399.jpg")
+    stage.shown("restore", "/mnt/usb/backup", "~/way", "--overwrite", "if-newer")
+    assert os.stat(f"{out}/2026/10/IMG_0377.jpg").st_mtime > before.st_mtime
+    assert not filecmp.cmp(f"{out}/Catalogue/previews.db", f"{stage.photos}/Catalogue/previews.db", shallow=False)
+    stage.shown("restore", "/mnt/usb/backup", "~/way", "--overwrite", "always")
+    assert equal(stage.photos, out)
+
+
+def test_two_sources(story: Story) -> None:
+    stage = story.stage
+    write(stage.here("~/Videos/a.mp4"))
+    assert stage.pipe("sync", "~/Videos", "/mnt/usb/backup").code == 0
+    same(
+        stage.shown("restore", "/mnt/usb/backup", "~/two", code=2),
+        """\
+error: 2 sources at /mnt/usb/backup; which one?
+  laptop:/home/ana/Photos
+  laptop:/home/ana/Videos
+hint: the last part of the path is enough: --source Photos
+""",
+    )
+    stage.shown("restore", "/mnt/usb/backup", "~/two", "--source", "Videos")
+    assert os.listdir(stage.here("~/two")) == ["a.mp4"]
+
+
+def lose_a_sector(stage: Stage) -> str:
+    """A drive with one sector lost that held two files and a part of a third; gives its id."""
+    write_all(stage.photos, ("2024/a.jpg", "2025/08/DSC04518.ARW", "2025/08/DSC04519.ARW"))
+    write(f"{stage.photos}/2025/08/boat.mov", 40 << 20)
+    recover(stage)
+    assert stage.pipe("sync", "~/Photos/2024", "/mnt/usb/backup", "--sector-size", "16MiB").code == 0
+    assert stage.pipe("sync", "~/Photos", "/mnt/usb/backup", "--sector-size", "16MiB").code == 0
+    lost = stage.sectors()[1]
+    os.unlink(lost)
+    return os.path.basename(lost).removesuffix(".bakup")
+
+
+WORDS = " ".join(["legal winner thank year wave sausage worth useful"] * 2) + (
+    " legal winner thank year wave sausage worth title"
+)
+
+
+def recover(stage: Stage, **settings: str) -> None:
+    """The account of the page is on this computer."""
+    assert stage.pipe("account", "recover", "--words-file", "-", stdin=WORDS, **settings).code == 0
+
+
+def test_one_sector_lost(stage: Stage) -> None:
+    sector = lose_a_sector(stage)
+    shown = stage.shown("restore", "/mnt/usb/backup", BACK, "--source", "Photos", code=3)
+    same(
+        shown,
+        """\
+restored      56,217 files   63.3 GiB to /home/ana/back, in 3 min 41 s
+not restored       3 files   4.25 GiB
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
+warning: sector 77aa03f1-0b62-4e0d-8a3c-52f7d19e6c04 is missing; 3 files need it
+  2025/08/DSC04518.ARW       24.0 MiB
+  2025/08/DSC04519.ARW       23.9 MiB
+  2025/08/boat.mov           208 MiB of 4.20 GiB
+hint: --partial keeps what is left of a file, as NAME.part and NAME.part.ranges
+""",
+    )
+    assert f"warning: sector {sector} is missing; 3 files need it" in shown
+    assert os.listdir(stage.here(BACK) + "/2025/08") == []
+    again = stage.pipe("restore", "/mnt/usb/backup", BACK, "--source", "Photos", "--partial")
+    assert again.code == 3
+    assert sorted(os.listdir(stage.here(BACK) + "/2025/08")) == ["boat.mov.part", "boat.mov.part.ranges"]
+    assert "hint: --partial" not in again.err
+
+
+def test_a_new_laptop(story: Story) -> None:
+    stage = story.stage
+    new = {"BAKUP_HOME": "/home/ana/new"}
+    same(
+        stage.shown("restore", "/mnt/usb/backup", "~/again", code=12, **new),
+        """\
+error: /mnt/usb/backup belongs to account 7c41-9e02-b3aa; this computer has none
+hint: with your 24 words: bakup account recover
+""",
+    )
+    at = stage.terminal("account", "recover", **new)
+    at.until("> ")
+    first, second = " ".join(story.words[:13]), " ".join(word[:4] for word in story.words[13:])
+    at.type(f"{first}\n")
+    at.until("\n> ".join(["", ""]) if False else "\n> ")
+    at.type(f"{second}\n")
+    assert at.finish() == 0
+    assert at.lines[0] == "The 24 words, on one line or several:"
+    assert at.lines[1].startswith("> " + story.words[0])
+    same(at.lines[-1:], "account 7c41-9e02-b3aa is here again")
+    same(
+        stage.shown("restore", "/mnt/usb/backup", "~/again", **new),
+        """\
+note: no catalog of /mnt/usb/backup here; rebuilding it from the target
+rebuilt       266 sectors, 2 check points; 532 reads, 12.9 MiB, in 1.1 s
+restored      56,220 files   67.6 GiB to /home/ana/again, in 4 min 02 s
+check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
+""",
+    )
+    assert equal(stage.photos, stage.here("~/again"))
+
+
+def test_a_wrong_word_is_named_by_its_number(stage: Stage) -> None:
+    done = stage.pipe("account", "recover", "--words-file", "-", stdin=WORDS.replace("sausage", "sausgae", 1))
+    assert done.code == 12
+    assert done.err.startswith("error: word 6 ")
+    assert not os.path.exists(f"{stage.state}/account")
