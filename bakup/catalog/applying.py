@@ -33,8 +33,8 @@ def reserve(connection: sqlite3.Connection, checkpoint: int) -> int:
     return ordinal
 
 
-def strike_open(connection: sqlite3.Connection, target: int) -> int:
-    """Forget the entries of our own check points that never became complete; their chunks stay. Returns how many."""
+def strike_open(connection: sqlite3.Connection, target: int) -> list[int]:
+    """Forget the entries of our own check points that never became complete; their chunks stay. Returns their row ids."""
     rows = connection.execute(
         "SELECT c.id, c.ordinal, c.source FROM checkpoints c JOIN sources s ON s.id = c.source"
         " WHERE s.target = ? AND c.complete = 0 AND c.ordinal IS NOT NULL",
@@ -42,10 +42,10 @@ def strike_open(connection: sqlite3.Connection, target: int) -> int:
     ).fetchall()
     for checkpoint, ordinal, source in rows:
         connection.execute("DELETE FROM versions WHERE source = ? AND first = ?", [source, ordinal])
-        connection.execute("UPDATE checkpoints SET ordinal = NULL WHERE id = ?", [checkpoint])
+        connection.execute("UPDATE checkpoints SET ordinal = NULL, digest = NULL WHERE id = ?", [checkpoint])
         for table in ("removals", "parts", "unread", "lines"):
             connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
-    return len(rows)
+    return [int(row[0]) for row in rows]
 
 
 def mark_complete(connection: sqlite3.Connection, target: int) -> list[int]:

@@ -64,12 +64,12 @@ class CheckpointRow:
         return CheckpointRef(self.uuid, self.digest)
 
 
-def sources(connection: sqlite3.Connection, target: int) -> list[SourceRow]:
-    """Sources that have a complete check point at the target, by name."""
+def sources(connection: sqlite3.Connection, target: int, *, complete: bool = True) -> list[SourceRow]:
+    """Sources at the target that have a complete check point, or all: those with one first, by name."""
     rows = connection.execute(
         "SELECT id, uuid, signer, host, location, name, current FROM sources WHERE target = ?"
-        " AND current IS NOT NULL ORDER BY name, host, location, id",
-        [target],
+        " AND (current IS NOT NULL OR NOT ?) ORDER BY current IS NULL, name, host, location, id",
+        [target, int(complete)],
     )
     return [SourceRow(*row) for row in rows]
 

@@ -115,8 +115,22 @@ def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
         connection.execute("DELETE FROM sectors WHERE id = ?", [row.id])
 
 
+def holding(connection: sqlite3.Connection, target: int, checkpoints: Iterable[int]) -> list[SectorRow]:
+    """Sectors that hold entries of the check points with these row ids."""
+    wanted = set(checkpoints)
+    found = {
+        sector
+        for sector, checkpoint in connection.execute("SELECT sector, checkpoint FROM boxes")
+        if checkpoint in wanted
+    }
+    return [row for row in sectors(connection, target) if row.id in found]
+
+
 def settle(connection: sqlite3.Connection, comparison: Comparison) -> None:
-    """Write down what a comparison found: states of sectors; pending ones that never came are struck."""
+    """Write down what a comparison found: states of sectors; pending ones that never came are struck.
+
+    Adopted ones are for the caller: they are read again, as any sector that another run has put.
+    """
     strike(connection, comparison.struck)
     for rows, state in (
         (comparison.missing, "missing"),

@@ -148,6 +148,8 @@ def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Proble
         number, first, last = problem.range
         entries = f"{number:,} {'entry' if number == 1 else 'entries'}"
         message += f": {entries}, {names.shown(first)} to {names.shown(last)}"
+    elif problem.bytes:
+        message += f", {numbers.size(problem.bytes, exact=exact)}"
     sector: dict[str, object] = {
         "message_type": "problem",
         "code": f"sector-{problem.state}",

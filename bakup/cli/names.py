@@ -36,6 +36,13 @@ def quoted(argument: str | bytes) -> str:
     return f"$'{_escaped(raw)}'" if text is None else shlex.quote(text)
 
 
+def quoted_home(argument: str) -> str:
+    """As `quoted`; what lies in the user's own folder begins with `~/`."""
+    home = os.path.expanduser("~").rstrip("/")
+    inside = argument.removeprefix(f"{home}/")
+    return f"~/{quoted(inside)}" if home and inside and inside != argument else quoted(argument)
+
+
 def is_exact(path: bytes) -> bool:
     """Whether the path is UTF-8, so that JSON can hold it as it is."""
     try:

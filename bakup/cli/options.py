@@ -24,6 +24,7 @@ WHICH = "Which check point"
 _SECTOR_MAX = 32 * 1024**3
 _SECTOR_MIN = 16 * 1024**2
 _LEVELS = range(-7, 23)
+DEFAULT_LEVEL = 2
 
 Parse = Callable[[str], Any]
 
@@ -81,7 +82,7 @@ def read_compression(text: str) -> int | None:
         return None
     if kind != "zstd":
         raise ValueError(f"not a compression: {text}; zstd:LEVEL or none")
-    return _number(level or "3", _LEVELS[0], _LEVELS[-1])
+    return _number(level or str(DEFAULT_LEVEL), _LEVELS[0], _LEVELS[-1])
 
 
 def read_sector_size(text: str) -> int:
@@ -248,10 +249,10 @@ class How:
             "--compression",
             metavar="KIND",
             parse=read_compression,
-            help="zstd:LEVEL (zstd:3) or none",
+            help="zstd:LEVEL (zstd:2) or none",
             group=HOW,
         ),
-    ] = 3
+    ] = DEFAULT_LEVEL
     sector_size: Annotated[
         int,
         option(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "run the same command again: it goes on where it stopped"
 _GO_ON = ("sync", "restore")
+_NO_SPACE = "no-space"
 
 
 class Run:
@@ -108,10 +109,23 @@ def _ended(run: Run, function: Callable[[], int]) -> int:
 
 
 def _failed(run: Run, error: BakupError) -> int:
-    problem = Problem("error", error.message, error.details, error.hints, code=error.code)
+    message = error.message + _what_stays(run, error)
+    problem = Problem("error", message, error.details, error.hints, code=error.code)
     code = run.fail(problem, error.exit_code)
     run.console.trace("".join(traceback.format_exception(error)).rstrip())
     return code
+
+
+def _what_stays(run: Run, error: BakupError) -> str:
+    """Reassures with facts when a sync ends for want of space (rule 2)."""
+    if error.code != _NO_SPACE or run.command != "sync":
+        return ""
+    if not run.watch.stored_sectors:
+        return "\nnothing was stored"
+    none = "" if run.watch.stored_check_points else "; no check point was completed"
+    many = numbers.count(run.watch.stored_sectors, "sector")
+    stay = "is stored and stays good" if run.watch.stored_sectors == 1 else "are stored and stay good"
+    return f"\n{many}, {numbers.size(run.watch.stored_bytes, exact=run.exact)}, {stay}{none}"
 
 
 def _interrupted(run: Run, interrupt: KeyboardInterrupt) -> int:

@@ -14,6 +14,7 @@ from bakup.cli.rows import Rows, lost_cells, short_id
 from bakup.cli.running import Run
 from bakup.cli.style import bold
 from bakup.cli.watch import path_line
+from bakup.errors import NoTarget
 
 if TYPE_CHECKING:
     from bakup.flows.reports import SourceReport, SyncOptions, SyncReport
@@ -22,6 +23,8 @@ _ALWAYS = habit(
     *("-a", "-z", "-P", "-H", "-A", "-X", "-S"),
     *("--archive", "--compress", "--partial", "--progress", "--hard-links", "--acls", "--xattrs", "--sparse"),
 )
+
+_EMPTY = "target-empty"
 
 SYNC_TEXT = """
 Store in DST what changed in SRC...; deletes nothing at DST. A trailing slash
@@ -146,8 +149,11 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
     from bakup.flows import sync as flow
 
     folders, place = [places.source(one) for one in sources], places.target(dst)
-    with run.home(write=not chosen.dry_run) as home:
-        report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
+    try:
+        with run.home(write=not chosen.dry_run) as home:
+            report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
+    except NoTarget as error:
+        raise _with_way_out(error, sources, dst) from None
     run.console.report(*report_lines(report, exact=run.exact))
     for facts in sync_json.paths(report):
         run.console.object(facts)
@@ -159,6 +165,15 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
     for facts in sync_json.sources(report):
         run.console.object(facts)
     return run.finish(sync_json.summary(report), exit_code(report))
+
+
+def _with_way_out(error: NoTarget, sources: list[str], dst: str) -> NoTarget:
+    """A known target found empty may be a new drive: the command that says so, ready to paste."""
+    if error.code != _EMPTY:
+        return error
+    call = " ".join(["bakup sync", *map(names.quoted_home, [*sources, dst]), "--new-target"])
+    hints = (*error.hints, f"if this is a new, empty drive:\n{call}")
+    return NoTarget(error.message, hints=hints, details=error.details, code=error.code)
 
 
 def _source_lines(report: SyncReport, source: SourceReport, *, exact: bool) -> list[str]:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _STATUS_S = 1.0
 _SECTOR_STORED = "sector-stored"
 _CHECK_POINT_STORED = "check-point-stored"
+_CONTINUED = "continued"
+_SPACE = "space"
 
 
 class Teller:
@@ -90,6 +92,10 @@ class Teller:
             self._sector_stored(facts)
         elif name == _CHECK_POINT_STORED:
             self.stored_check_points += 1
+        elif name == _CONTINUED:
+            self._continued(facts)
+        elif name == _SPACE:
+            self._little_space(facts)
 
     def status_line(self) -> str | None:
         """Progress as one line, None before there is any."""
@@ -124,6 +130,19 @@ class Teller:
         if self.console.level >= 1 and isinstance(sector, bytes) and isinstance(stored, int):
             told = numbers.size(stored, exact=self.console.exact)
             self.console.report(f"sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
+
+    def _continued(self, facts: dict[str, object]) -> None:
+        begun, stored = facts.get("begun_ns"), facts.get("bytes")
+        if isinstance(begun, int) and isinstance(stored, int):
+            told = numbers.size(stored, exact=self.console.exact)
+            self.note(f"going on from the run of {numbers.local_time(begun)}; {told} need not be sent")
+
+    def _little_space(self, facts: dict[str, object]) -> None:
+        needed, free = facts.get("needed_bytes"), facts.get("free_bytes")
+        if isinstance(needed, int) and isinstance(free, int):
+            exact = self.console.exact
+            told = f"about {numbers.size(needed, exact=exact)} to store, {numbers.size(free, exact=exact)} free"
+            self.warning(f"{told} at {names.shown_text(str(facts.get('target', '')))}", code=_SPACE)
 
 
 def path_line(mark: str, path: bytes, size: int | None, *, exact: bool = False) -> str:

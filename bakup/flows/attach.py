@@ -18,13 +18,22 @@ from bakup.errors import Failed, History, NoTarget, Untrusted, Usage, WrongAccou
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
-from bakup.flows.ingest import Ingested, apply_complete, ingest
+from bakup.flows.ingest import Ingested, ingest
 from bakup.flows.remembered import Remembered
-from bakup.flows.reports import RebuildReport, TargetOptions
+from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
 from bakup.flows.watch import Watch
 from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """Whether sectors are encrypted and signed, and by which public key: its chunks alone serve dedup."""
+
+    encrypt: bool
+    sign: bool
+    signer: bytes
 
 
 @dataclass(slots=True)
@@ -48,10 +57,12 @@ class Attached:
         """The target as state.db knows it."""
         return self.target.url
 
-    @property
-    def signer(self) -> bytes:
-        """Whose chunks serve dedup."""
-        return self.public.signing if self.public else b""
+    def protection(self, options: SyncOptions) -> Protection:
+        """How a sync protects what it stores: a target keeps the protection that it was made with."""
+        known = None if options.new_target else self.remembered
+        encrypt = options.encrypt and (known is None or known.encrypted)
+        sign = options.sign and (known is None or known.signed)
+        return Protection(encrypt, sign, self.public.signing if self.public and (encrypt or sign) else b"")
 
     def __enter__(self) -> Attached:
         return self
@@ -164,35 +175,39 @@ def _refresh(
     connection = home.catalog
     begun = time.monotonic()
     reads, read_bytes = target.counts.reads, target.counts.read_bytes
-    applying.strike_open(connection, row)
+    struck = applying.strike_open(connection, row)
     # What was not believed may be now: another account, other options.
     connection.execute(
         "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?)",
         [row, account.public.account_id if account else ""],
     )
     comparison = listing.compare(connection, row, target.list() if there else ())
+    empty = comparison.known == 0 and not comparison.adopted
+    if comparison.adopted:
+        # A run was cut off after a put: what it has put is read like another's. Its entries are forgotten already.
+        listing.strike(connection, [*comparison.adopted, *listing.holding(connection, row, struck)])
+        comparison = listing.compare(connection, row, target.list())
     if there and comparison.known and not comparison.present and comparison.new:
         watch.note(f"another disk stands at {target.url}; its catalog is made anew")
         recording.drop_target(connection, row)
         comparison = listing.compare(connection, row, target.list())
+        empty = True
     if comparison.missing:
         # A copy of what is missing, passed over until now, may serve in its place.
         connection.execute("DELETE FROM others WHERE target = ? AND reason = 'duplicate'", [row])
         comparison = listing.compare(connection, row, target.list())
     listing.settle(connection, comparison)
-    empty = comparison.known == 0
     if empty and comparison.new and account is not None and not rebuild:
         watch.note(f"no catalog of {target.url} here; rebuilding it from the target")
     ingested = Ingested()
     if comparison.new:
         ingested = ingest(connection, target, row, comparison.new, trust, watch)
-    applied = ingested.applied + apply_complete_own(home, row, comparison)
     _flag_findings(home, target.url, row)
     rebuilt = None
     if empty and ingested.sectors:
         rebuilt = RebuildReport(
             sectors=ingested.sectors,
-            checkpoints=applied,
+            checkpoints=ingested.applied,
             reads=target.counts.reads - reads,
             read_bytes=target.counts.read_bytes - read_bytes,
             rejected=ingested.rejected,
@@ -200,11 +215,6 @@ def _refresh(
             elapsed=time.monotonic() - begun,
         )
     return comparison, ingested, rebuilt
-
-
-def apply_complete_own(home: Home, row: int, comparison: listing.Comparison) -> int:
-    """Pending sectors that turned out to be stored may complete check points of an earlier run of ours."""
-    return apply_complete(home.catalog, row) if comparison.adopted else 0
 
 
 def _flag_findings(home: Home, url: str, row: int) -> None:

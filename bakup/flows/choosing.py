@@ -33,7 +33,7 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     if len(found) > 1 and (same := _one_of_many_signers(connection, found)) is not None:
         return same
     if len(found) > 1:
-        last = os.path.basename(found[-1].name or os.fsdecode(found[-1].location))
+        last = os.path.basename(found[0].name or os.fsdecode(found[0].location))
         raise Usage(
             f"{len(found)} sources at {place}; which one?",
             details=_labels(found),

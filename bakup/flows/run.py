@@ -91,11 +91,7 @@ class Run:
         self.options = options
         self.watch = watch
         self.begun = begun
-        known = attached.remembered
-        # A target keeps the protection that it was made with.
-        fresh = known is None or options.new_target
-        self.encrypt = options.encrypt if fresh or known is None else known.encrypted and options.encrypt
-        self.sign = options.sign if fresh or known is None else known.signed and options.sign
+        self.protection = attached.protection(options)
         self.done_files = 0
         self.done_bytes = 0
         self.total_files = sum(job.files_to_store for job in jobs)
@@ -112,7 +108,7 @@ class Run:
         if work:
             self.attached.target.create()
             results = self._store(work, run_ids)
-        remember(self.home, self.attached, encrypted=self.encrypt, signed=self.sign)
+        remember(self.home, self.attached, encrypted=self.protection.encrypt, signed=self.protection.sign)
         elapsed = time.monotonic() - self.begun
         for run_id in run_ids:
             remembered.end_run(self.home.state, run_id, elapsed)
@@ -156,14 +152,14 @@ class Run:
             lambda: SectorWriter(
                 spool,
                 self.attached.account,
-                encrypt=self.encrypt,
-                sign=self.sign,
+                encrypt=self.protection.encrypt,
+                sign=self.protection.sign,
                 limit=min(self.options.sector_size, self.attached.target.limits.largest),
             ),
             replace(self.attached.trust, accept_plain=True, accept_unsigned=True),
-            signer=self.attached.signer if self.encrypt or self.sign else b"",
-            encrypted=self.encrypt,
-            signed=self.sign,
+            signer=self.protection.signer,
+            encrypted=self.protection.encrypt,
+            signed=self.protection.sign,
             level=self.options.level,
             pad=self.options.pad,
             watch=self.watch,
@@ -176,8 +172,8 @@ class Run:
             claims = Claims(
                 connection,
                 self.attached.row,
-                signer=self.attached.signer if self.encrypt or self.sign else b"",
-                encrypted=self.encrypt,
+                signer=self.protection.signer,
+                encrypted=self.protection.encrypt,
                 from_catalog=not self.options.standalone and places.has_chunks(connection, self.attached.row),
             )
             outcomes = [self._transfer(job, filling, claims, pool) for job in work]
@@ -268,7 +264,9 @@ class Run:
             sequence=head.sequence + 1 if head else 1,
             previous=head.ref if head else None,
             based_on=head.uuid if head is not None and incremental else None,
-            chunker=chunker(self.attached.account.chunker_seed if self.attached.account and self.encrypt else 0),
+            chunker=chunker(
+                self.attached.account.chunker_seed if self.attached.account and self.protection.encrypt else 0
+            ),
         )
         content = encode_checkpoint(checkpoint)
         connection = self.home.catalog
@@ -276,8 +274,7 @@ class Run:
         if not nested:
             # Several sources share the open transaction of the sector that they begin in.
             connection.execute("BEGIN IMMEDIATE")
-        signer = self.attached.signer if self.encrypt or self.sign else b""
-        source = recording.source_id(connection, self.attached.row, checkpoint, signer)
+        source = recording.source_id(connection, self.attached.row, checkpoint, self.protection.signer)
         row = recording.checkpoint_id(connection, source, checkpoint, blake3(content).digest())
         ordinal = applying.reserve(connection, row)
         if not nested:

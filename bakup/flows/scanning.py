@@ -131,7 +131,8 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
     """
     connection = home.catalog
     host, location = socket.gethostname(), tree.location
-    source = find_source(connection, attached, host, location, options.name)
+    signer = attached.protection(options).signer
+    source = find_source(connection, attached.row, signer, host, location, options.name)
     head = history.head(connection, source.id) if source else None
     lost: frozenset[bytes] = frozenset()
     missing: tuple[bytes, ...] = ()
@@ -161,11 +162,14 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
 
 
 def find_source(
-    connection: sqlite3.Connection, attached: Attached, host: str, location: bytes, name: str
+    connection: sqlite3.Connection, target: int, signer: bytes, host: str, location: bytes, name: str
 ) -> history.SourceRow | None:
-    """The source at the target that this one continues: known by name, or by host and location."""
-    for source in history.sources(connection, attached.row):
-        if source.signer != attached.signer:
+    """The source at the target that this one continues: known by name, or by host and location.
+
+    One whose first check point never became complete is taken up again too.
+    """
+    for source in history.sources(connection, target, complete=False):
+        if source.signer != signer:
             continue
         if (name and source.name == name) or (
             not name and not source.name and source.host == host and source.location == location

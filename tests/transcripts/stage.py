@@ -40,16 +40,26 @@ class Done:
 class Terminal:
     """A run on a terminal of 80 columns, whose screen can be looked at."""
 
-    def __init__(self, arguments: list[str], settings: dict[str, str], to_page: Callable[[str], str], rows: int) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        settings: dict[str, str],
+        to_page: Callable[[str], str],
+        rows: int,
+        prepare: Callable[[], None],
+    ) -> None:
         self.screen = pyte.Screen(80, rows)
         self.written = b""
         self._stream = pyte.ByteStream(self.screen)
         self._to_page = to_page
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
-        self.process = subprocess.Popen(
-            arguments, env=settings, preexec_fn=lambda: os.login_tty(slave), pass_fds=(slave,)
-        )
+
+        def begin() -> None:
+            os.login_tty(slave)
+            prepare()
+
+        self.process = subprocess.Popen(arguments, env=settings, preexec_fn=begin, pass_fds=(slave,))  # noqa: PLW1509
         os.close(slave)
 
     @property
@@ -105,17 +115,18 @@ class Stage:
         self.drive = _free_name(memory if os.access(memory, os.W_OK) else os.path.dirname(self.home), len(DRIVE))
         self.photos = f"{self.home}/Photos"
         self.state = f"{self.home}/.local/share/bakup"
-        self.settings: dict[str, str] = {}
+        self.full_after: str | None = None
+        self.strict_rights = False
         self._terminals: list[Terminal] = []
 
-    def pipe(self, *arguments: str, stdin: str = "", strict_rights: bool = False, **settings: str) -> Done:
+    def pipe(self, *arguments: str, stdin: str = "", **settings: str) -> Done:
         """Runs bakup without a terminal."""
         done = subprocess.run(
             self.command(*arguments),
             input=stdin.encode(),
             capture_output=True,
             env=self._environment(settings),
-            preexec_fn=_give_up_rights if strict_rights else None,
+            preexec_fn=self._prepare,  # noqa: PLW1509
             timeout=120,
             check=False,
         )
@@ -124,9 +135,8 @@ class Stage:
 
     def terminal(self, *arguments: str, rows: int = 50, **settings: str) -> Terminal:
         """Runs bakup on a terminal."""
-        self._terminals.append(
-            Terminal(self.command(*arguments), self._environment(settings), self.page, rows)
-        )
+        command, environment = self.command(*arguments), self._environment(settings)
+        self._terminals.append(Terminal(command, environment, self.page, rows, self._prepare))
         return self._terminals[-1]
 
     def shown(self, *arguments: str, code: int = 0, **settings: str) -> list[str]:
@@ -137,7 +147,8 @@ class Stage:
 
     def command(self, *arguments: str) -> list[str]:
         """What is run; `~` and the drive's name of the page stand for the places here."""
-        return [sys.executable, LAPTOP, *map(self.here, arguments)]
+        command = [sys.executable, LAPTOP, *map(self.here, arguments)]
+        return command if self.full_after is None else [*self._small_drive(self.full_after), *command]
 
     def here(self, text: str) -> str:
         """A text of the page with the places here."""
@@ -160,11 +171,22 @@ class Stage:
         for folder in (self.home, self.drive):
             shutil.rmtree(folder, ignore_errors=True)
 
+    def _prepare(self) -> None:
+        if self.strict_rights:
+            _give_up_rights()
+
+    def _small_drive(self, size: str) -> list[str]:
+        """Runs a command where the drive is a file system of this size, seen by that command alone."""
+        os.makedirs(self.drive, exist_ok=True)
+        alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+        mount = f'mount -t tmpfs -o size={size} drive {self.drive} && exec "$@"'
+        return [*alone, "sh", "-c", mount, "sh"]
+
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
         left_out = ("BAKUP_", "XDG_", "LC_", "PYTHON", "TMPDIR", "NO_COLOR", "COLUMNS")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         mine = {"HOME": self.home, "TZ": "Europe/Berlin", "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONPATH": str(ROOT)}
-        return {**kept, **mine, **self.settings, **{name: self.here(value) for name, value in settings.items()}}
+        return {**kept, **mine, **{name: self.here(value) for name, value in settings.items()}}
 
 
 def write(path: str, size: int = 3000, *, seed: str = "", mtime: float | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 
 from stage import Stage, Terminal, write, write_all
 
@@ -24,6 +25,10 @@ OLD = (
 DELETED = ("2026/10/IMG_0399.jpg", "2026/10/IMG_0400.jpg")
 CHANGED = ("Catalogue/previews.db", "Catalogue/main.db", "Catalogue/history.db")
 NEW = tuple(f"2026/11/IMG_0{number}.jpg" for number in range(413, 431))
+
+WORDS = " ".join(["legal winner thank year wave sausage worth useful"] * 2) + (
+    " legal winner thank year wave sausage worth title"
+)
 
 
 class Story:
@@ -51,10 +56,9 @@ class Story:
         self.words = words_of(self.card)
         answer(self.first, self.words)
         self.first_code = self.first.finish()
+        time.sleep(1.1)  # so that the two check points differ by the second
         self._second_day()
-        self.plan = stage.shown(
-            "plan", "~/Photos", "/mnt/usb/backup", "--exclude", "*.tmp", "--exclude-caches"
-        )
+        self.plan = stage.shown("plan", "~/Photos", "/mnt/usb/backup", "--exclude", "*.tmp", "--exclude-caches")
         for junk in [*self._temporary(), *self._cached()]:
             os.unlink(f"{stage.photos}/{junk}")
         self.second = stage.shown("sync", "~/Photos", "/mnt/usb/backup", "--tag", "after-trip")
@@ -101,3 +105,20 @@ def answer(at: Terminal, words: list[str]) -> None:
         line = next(line for line in at.until(question) if question in line)
         number = int(line.partition(question)[2].partition(":")[0])
         at.type(words[number - 1] + "\n")
+
+
+def recover(stage: Stage, **settings: str) -> None:
+    """The account of the page is on this computer."""
+    assert stage.pipe("account", "recover", "--words-file", "-", stdin=WORDS, **settings).code == 0
+
+
+def lose_a_sector(stage: Stage) -> str:
+    """A drive with one sector lost that held two files and a part of a third; gives its id."""
+    write_all(stage.photos, ("2024/a.jpg", "2024/b.jpg", "2025/08/DSC04518.ARW", "2025/08/DSC04519.ARW"))
+    write(f"{stage.photos}/2025/08/boat.mov", 40 << 20)
+    recover(stage)
+    assert stage.pipe("sync", "~/Photos/2024", "/mnt/usb/backup", "--sector-size", "16MiB").code == 0
+    assert stage.pipe("sync", "~/Photos", "/mnt/usb/backup", "--sector-size", "16MiB").code == 0
+    lost = stage.sectors()[1]
+    os.unlink(lost)
+    return os.path.basename(lost).removesuffix(".bakup")
