@@ -13,14 +13,15 @@ CREATE TABLE targets (
     url TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- One row a sector. pending: recorded, not yet confirmed at the target; missing: the target lacks it now.
+-- One row a sector. pending: recorded, not yet confirmed at the target; damaged: there, but its header or metadata
+-- are unusable; missing: the target lacks it now.
 CREATE TABLE sectors (
     id INTEGER PRIMARY KEY,
     target INTEGER NOT NULL REFERENCES targets(id),
     uuid BLOB NOT NULL,
     locator TEXT NOT NULL,
     size INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('building', 'pending', 'stored', 'missing')),
+    state TEXT NOT NULL CHECK (state IN ('building', 'pending', 'stored', 'damaged', 'missing')),
     header_digest BLOB,
     signer BLOB NOT NULL,
     encrypted INTEGER NOT NULL,

@@ -34,7 +34,7 @@ def reserve(connection: sqlite3.Connection, checkpoint: int) -> int:
 
 
 def strike_open(connection: sqlite3.Connection, target: int) -> list[int]:
-    """Forget the entries of our own check points that never became complete; their chunks stay. Returns their row ids."""
+    """Forget the entries of our own check points that never became complete; their chunks stay. Gives their row ids."""
     rows = connection.execute(
         "SELECT c.id, c.ordinal, c.source FROM checkpoints c JOIN sources s ON s.id = c.source"
         " WHERE s.target = ? AND c.complete = 0 AND c.ordinal IS NOT NULL",

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from bakup.catalog.places import USABLE, lost_chunks
 from bakup.catalog.rows import decode_extents, raw
-from bakup.model import CheckpointRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes
     found: dict[bytes, set[bytes]] = {}
     for chunk, uuid in connection.execute(
         "SELECT c.id, s.uuid FROM sectors s JOIN packs p ON p.sector = s.id JOIN chunks c ON c.pack = p.id"
-        " WHERE s.target = ? AND (s.state = 'missing' OR p.damaged)",
+        " WHERE s.target = ? AND (s.state IN ('damaged', 'missing') OR p.damaged)",
         [target],
     ):
         found.setdefault(chunk, set()).add(uuid)
@@ -115,24 +114,25 @@ def refused(connection: sqlite3.Connection, target: int) -> list[tuple[str, str]
     return [(locator, detail) for locator, detail in rows if not any(uuid in locator for uuid in known)]
 
 
-def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[str]:
-    """What is wrong with the chains of check points: gaps, forks, digests that differ (spec section 6.4)."""
+def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[tuple[bytes, str]]:
+    """What is wrong with the chains of check points, as (uuid of the check point, message)."""
     rows = connection.execute(
-        "SELECT c.source, c.uuid, c.sequence, c.previous_uuid, c.previous_digest, p.digest, p.sequence,"
+        "SELECT c.uuid, c.sequence, c.previous_uuid, c.previous_digest, p.digest, p.sequence,"
         " (SELECT count(*) FROM checkpoints f WHERE f.source = c.source AND f.complete AND f.sequence = c.sequence)"
         " FROM checkpoints c JOIN sources o ON o.id = c.source LEFT JOIN checkpoints p ON p.source = c.source"
-        " AND p.uuid = c.previous_uuid WHERE o.target = ? AND c.complete ORDER BY c.source, c.sequence, c.time_ns",
+        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete"
+        " ORDER BY c.source, c.sequence, c.time_ns",
         [target],
     )
-    for _, uuid, sequence, previous, digest, found_digest, found_sequence, same in rows:
+    for uuid, sequence, previous, digest, found_digest, found_sequence, same in rows:
         name = uuid.hex()[:8]
         if previous is None and sequence != 1:
-            yield f"check point {name} is number {sequence} and names none before it"
+            yield uuid, f"check point {name} is number {sequence} and names none before it"
         elif previous is not None and found_sequence is None:
-            yield f"check point {CheckpointRef(previous, digest).uuid.hex()[:8]}, before {name}, is missing"
+            yield uuid, f"check point {previous.hex()[:8]}, before {name}, is missing"
         elif previous is not None and found_digest != digest:
-            yield f"check point {previous.hex()[:8]} is not the one that {name} was made after"
+            yield uuid, f"check point {previous.hex()[:8]} is not the one that {name} was made after"
         elif previous is not None and found_sequence != sequence - 1:
-            yield f"check point {name} is number {sequence} after number {found_sequence}"
+            yield uuid, f"check point {name} is number {sequence} after number {found_sequence}"
         if same > 1:
-            yield f"check point {name} is one of {same} with number {sequence}: the history forks there"
+            yield uuid, f"check point {name} is one of {same} with number {sequence}: the history forks there"

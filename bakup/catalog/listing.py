@@ -82,14 +82,14 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
     ):
         sector_row, listed_size = SectorRow(*row[:6]), row[6]
         there = listed_size == sector_row.size
-        known += sector_row.state in ("stored", "missing")
+        known += sector_row.state in ("stored", "damaged", "missing")
         present += there
         match sector_row.state, there:
             case ("building", _) | ("pending", False):
                 groups["struck"].append(sector_row)
             case "pending", True:
                 groups["adopted"].append(sector_row)
-            case "stored", False:
+            case ("stored" | "damaged"), False:
                 groups["missing"].append(sector_row)
             case "missing", True:
                 groups["back"].append(sector_row)
@@ -132,9 +132,5 @@ def settle(connection: sqlite3.Connection, comparison: Comparison) -> None:
     Adopted ones are for the caller: they are read again, as any sector that another run has put.
     """
     strike(connection, comparison.struck)
-    for rows, state in (
-        (comparison.missing, "missing"),
-        (comparison.adopted, "stored"),
-        (comparison.back, "stored"),
-    ):
+    for rows, state in ((comparison.missing, "missing"), (comparison.back, "stored")):
         connection.executemany("UPDATE sectors SET state = ? WHERE id = ?", [(state, row.id) for row in rows])

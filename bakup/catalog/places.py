@@ -60,7 +60,7 @@ def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list
     rows = connection.execute(
         "SELECT s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset, c.offset, c.length"
         " FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing' ORDER BY p.damaged, p.id",
+        " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing' ORDER BY p.damaged OR s.state = 'damaged', p.id",
         [chunk, target],
     )
     return [Place(*row) for row in rows]
@@ -70,13 +70,14 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
     """Whether a sector that a check point lists is not there, or a pack is damaged: then look for `lost_keys`."""
     return bool(
         connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state = 'missing')"
+            "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state IN ('damaged', 'missing'))"
             " OR EXISTS (SELECT 1 FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = :t AND p.damaged)"
             " OR EXISTS (SELECT 1 FROM lines l JOIN checkpoints c ON c.id = l.checkpoint JOIN sources o"
             " ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
             " WHERE o.target = :t AND (:s IS NULL OR o.id = :s) AND s.id IS NULL)"
             " OR EXISTS (SELECT 1 FROM checkpoints c JOIN sources o ON o.id = c.source WHERE o.target = :t"
-            " AND c.complete AND c.entries_lost)",
+            " AND c.complete AND (c.entries_lost OR c.based_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM checkpoints b"
+            " WHERE b.source = c.source AND b.uuid = c.based_on AND b.complete)))",
             {"t": target, "s": source},
         ).fetchone()[0]
     )
@@ -85,20 +86,23 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
 def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -> tuple[bytes, ...]:
     """Sectors with entries of the standing state that are not there: then the next check point lists everything."""
     rows = connection.execute(
-        "SELECT id, uuid, based_on IS NULL, entries_lost FROM checkpoints WHERE source = ? AND complete = 1"
+        "SELECT id, uuid, based_on, entries_lost FROM checkpoints WHERE source = ? AND complete = 1"
         " ORDER BY ordinal DESC",
         [source],
     ).fetchall()
+    there = {uuid for _, uuid, _, _ in rows}
     missing: list[bytes] = []
-    for checkpoint, uuid, full, lost in rows:
+    for checkpoint, uuid, based_on, lost in rows:
         gone = connection.execute(
             "SELECT l.sector FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
             " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending')) ORDER BY l.position",
             [target, checkpoint],
         ).fetchall()
         missing += [sector for (sector,) in gone] or ([uuid] if lost else [])
-        if full:
+        if based_on is None:
             break
+        if based_on not in there:
+            missing.append(based_on)
     return tuple(missing)
 
 
@@ -107,7 +111,7 @@ def sectors_gone(connection: sqlite3.Connection, target: int, checkpoint: int) -
     return bool(
         connection.execute(
             "SELECT EXISTS (SELECT 1 FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
-            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state = 'missing'))",
+            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state IN ('damaged', 'missing')))",
             [target, checkpoint],
         ).fetchone()[0]
     )

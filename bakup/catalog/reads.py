@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bakup.catalog.places import USABLE
 from bakup.model import TableRow
 
 TABLES = """
@@ -68,11 +67,11 @@ class ReadPlan:
         self._connection.executemany("INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", wants)
 
     def place(self) -> None:
-        """Choose a place for each chunk: the same for equal chunks, the first usable one."""
+        """Choose a place for each chunk: the same for equal chunks; a damaged one only where there is no other."""
         self._connection.execute(
             "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
-            f" JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND {USABLE}"
-            " AND c.length = wanted.length ORDER BY c.pack LIMIT 1)",
+            " JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND s.state <> 'missing'"
+            " AND c.length = wanted.length ORDER BY p.damaged OR s.state = 'damaged', c.pack LIMIT 1)",
             [self._target],
         )
         self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")

@@ -127,10 +127,10 @@ def matcher(globs: Sequence[bytes]) -> Match:
     """Whether a key fits one of `globs`, raw bytes: `*`, `?` and `[...]` as in fnmatch, case counts.
 
     One without `/` is held against the last name of a path, one with `/` against the whole path, name by name;
-    there `**` stands for any number of folders.
+    there `**` stands for any number of folders, and a `/` in front for nothing else.
     """
     lasts = [_name(glob) for glob in globs if b"/" not in glob]
-    paths = [tuple(map(_segment, _text(glob).split("/"))) for glob in globs if b"/" in glob]
+    paths = [tuple(map(_segment, _text(glob).removeprefix("/").split("/"))) for glob in globs if b"/" in glob]
 
     def match(key: bytes) -> bool:
         names = _text(key).split("\0")

@@ -7,6 +7,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bakup.format.action import ACTION, RAW_LENGTH
+
+FRAME = ACTION.size + RAW_LENGTH.size
+"""Bytes of a PACK before its chunks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -15,7 +20,7 @@ class Held:
     Args:
         source: row of the source; None for what belongs to none.
         stored: its part of the sector: a shared sector is divided by the contents of the boxes.
-        packed, raw: contents of its packs as they are stored, and unpacked.
+        packed, raw: chunks in its packs as they are stored, and unpacked; without the frame of a pack.
     """
 
     source: int | None
@@ -26,7 +31,7 @@ class Held:
 
 def held(connection: sqlite3.Connection, target: int) -> Iterator[tuple[int, list[Held]]]:
     """(size in bytes, what it holds) of each sector that is at the target, in the order in which they became known."""
-    rows = connection.execute(_HELD, {"target": target})
+    rows = connection.execute(_HELD, {"target": target, "frame": FRAME})
     for _, group in itertools.groupby(rows, key=lambda row: row[0]):
         found = list(group)
         yield int(found[0][1]), _divided(int(found[0][1]), [row[2:] for row in found])
@@ -34,20 +39,22 @@ def held(connection: sqlite3.Connection, target: int) -> Iterator[tuple[int, lis
 
 _HELD = """
 WITH known AS MATERIALIZED (
-    SELECT c.id, c.uuid, c.source, o.signer FROM checkpoints c JOIN sources o ON o.id = c.source WHERE o.target = :target
+    SELECT c.id, c.uuid, c.source, o.signer FROM checkpoints c JOIN sources o ON o.id = c.source
+        WHERE o.target = :target
 ), there AS (
-    SELECT id, size, signer FROM sectors WHERE target = :target AND state = 'stored'
+    SELECT id, size, signer FROM sectors WHERE target = :target AND state IN ('stored', 'damaged')
 ), parts AS (
-    SELECT s.id AS sector, k.source AS source, sum(p.length) AS packed, sum(p.raw_length) AS raw, 0 AS named
+    SELECT s.id AS sector, k.source AS source, sum(p.length) AS stored, sum(p.length - :frame) AS packed,
+        sum(p.raw_length) AS raw
         FROM there s JOIN packs p ON p.sector = s.id LEFT JOIN known k ON k.uuid = p.checkpoint AND k.signer = s.signer
         GROUP BY s.id, k.source
     UNION ALL
-    SELECT s.id, k.source, 0, 0, sum(b.length)
+    SELECT s.id, k.source, sum(b.length), 0, 0
         FROM boxes b JOIN there s ON s.id = b.sector JOIN known k ON k.id = b.checkpoint GROUP BY s.id, k.source
     UNION ALL
     SELECT id, NULL, 0, 0, 0 FROM there
 )
-SELECT t.sector, s.size, t.source, sum(t.packed + t.named), sum(t.packed), sum(t.raw)
+SELECT t.sector, s.size, t.source, sum(t.stored), sum(t.packed), sum(t.raw)
     FROM parts t JOIN there s ON s.id = t.sector GROUP BY t.sector, t.source ORDER BY t.sector, t.source
 """
 

@@ -19,7 +19,23 @@ from typer.exceptions import Exit
 from typer.main import get_command
 
 from bakup import __version__
-from bakup.cli import account, check, completion, habits, help, ls, rebuild, restore, sector, sync
+from bakup.cli import (
+    account,
+    cat,
+    check,
+    completion,
+    diff,
+    find,
+    habits,
+    help,
+    history,
+    ls,
+    rebuild,
+    restore,
+    sector,
+    stats,
+    sync,
+)
 from bakup.cli.command import Command
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
@@ -31,6 +47,11 @@ COMMANDS = (
     sync.sync,
     sync.plan,
     ls.ls,
+    find.find,
+    history.history,
+    diff.diff,
+    cat.cat,
+    stats.stats,
     restore.restore,
     check.check,
     rebuild.rebuild,

@@ -15,7 +15,7 @@ from bakup.cli.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
 
-_MANY = frozenset({"entry", "path", "lost", "file"})
+_MANY = frozenset({"entry", "path", "lost", "file", "version", "change", "data"})
 """Objects of which there may be a million: not flushed one by one."""
 
 

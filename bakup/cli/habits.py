@@ -19,7 +19,7 @@ _COMMANDS = {
     "copy": "bakup sync",
     "snapshots": "bakup ls",
     "list": "bakup ls",
-    "dump": "bakup restore",
+    "dump": "bakup cat",
     "extract": "bakup restore",
     "verify": "bakup check --read-data",
     "key": "bakup account",

@@ -26,7 +26,7 @@ bakup --help lists the commands; bakup COMMAND --help explains one."""
 
 _SECTIONS = (
     ("Back up", ("sync", "plan")),
-    ("Look", ("ls",)),
+    ("Look", ("ls", "find", "history", "diff", "cat", "stats")),
     ("Bring back", ("restore",)),
     ("Look after", ("check", "rebuild", "completion")),
     ("Keys and single objects", ("account", "sector")),

@@ -106,6 +106,15 @@ def entry_facts(base: bytes, one: ListedEntry) -> dict[str, object]:
     return facts if link is None else facts | machine.path_fields(link, "link")
 
 
+def entry_name(path: bytes, entry: Entry) -> str:
+    """A path as it is listed: a folder ends with a slash, a link says where it points."""
+    from bakup import model
+
+    if isinstance(entry, model.Symlink):
+        return f"{names.shown(path)} -> {names.shown(entry.target)}"
+    return names.shown(path) + ("/" if isinstance(entry, model.Dir) else "")
+
+
 def whole_path(base: bytes, path: bytes) -> bytes:
     """An entry's path inside its source."""
     return b"/".join(part for part in (base, path) if part)
@@ -166,11 +175,4 @@ def _type_bits(entry: Entry) -> int:
 
 
 def _name(one: ListedEntry) -> str:
-    from bakup import model
-
-    name = names.shown(one.path)
-    if isinstance(one.entry, model.Dir):
-        name += "/"
-    elif isinstance(one.entry, model.Symlink):
-        name += f" -> {names.shown(one.entry.target)}"
-    return name + (_UNREAD if one.unread else "")
+    return entry_name(one.path, one.entry) + (_UNREAD if one.unread else "")

@@ -221,7 +221,7 @@ def _flag_findings(home: Home, url: str, row: int) -> None:
     for sector, positions in remembered.findings(home.state, url).items():
         if -1 in positions:
             home.catalog.execute(
-                "UPDATE sectors SET state = 'missing' WHERE target = ? AND uuid = ? AND state = 'stored'",
+                "UPDATE sectors SET state = 'damaged' WHERE target = ? AND uuid = ? AND state = 'stored'",
                 [row, sector],
             )
         places.mark_damaged(home.catalog, row, sector, [position for position in positions if position >= 0])

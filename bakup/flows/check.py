@@ -21,7 +21,7 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem, TargetOptions
-from bakup.flows.restore import endless
+from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import read_header
@@ -47,13 +47,7 @@ def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch
     begun = time.monotonic()
     home.lock(home.lock_wait)
     with attach(home, dst, target, watch, ask) as attached:
-        rows = [row for row in listing.sectors(home.catalog, attached.row) if row.state == "stored"]
-        flagged = set(remembered.findings(home.state, attached.url))
-        rows += [
-            row
-            for row in listing.sectors(home.catalog, attached.row)
-            if row.state == "missing" and row.uuid in flagged and _there(attached, row)
-        ]
+        rows = [row for row in listing.sectors(home.catalog, attached.row) if row.state in ("stored", "damaged")]
         if read_data:
             _index_chunks(home.catalog, attached.row)
         seen = list(_read_all(home, attached, rows, read_data, watch))
@@ -62,13 +56,6 @@ def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch
         with transaction(home.state):
             remembered.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
         return report
-
-
-def _there(attached: Attached, row: listing.SectorRow) -> bool:
-    try:
-        return bool(attached.target.read(row.locator, 0, 1))
-    except NoTarget:
-        return False
 
 
 def _index_chunks(connection: sqlite3.Connection, target: int) -> None:
@@ -167,7 +154,7 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
             uuid = one.row.uuid
             if one.reason is not None:
                 remembered.add_findings(home.state, attached.url, uuid, [-1], one.reason)
-                home.catalog.execute("UPDATE sectors SET state = 'missing' WHERE id = ?", [one.row.id])
+                home.catalog.execute("UPDATE sectors SET state = 'damaged' WHERE id = ?", [one.row.id])
                 continue
             home.catalog.execute("UPDATE sectors SET state = 'stored' WHERE id = ?", [one.row.id])
             if read_data:
@@ -198,8 +185,8 @@ def _report(
     checkpoints = history.checkpoints(connection, attached.row)
     suffering = _suffering(checkpoints, lost, missing)
     heads = {row.uuid for source in sources if (row := history.head(connection, source.id)) is not None}
-    only_older = not any(row.uuid in heads for row in suffering)
-    chain = (*damage.chain_problems(connection, attached.row), *rolled_back(home, attached.url, attached.row))
+    only_older = not any(row.uuid in heads for row in suffering) and not damage.refused(connection, attached.row)
+    chain = _chain_problems(home, attached, sources, checkpoints, problems)
     gone = {line.sector for line in missing} - {one.row.uuid for one in seen}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
@@ -228,6 +215,30 @@ def _report(
     )
 
 
+def _chain_problems(
+    home: Home,
+    attached: Attached,
+    sources: Sequence[history.SourceRow],
+    checkpoints: Sequence[history.CheckpointRow],
+    problems: list[SectorProblem],
+) -> tuple[str, ...]:
+    """What is wrong with the history that the latest check points stand on; gaps behind that are damage like other."""
+    standing = {
+        row.uuid: row
+        for source in sources
+        if (head := history.head(home.catalog, source.id)) is not None
+        for row in history.chain_of(checkpoints, head)
+    }
+    severe = list(rolled_back(home, attached.url, attached.row))
+    for uuid, message in damage.chain_problems(home.catalog, attached.row):
+        row = standing.get(uuid)
+        if row is None or (row.based_on is None and row.previous is not None and "missing" in message):
+            problems.append(SectorProblem(None, "", "missing", message))
+        else:
+            severe.append(message)
+    return tuple(severe)
+
+
 def _exit_code(problems: Sequence[SectorProblem], only_older: bool, chain: Sequence[str]) -> int:
     if chain:
         return 23
@@ -245,7 +256,8 @@ def _suffering(
 ) -> list[history.CheckpointRow]:
     """Check points that miss a file, or entries whose names are gone with a sector."""
     blind = {line.checkpoint for line in missing if not line.known and line.entries}
-    blind |= {row.uuid for row in checkpoints if row.entries_lost}
+    gap = history_gap({row.uuid for row in checkpoints})
+    blind |= {row.uuid for row in checkpoints if gap(row) is not None}
     return [
         row
         for row in checkpoints
@@ -285,9 +297,10 @@ def _problems(
         problems.append(
             _problem(home, line.sector, "", "missing", "is missing", suffers.get(line.sector, {}), span, line.size)
         )
-    for row in history.checkpoints(home.catalog, attached.row):
-        if row.entries_lost:
-            problems.append(SectorProblem(None, "", "missing", endless(row)))
+    rows = history.checkpoints(home.catalog, attached.row)
+    for gap in map(history_gap({row.uuid for row in rows}), rows):
+        if gap is not None:
+            problems.append(SectorProblem(None, "", "missing", gap))
     for locator, reason, detail in home.catalog.execute(
         "SELECT locator, reason, detail FROM others WHERE target = ? AND reason IN ('untrusted', 'damaged')",
         [attached.row],

@@ -328,7 +328,8 @@ class AccountCard:
 
 @dataclass(frozen=True, slots=True)
 class FindOptions:
-    """What `find` looks for: all that is given must hold. Sizes in bytes, bounds exclusive; times as users write them."""
+    """What `find` looks for: all that is given must hold. Bounds are exclusive, sizes in bytes, times as users write
+    them."""
 
     globs: tuple[bytes, ...] = ()
     larger_than: int | None = None
@@ -355,20 +356,10 @@ class FoundVersion:
     path: Path
     entry: Entry
     bytes: int | None  # None unless a file
+    modified_ns: int
     first: CheckpointTime
     last: CheckpointTime
     current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LostEntries:
-    """Entries of a check point that are not known, since the sector they stood in is missing."""
-
-    sector: Uuid
-    checkpoint: Uuid
-    entries: int
-    first_path: Path
-    last_path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +375,7 @@ class FindReport:
     """`find`: a group a source, streamed: each is read to its end before the next."""
 
     groups: Iterator[FoundIn]
-    lost: tuple[LostEntries, ...] = ()
+    unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,7 +385,7 @@ class HistoryReport:
     source: str
     path: Path
     versions: tuple[FoundVersion, ...]
-    lost: tuple[LostEntries, ...] = ()
+    unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -415,7 +406,7 @@ class DiffReport:
     before: CheckpointLine
     after: CheckpointLine
     lines: Iterator[DiffLine]
-    lost: tuple[LostEntries, ...] = ()
+    unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Protocol
@@ -345,7 +345,7 @@ def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -
             for line in damage.missing_lines(connection, attached.row)
             if line.checkpoint in chain and not line.known and line.entries
         ]
-        causes += [Cause(endless(row), ()) for row in chain.values() if row.entries_lost]
+        causes += [Cause(gap, ()) for gap in map(history_gap(chain), chain.values()) if gap]
     if chosen.latest:
         causes += [
             Cause(f"{locator} was not believed and may have held more: {detail}", ())
@@ -360,9 +360,20 @@ def span(line: damage.MissingLine) -> str:
     return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
 
 
-def endless(row: CheckpointRow) -> str:
-    """What is said of a check point that only a later one tells of."""
-    return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
+def history_gap(chain: Container[bytes]) -> Callable[[CheckpointRow], str | None]:
+    """Gives what is said of a check point whose END is lost, or whose base is in no `chain`; None if it is whole."""
+
+    def gap(row: CheckpointRow) -> str | None:
+        if row.entries_lost:
+            return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
+        if row.based_on is not None and row.based_on not in chain:
+            base = row.based_on.hex()[:8]
+            return (
+                f"check point {base}, which {row.uuid.hex()[:8]} was made on, is missing: what it changed is not known"
+            )
+        return None
+
+    return gap
 
 
 def _remember(home: Home, attached: Attached, brought: Brought) -> None:

@@ -208,9 +208,10 @@ def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
         for batch in job.tree.batches():
             files += sum(found.kind == Kind.FILE for found in batch)
             size += sum(found.size for found in batch)
-            folder = batch[-1].path.rpartition(b"/")[0]
-            watch.progress(Progress("scanning", done_files=files, done_bytes=size, path=folder))
-            yield batch
+            if batch:
+                folder = batch[-1].path.rpartition(b"/")[0]
+                watch.progress(Progress("scanning", done_files=files, done_bytes=size, path=folder))
+                yield batch
 
     connection = reader(home.folder)
     try:

@@ -16,7 +16,6 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import attach
 from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path
 from bakup.flows.home import Home
-from bakup.flows.lost import lost_entries
 from bakup.flows.moments import span_of
 from bakup.flows.reports import (
     CheckpointTime,
@@ -27,6 +26,7 @@ from bakup.flows.reports import (
     HistoryReport,
     TargetOptions,
 )
+from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 
 
@@ -39,6 +39,16 @@ class _Search:
     wanted: Wanted
     at: CheckpointRow | None
 
+    @property
+    def looked(self) -> Sequence[CheckpointRow]:
+        """The check points whose entries count."""
+        return self.timeline.rows if self.at is None else chain.chain_of(self.timeline.rows, self.at)
+
+    @property
+    def newest(self) -> bool:
+        """Whether the newest state is looked at."""
+        return self.at is None or self.at == self.timeline.rows[-1]
+
 
 def find(home: Home, dst: str, options: FindOptions, *, watch: Watch, ask: Ask) -> FindReport:
     """Versions that fit `options`, in all check points or at one, of all sources or of one.
@@ -48,8 +58,8 @@ def find(home: Home, dst: str, options: FindOptions, *, watch: Watch, ask: Ask) 
     with attach(home, dst, options.target, watch, ask) as attached:
         connection = home.catalog
         searches = _searches(connection, attached.row, dst, options)
-        looked = [row for one in searches for row in ((one.at,) if one.at else one.timeline.rows)]
-        lost = lost_entries(connection, attached.row, looked)
+        looked = [row for one in searches for row in one.looked]
+        lost = unknown(connection, attached.row, looked, newest=any(one.newest for one in searches))
         return FindReport((_found_in(connection, one) for one in searches), lost)
 
 
@@ -71,8 +81,8 @@ def history(
         inner = inner_path(chosen, path)
         one = _search(connection, attached.row, chosen, Wanted(), at)
         found = tuple(_found(one, search.versions_of(connection, chosen.id, inner)))
-        looked = one.timeline.rows if one.at is None else (one.at,)
-        return HistoryReport(chosen.label, inner, found, lost_entries(connection, attached.row, looked))
+        lost = unknown(connection, attached.row, one.looked, newest=one.newest)
+        return HistoryReport(chosen.label, inner, found, lost)
 
 
 def _searches(connection: sqlite3.Connection, target: int, dst: str, options: FindOptions) -> list[_Search]:
@@ -106,7 +116,7 @@ def _search(connection: sqlite3.Connection, target: int, source: SourceRow, want
 
 
 def _wanted(connection: sqlite3.Connection, target: int, source: SourceRow, options: FindOptions) -> Wanted:
-    globs = [inner_path(source, glob) for glob in options.globs]
+    globs = [_inner_glob(source, glob) for glob in options.globs]
     newer, older = options.newer_than, options.older_than
     return Wanted(
         match=search.matcher(globs) if all(globs) else None,
@@ -115,6 +125,12 @@ def _wanted(connection: sqlite3.Connection, target: int, source: SourceRow, opti
         newer_than_ns=None if newer is None else _moment(connection, target, source, newer)[1],
         older_than_ns=None if older is None else _moment(connection, target, source, older)[0],
     )
+
+
+def _inner_glob(source: SourceRow, glob: bytes) -> bytes:
+    inner = inner_path(source, glob)
+    # One that was absolute means this path only, not its last name anywhere.
+    return b"/" + inner if inner and glob.startswith(b"/") else inner
 
 
 def _moment(connection: sqlite3.Connection, target: int, source: SourceRow, when: str) -> tuple[int, int]:
@@ -144,6 +160,7 @@ def _version(rows: Sequence[CheckpointRow], span: Span) -> FoundVersion:
         version.path,
         version.entry(()),
         version.size,
+        version.attributes.mtime_ns,
         CheckpointTime(first.uuid, first.time_ns),
         CheckpointTime(last.uuid, last.time_ns),
         last is rows[-1],

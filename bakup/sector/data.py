@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from blake3 import blake3
 
 from bakup.account.stream import SEGMENT, TAG
-from bakup.errors import Damaged
-from bakup.format.action import unpack_data_box
+from bakup.errors import Damaged, Truncated
+from bakup.format.action import longest_action, unpack_data_box
 from bakup.format.box import BOX, BoxHeader
 from bakup.model import TableRow
 from bakup.sector.region import BATCH, Region, Span
@@ -29,7 +29,10 @@ Fetch = Callable[[int, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class BoxContent:
-    """A data box as read: its raw chunks, or why they cannot be had."""
+    """A data box as read: its raw chunks, or why not all of them can be had.
+
+    With `damage`, `raw` is empty, or what is left: some of its bytes are wrong, which chunks tell by their ids.
+    """
 
     row: TableRow
     raw: memoryview | bytes = b""
@@ -89,9 +92,7 @@ def verify_region(
 class _Walk:
     """Opens batches in order and cuts boxes out of a window over the plaintext."""
 
-    def __init__(
-        self, region: Region, rows: Sequence[TableRow], on_box: Callable[[BoxContent], None] | None
-    ) -> None:
+    def __init__(self, region: Region, rows: Sequence[TableRow], on_box: Callable[[BoxContent], None] | None) -> None:
         self.damaged: set[int] = set()
         self._region = region
         self._rows = iter(rows)
@@ -158,7 +159,8 @@ class _Walk:
     def _read(self, row: TableRow, box: memoryview) -> BoxContent:
         for start, _, error in self._bad:
             if start < row.position + len(box):
-                return BoxContent(row, damage=_at(max(start, row.position), error))
+                damage = _at(max(start, row.position), error)
+                return BoxContent(row, damage=damage) if self._on_box is None else _left(row, box, damage)
         return _checked(row, box) if self._on_box is None else _box(row, box)
 
 
@@ -166,8 +168,7 @@ def _neighbours(region: Region, rows: Iterable[TableRow]) -> Iterator[list[Table
     batch: list[TableRow] = []
     for row in rows:
         if batch and not (
-            0 <= row.position - _end(batch[-1]) <= GAP_MAX
-            and _cover(region, [batch[0], row]).length <= RANGE_MAX
+            0 <= row.position - _end(batch[-1]) <= GAP_MAX and _cover(region, [batch[0], row]).length <= RANGE_MAX
         ):
             yield batch
             batch = []
@@ -183,21 +184,51 @@ def _cover(region: Region, batch: Sequence[TableRow]) -> Span:
 def _open_alone(region: Region, row: TableRow, stored: bytes, around: Span) -> BoxContent:
     span = _cover(region, [row])
     at = span.offset - around.offset
+    part = memoryview(stored)[at : at + span.length]
     try:
-        plain = region.open(stored[at : at + span.length], span)
-    except Damaged as error:
+        plain = region.open(part, span)
+    except Truncated as error:
         return BoxContent(row, damage=_at(row.position, error))
+    except Damaged as error:
+        return _left(row, memoryview(_patched(region, part, span))[span.skip :], _at(row.position, error))
     return _box(row, plain[span.skip :])
+
+
+def _patched(region: Region, stored: memoryview, span: Span) -> bytearray:
+    """The plaintext with zeros for each segment that does not open."""
+    plain = bytearray()
+    for number, at in enumerate(range(0, span.length, _STORED_SEGMENT)):
+        one = Span(span.offset + at, min(_STORED_SEGMENT, span.length - at), span.first + number, 0)
+        try:
+            plain += region.open(stored[at : at + one.length], one)
+        except Damaged:
+            plain += bytes(region.plain_of(one))
+    return plain
 
 
 def _box(row: TableRow, plain: memoryview) -> BoxContent:
     checked = _checked(row, plain)
     if checked.damage is not None:
-        return checked
+        return _left(row, plain, checked.damage)
     try:
-        return BoxContent(row, unpack_data_box(plain[BOX.size : BOX.size + row.length], row.raw_length))
+        return BoxContent(row, unpack_data_box(_content(row, plain), row.raw_length))
     except Damaged as error:
-        return BoxContent(row, damage=_at(row.position, error))
+        return _left(row, plain, _at(row.position, error))
+
+
+def _left(row: TableRow, plain: memoryview, damage: Damaged) -> BoxContent:
+    """What is left of a damaged box. The table is signed, so the box's own header is not needed."""
+    content = _content(row, plain)
+    try:
+        raw = unpack_data_box(content, row.raw_length)
+    except Damaged:
+        # Compression never adds: a pack of this length is not compressed, and damage stays where it is.
+        raw = content[-row.raw_length :] if row.raw_length and row.length == longest_action(row.raw_length) else b""
+    return BoxContent(row, raw, damage)
+
+
+def _content(row: TableRow, plain: memoryview) -> memoryview:
+    return plain[BOX.size : BOX.size + row.length]
 
 
 def _checked(row: TableRow, plain: memoryview) -> BoxContent:

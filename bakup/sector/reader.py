@@ -85,9 +85,7 @@ def audit_sector(target: Target, found: FoundHeader) -> OpenSector:
 class OpenSector:
     """A sector that may be read. Holds no bytes of it; several threads may read at once."""
 
-    def __init__(
-        self, target: Target, found: FoundHeader, key: bytes | None, certificate: Certificate | None
-    ) -> None:
+    def __init__(self, target: Target, found: FoundHeader, key: bytes | None, certificate: Certificate | None) -> None:
         header = found.header
         self.locator = found.locator
         self.header = header
@@ -127,9 +125,12 @@ class OpenSector:
             return meta
 
     def data_box(self, row: TableRow) -> memoryview | bytes:
-        """The chunks of one PACK, unpacked; only the segments that cover it are read. Raises Damaged."""
+        """The chunks of one PACK, unpacked; only the segments that cover it are read.
+
+        Of a damaged one what is left, if anything: so each chunk is to be compared with its id. Raises Damaged.
+        """
         for found in self.data_boxes([row]):
-            if found.damage is not None:
+            if found.damage is not None and not found.raw:
                 raise found.damage
             return found.raw
         raise AssertionError("a row gives a box")
@@ -183,13 +184,11 @@ class OpenSector:
             return found
         damage = found.damage
         message = f"{self.name} is damaged {damage.message}"
-        return BoxContent(found.row, damage=type(damage)(message, code=damage.code))
+        return BoxContent(found.row, found.raw, type(damage)(message, code=damage.code))
 
     def _expect_readable(self) -> None:
         if not self.readable:
-            raise WrongAccount(
-                f"{self.name} opens only with the account's words", hints=("bakup account recover",)
-            )
+            raise WrongAccount(f"{self.name} opens only with the account's words", hints=("bakup account recover",))
 
     def _check_sources(self, meta: MetaRegion) -> None:
         if self.certificate is None:

@@ -28,7 +28,7 @@ def answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("create", "bakup sync"),
         ("snapshots", "bakup ls"),
         ("list", "bakup ls"),
-        ("dump", "bakup restore"),
+        ("dump", "bakup cat"),
         ("extract", "bakup restore"),
         ("verify", "bakup check --read-data"),
         ("key", "bakup account"),
@@ -37,7 +37,7 @@ def answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("unlock", "the target has no locks"),
         ("forget", "nothing is deleted at a target"),
         ("restor", "did you mean: bakup restore"),
-        ("find", "the commands: bakup --help"),
+        ("mount", "the commands: bakup --help"),
         ("zzz", "the commands: bakup --help"),
     ],
 )

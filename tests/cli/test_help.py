@@ -19,6 +19,11 @@ Back up:
 
 Look:
   ls          check points; with PATH, the entries of one
+  find        search names, sizes and times in all check points
+  history     every version of one path
+  diff        what changed between two check points
+  cat         write one file to standard output
+  stats       sizes by source, sectors, what dedup and compression saved
 
 Bring back:
   restore     files into OUT, each verified before it gets its name

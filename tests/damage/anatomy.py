@@ -114,17 +114,17 @@ class Anatomy:
         return _stored_at(region, position), _stored_at(region, position + length - 1) + 1
 
     def needed(self, chunk: Chunk) -> Iterator[Span]:
-        """What must be as it was for a chunk to be had."""
+        """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes."""
         row = chunk.pack
+        frame = BOX.size + ACTION.size + RAW_LENGTH.size
+        if BOX.size + row.length < frame + row.raw_length:
+            begin, length = row.position + BOX.size, row.length
+        else:
+            begin, length = row.position + frame + chunk.offset, chunk.length
         if self.header.encrypted:
-            first, last = row.position // SEGMENT, (row.position + BOX.size + row.length - 1) // SEGMENT
-            yield self._segment(first)[0], self._segment(last)[1]
-            return
-        frame = ACTION.size + RAW_LENGTH.size
-        stored_as_is = row.length == frame + row.raw_length
-        assert stored_as_is, "a plain target of these tests is not compressed"
-        yield self.stored(row.position, BOX.size + frame)
-        yield self.stored(row.position + BOX.size + frame + chunk.offset, chunk.length)
+            yield self._segment(begin // SEGMENT)[0], self._segment((begin + length - 1) // SEGMENT)[1]
+        else:
+            yield self.stored(begin, length)
 
     def _segment(self, number: int) -> Span:
         step = SEGMENT + TAG if self.header.encrypted else SEGMENT

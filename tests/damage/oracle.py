@@ -1,12 +1,12 @@
-"""What can be had from the objects of a target: worked out from whole sectors and compared bytes, not by bakup's readers.
+"""What can be had from the objects of a target, worked out by comparing bytes with whole sectors.
 
-A sector's structures were read while it was whole (`anatomy`); here only bytes are compared. An object is *sound* when its
-header, metadata and padding are as they were; a chunk is there when what it needs is as it was.
+A sector's structures were read while it was whole (`anatomy`). An object is *sound* when its header, metadata and
+padding are as they were; a chunk is there when what it needs is as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from anatomy import Anatomy
@@ -57,7 +57,12 @@ class Oracle:
         self.checkpoints = sorted(held.values(), key=lambda one: one.sequence)
 
     def given(self, world: World, *, known: bool) -> list[Given]:
-        """The objects that serve. `known`: a catalog knows the metadata of what stands at its own name in its own size."""
+        """The objects that serve.
+
+        Args:
+            world: the target's objects.
+            known: a catalog has the metadata of what stands at its own name in its own size.
+        """
         found = []
         for name, content in world.items():
             for sector in self.sectors:
@@ -70,16 +75,21 @@ class Oracle:
         return found
 
     def refused(self, world: World, foreign: Iterable[Anatomy]) -> list[str]:
-        """Names of objects that begin like sectors, and are neither sound nor another account's."""
+        """Names of objects that begin like sectors, are not sound, and do not name another account as theirs."""
         sound = {id(one.content) for one in self.given(world, known=False)}
-        heads = [sector.content[: sector.header.length] for sector in foreign]
+        keys = [_public_key(sector, sector.content) for sector in foreign]
         return [
             name
             for name, content in world.items()
             if content.startswith(MAGIC)
             and id(content) not in sound
-            and not any(content.startswith(head) for head in heads)
+            and not any(_public_key(sector, content) in keys for sector in self.sectors)
         ]
+
+    def forgotten(self, sectors: Sequence[Anatomy]) -> bool:
+        """Whether these sectors name a check point before one of theirs that none of them shows: exit 23."""
+        heads = [held.value for sector in sectors for held in sector.meta.checkpoints.values()]
+        return any(one.previous and one.previous.uuid not in {head.uuid for head in heads} for one in heads)
 
     def chunks(self, given: Iterable[Given]) -> set[bytes]:
         """Ids of the chunks that one of the objects gives."""
@@ -87,9 +97,7 @@ class Oracle:
             chunk.id
             for one in given
             for chunk in one.sector.chunks
-            if all(
-                one.content[begin:end] == one.sector.content[begin:end] for begin, end in one.sector.needed(chunk)
-            )
+            if all(one.content[begin:end] == one.sector.content[begin:end] for begin, end in one.sector.needed(chunk))
         }
 
     def complete(self, sectors: Iterable[Anatomy]) -> list[Checkpoint]:
@@ -150,10 +158,9 @@ def is_sound(sector: Anatomy, content: bytes) -> bool:
     )
 
 
-def untouched(sector: Anatomy, world: Mapping[str, bytes]) -> bool:
-    """Whether a sector stands somewhere with every byte that belongs to it."""
-    end = sector.header.sector_length
-    return any(is_sound(sector, content) and content[:end] == sector.content[:end] for content in world.values())
+def _public_key(sector: Anatomy, content: bytes) -> bytes:
+    begin, end = sector.spans["public key"]
+    return content[begin:end]
 
 
 def _apply(entries: dict[bytes, Entry], entry: Entry) -> None:

@@ -9,7 +9,7 @@ from injuries import World
 from likeness import files, portrait
 from oracle import Expected, Given, Oracle, is_sound
 
-WHOLE, OLDER, LOST, UNTRUSTED = 0, 20, 21, 22
+WHOLE, OLDER, LOST, UNTRUSTED, HISTORY = 0, 20, 21, 22, 23
 
 
 def assert_restored(out: Path, said: Said, expected: Expected) -> None:
@@ -51,7 +51,8 @@ def _own(oracle: Oracle, world: World) -> list[tuple[str, bytes | None]]:
     """Each sector by name, with the best object that claims to be it."""
     found: list[tuple[str, bytes | None]] = []
     for sector in oracle.sectors:
-        claims = [one for one in world.values() if one[: sector.header.length] == sector.content[: sector.header.length]]
+        head = sector.content[: sector.header.length]
+        claims = [one for one in world.values() if one.startswith(head)]
         claims.sort(key=lambda one, sector=sector: is_sound(sector, one))  # type: ignore[misc]
         found.append((sector.name, claims[-1] if claims else None))
     return found

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from rig import Rig  # noqa: E402
+from rig import Rig
 
 
 @pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    """A fresh rig with an empty source; folders that a test locked are opened again."""
-    yield Rig(tmp_path)
+def rig(tmp_path: Path) -> Rig:
+    """A fresh rig with an empty source."""
+    return Rig(tmp_path)
 
 
 @pytest.fixture

@@ -67,9 +67,7 @@ FILES = {f"file{number}": noise(60_000, number) for number in range(12)} | {"big
 @pytest.mark.parametrize("error", [Cut(), StoreError("no answer")], ids=["cut", "store-error"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("first", [True, False], ids=["first-run", "later-run"])
-def test_a_put_that_fails(
-    rig: Rig, failing: Callable[..., None], when: str, first: bool, error: BaseException
-) -> None:
+def test_a_put_that_fails(rig: Rig, failing: Callable[..., None], when: str, first: bool, error: BaseException) -> None:
     kept: list[tuple[str, Tree]] = []
     if not first:
         write(rig.source, {"before": noise(5000, 77), "file0": b"old"})

@@ -85,9 +85,7 @@ def _node(full: bytes, facts: os.stat_result) -> Node:
     device = facts.st_rdev if kind in ("character", "block") else 0
     names = sorted(os.listxattr(full, follow_symlinks=False))
     xattrs = tuple((name, os.getxattr(full, name, follow_symlinks=False)) for name in names)
-    return Node(
-        kind, mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns, data, target, device, xattrs=xattrs
-    )
+    return Node(kind, mode, facts.st_uid, facts.st_gid, facts.st_mtime_ns, data, target, device, xattrs=xattrs)
 
 
 def assert_equal(found: Tree, wanted: Tree, *, root: bool = True, where: str = "") -> None:

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from bakup.errors import Damaged
+from bakup.format.action import pack_action
 from bakup.sector.reader import read_header
 from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
@@ -43,9 +45,7 @@ def test_a_read_is_bounded(lab: Any) -> None:
     counting = CountingTarget(lab.target, keep_ranges=True)
     sector = read_header(counting, locator, size, Trust(lab.account))
     assert sector is not None
-    assert [
-        bytes(found.raw) == raw for found, raw in zip(sector.data_boxes(finished.rows), raws, strict=True)
-    ]
+    assert [bytes(found.raw) == raw for found, raw in zip(sector.data_boxes(finished.rows), raws, strict=True)]
     assert max(length for _, length in counting.counts.ranges[locator]) <= 16_777_216
 
 
@@ -85,3 +85,43 @@ def test_a_lost_tail_is_told_box_by_box(lab: Any) -> None:
     state = sector.verify_data(sector.meta().rows, seen.append)
     assert len(state.damaged_at) > 5
     assert [found.damage is None for found in seen] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("encrypt", [True, False])
+def test_what_is_left_of_a_damaged_pack_that_is_not_compressed(lab: Any, encrypt: bool) -> None:
+    raw = os.urandom(400_000)
+    finished = lab.build((raw,), encrypt=encrypt)
+    content = bytearray(lab.content(finished))
+    content[finished.header.data_start + 200_000] ^= 0xFF
+    sector = lab.open(*lab.store(content), accept_plain=True)
+    (row,) = sector.meta().rows
+    left = sector.data_box(row)
+    assert len(left) == len(raw)
+    wrong = [at for at in range(len(raw)) if left[at] != raw[at]]
+    assert wrong[-1] - wrong[0] < 65_536
+    seen: list[Any] = []
+    sector.verify_data([row], seen.append)
+    assert bytes(seen[0].raw) == bytes(left)
+
+
+def test_the_header_of_a_box_is_not_needed_but_its_damage_is_told(lab: Any) -> None:
+    raws = (os.urandom(1000), os.urandom(1000))
+    finished = lab.build(raws, encrypt=False)
+    content = bytearray(lab.content(finished))
+    content[finished.header.data_start + finished.rows[1].position + 20] ^= 0xFF
+    sector = lab.open(*lab.store(content), accept_plain=True)
+    assert sector.data_box(finished.rows[1]) == raws[1]
+    assert sector.verify_data(finished.rows).damaged_at == (finished.rows[1].position,)
+
+
+def test_nothing_is_left_of_a_damaged_pack_that_is_compressed(lab: Any) -> None:
+    raw = b"".join(b"line %d\n" % number for number in range(100_000))
+    with lab.writer() as writer:
+        pack = pack_action(raw, 3)
+        writer.add_data(lab.point.uuid, 0, pack, len(raw))
+        finished = writer.finish()
+    content = bytearray(lab.content(finished))
+    content[finished.header.data_start + 100_000] ^= 0xFF
+    sector = lab.open(*lab.store(content))
+    with pytest.raises(Damaged, match="is damaged at"):
+        sector.data_box(finished.rows[0])

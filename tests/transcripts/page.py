@@ -14,7 +14,7 @@ _FIXED = (
     (r"\b[0-9a-f]{8}\b", "IIIIIIII"),
     (_DURATION, "DURATION"),
 )
-_COLUMNS = re.compile(r"\d files? {2,}|^[0-9a-f]{8}  |^[-dl](?:[r-][w-][x-]){3} ")
+_COLUMNS = re.compile(r"\d files? {3,}|^[0-9a-f]{8}  |^[-dl](?:[r-][w-][x-]){3} ")
 """Lines whose numbers stand with their right ends in line."""
 _CARD = re.compile(r"(?:\s+\d{1,2} [a-z]{3,8} *){4}")
 

@@ -68,7 +68,7 @@ class Terminal:
         rows = "\n".join(row.rstrip() for row in self.screen.display).rstrip("\n")
         return self._to_page(rows).split("\n")
 
-    def until(self, text: str, timeout: float = 30.0) -> list[str]:
+    def until(self, text: str, timeout: float = 10.0) -> list[str]:
         """Reads until the screen holds a text; gives its lines."""
         end = time.monotonic() + timeout
         while text not in "\n".join(self.lines):
@@ -125,8 +125,8 @@ class Stage:
             self.command(*arguments),
             input=stdin.encode(),
             capture_output=True,
-            env=self._environment(settings),
-            preexec_fn=self._prepare,  # noqa: PLW1509
+            env=self.environment(settings),
+            preexec_fn=self._prepare,
             timeout=120,
             check=False,
         )
@@ -135,7 +135,7 @@ class Stage:
 
     def terminal(self, *arguments: str, rows: int = 50, **settings: str) -> Terminal:
         """Runs bakup on a terminal."""
-        command, environment = self.command(*arguments), self._environment(settings)
+        command, environment = self.command(*arguments), self.environment(settings)
         self._terminals.append(Terminal(command, environment, self.page, rows, self._prepare))
         return self._terminals[-1]
 
@@ -160,9 +160,9 @@ class Stage:
         return text.replace(self.drive, DRIVE).replace(self.home, ANA)
 
     def sectors(self) -> list[str]:
-        """The sectors on the drive, oldest first."""
+        """The sectors on the drive, in the order in which they were put."""
         found = [f"{self.drive}/{name}" for name in os.listdir(self.drive) if name.endswith(".bakup")]
-        return sorted(found, key=lambda path: os.stat(path).st_mtime_ns)
+        return sorted(found, key=_put_at)
 
     def close(self) -> None:
         """Ends what runs and removes everything."""
@@ -182,7 +182,8 @@ class Stage:
         mount = f'mount -t tmpfs -o size={size} drive {self.drive} && exec "$@"'
         return [*alone, "sh", "-c", mount, "sh"]
 
-    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+    def environment(self, settings: dict[str, str]) -> dict[str, str]:
+        """What bakup sees of the world: Ana's folder, Berlin, no setting of its own but these."""
         left_out = ("BAKUP_", "XDG_", "LC_", "PYTHON", "TMPDIR", "NO_COLOR", "COLUMNS")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         mine = {"HOME": self.home, "TZ": "Europe/Berlin", "LANG": "C.UTF-8", "TERM": "xterm", "PYTHONPATH": str(ROOT)}
@@ -224,3 +225,9 @@ def _give_up_rights() -> None:
     if os.geteuid() == 0:
         for capability in _OVERRIDE_RIGHTS:
             ctypes.CDLL(None).prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
+
+
+def _put_at(path: str) -> tuple[int, int]:
+    """When a sector got its name, as far as the clock of the file system tells; then when it was written."""
+    facts = os.stat(path)
+    return facts.st_ctime_ns, facts.st_mtime_ns

@@ -1,0 +1,100 @@
+"""diff: what changed between two check points of one source."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sqlite3
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from bakup.catalog import difference, history
+from bakup.catalog.difference import Pair, Unread
+from bakup.catalog.history import CheckpointRow
+from bakup.catalog.rows import Version
+from bakup.flows.ask import Ask
+from bakup.flows.attach import attach
+from bakup.flows.choosing import choose_checkpoint, choose_source, line_of
+from bakup.flows.home import Home
+from bakup.flows.reports import DiffLine, DiffReport, TargetOptions
+from bakup.flows.unknown import unknown
+from bakup.flows.watch import Mark, Watch
+from bakup.model import Attributes, Kind
+
+
+def diff(
+    home: Home,
+    dst: str,
+    before: str,
+    after: str,
+    *,
+    source: str | None,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> DiffReport:
+    """What changed from check point `before` to `after`, either as `--at` takes it. Raises Failed, Usage."""
+    with attach(home, dst, target, watch, ask) as attached:
+        connection = home.catalog
+        chosen = choose_source(connection, attached.row, source, dst)
+        first = choose_checkpoint(connection, attached.row, chosen, before)
+        second = choose_checkpoint(connection, attached.row, chosen, after)
+        rows = history.checkpoints(connection, attached.row, chosen.id)
+        chain = [*history.chain_of(rows, first), *history.chain_of(rows, second)]
+        return DiffReport(
+            line_of(first, chosen),
+            line_of(second, chosen),
+            _lines(connection, chosen.id, first, second),
+            unknown(connection, attached.row, list(dict.fromkeys(chain)), newest=rows[-1] in (first, second)),
+        )
+
+
+def _lines(
+    connection: sqlite3.Connection, source: int, before: CheckpointRow, after: CheckpointRow
+) -> Iterator[DiffLine]:
+    pairs = difference.differing(connection, source, before.ordinal, after.ordinal)
+    not_read = difference.unread(connection, after.id)
+    both: Iterator[Pair | Unread] = heapq.merge(pairs, not_read, key=lambda one: one.key)
+    for _, group in itertools.groupby(both, key=lambda one: one.key):
+        line = _line(*group)
+        if line is not None:
+            yield line
+
+
+def _line(one: Pair | Unread, unread: Pair | Unread | None = None) -> DiffLine | None:
+    if isinstance(one, Unread):
+        return DiffLine("!", one.path, None, None, one.reason)
+    shown = one.after or one.before
+    if shown is None:
+        return None
+    if isinstance(unread, Unread):
+        return DiffLine("!", shown.path, shown.kind, shown.size, unread.reason)
+    mark = _mark(one.before, one.after)
+    return None if mark is None else DiffLine(mark, shown.path, shown.kind, shown.size)
+
+
+def _mark(before: Version | None, after: Version | None) -> Mark | None:
+    """None when a restore would bring back the same."""
+    if before is None:
+        return "+"
+    if after is None:
+        return "-"
+    if before.kind != after.kind:
+        return "T"
+    if (before.size, before.digest, before.extra) != (after.size, after.digest, after.extra):
+        return "M"
+    return "U" if _restored(before) != _restored(after) else None
+
+
+def _restored(version: Version) -> Attributes:
+    """The metadata that a restore brings back. A folder's time follows from what changed in it."""
+    attributes = version.attributes
+    return structs.replace(
+        attributes,
+        mtime_ns=0 if version.kind == Kind.DIR else attributes.mtime_ns,
+        ctime_ns=None,
+        inode=None,
+        birth_ns=None,
+        link_group=None if attributes.link_group is None else 0,
+    )

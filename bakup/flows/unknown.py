@@ -1,0 +1,35 @@
+"""What looking around cannot know: entries whose names are gone with their sector."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from bakup.catalog import damage, places
+from bakup.catalog.history import CheckpointRow
+from bakup.flows.restore import history_gap, span
+from bakup.sector.naming import sector_name
+
+
+def unknown(
+    connection: sqlite3.Connection, target: int, rows: Sequence[CheckpointRow], *, newest: bool
+) -> tuple[str, ...]:
+    """What is not known of the states that the check points `rows` make together, a line a cause.
+
+    `newest`: the newest state is among them, so that a sector that was not believed may have held more of it.
+    """
+    found: list[str] = []
+    chain = {(row.source, row.uuid) for row in rows}
+    if places.troubled(connection, target):
+        found += [
+            f"{sector_name(line.sector)} is missing: {span(line)}"
+            for line in damage.missing_lines(connection, target)
+            if not line.known and line.entries and (line.source, line.checkpoint) in chain
+        ]
+        found += [gap for gap in map(history_gap({uuid for _, uuid in chain}), rows) if gap]
+    if newest:
+        found += [
+            f"{locator} was not believed and may have held more: {detail}"
+            for locator, detail in damage.refused(connection, target)
+        ]
+    return tuple(found)

@@ -1,0 +1,375 @@
+"""restore into places where something stands already, of chosen paths, and of a source that could not all be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from rig import Rig, raising
+from trees import assert_equal, noise, snapshot, write
+
+from bakup.errors import Failed, Usage
+from bakup.flows.reports import RestoreReport
+
+FILES = {"a.txt": b"a", "docs/b.txt": b"bb", "docs/deep/c.txt": b"ccc", "img/d.jpg": noise(3000), "img/[e]*.jpg": b"e"}
+
+
+@pytest.fixture
+def stored(rig: Rig) -> Rig:
+    """A rig whose source is backed up once."""
+    write(rig.source, FILES)
+    os.symlink("a.txt", rig.source / "link")
+    rig.sync()
+    return rig
+
+
+def conflict(rig: Rig, out: Path, **options: object) -> Failed:
+    error = raising(lambda: rig.restore(out, **options), Failed)
+    assert isinstance(error, Failed)
+    assert (error.code, error.exit_code) == ("in-the-way", 1)
+    return error
+
+
+def test_different_files_in_the_way_are_refused(stored: Rig) -> None:
+    out = stored.new_out()
+    write(out, {"a.txt": b"A", "docs/other.txt": b"other"})
+    os.utime(out / "a.txt", ns=(1, 1))
+    write(out, {"img/d.jpg": noise(3000)})  # the same bytes, newer: still not the same file
+    before = snapshot(out)
+    error = conflict(stored, out)
+    assert error.details == ((b"a.txt", "here it is older"), (b"img/d.jpg", "here it is newer"))
+    assert snapshot(out) == before
+    assert any("--overwrite" in hint for hint in error.hints)
+
+
+@pytest.mark.parametrize("kind", ["dir", "symlink", "fifo"])
+def test_another_kind_in_the_way_is_refused(stored: Rig, kind: str) -> None:
+    out = stored.new_out()
+    out.mkdir()
+    make = {"dir": Path.mkdir, "symlink": lambda path: os.symlink("x", path), "fifo": os.mkfifo}[kind]
+    make(out / "a.txt")  # type: ignore[operator]
+    before = snapshot(out)
+    assert conflict(stored, out).details == ((b"a.txt", "here it is of another kind"),)
+    assert snapshot(out) == before
+
+
+def three(rig: Rig) -> Path:
+    """A destination with an older, a newer and an equal file, and one that is not in the check point."""
+    out = rig.new_out()
+    write(out, {"a.txt": b"older", "docs/b.txt": b"newer", "mine": b"mine"})
+    os.utime(out / "a.txt", ns=(1, 1))
+    later = time.time_ns() + 10**12
+    os.utime(out / "docs" / "b.txt", ns=(later, later))
+    (out / "img").mkdir()
+    shutil.copy2(rig.source / "img" / "d.jpg", out / "img" / "d.jpg")
+    return out
+
+
+def counts(report: RestoreReport) -> tuple[int, int, int, int]:
+    return (report.restored.files, report.kept.files, report.already_there.files, report.not_restored.files)
+
+
+def test_overwrite_always(stored: Rig) -> None:
+    out = three(stored)
+    _, report = stored.restore(out, overwrite="always")
+    assert counts(report) == (4, 0, 1, 0)
+    (out / "mine").unlink()
+    shutil.copystat(stored.source, out)
+    assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_overwrite_if_newer(stored: Rig) -> None:
+    out = three(stored)
+    _, report = stored.restore(out, overwrite="if-newer")
+    assert counts(report) == (3, 1, 1, 0)
+    assert (out / "a.txt").read_bytes() == b"a"
+    assert (out / "docs" / "b.txt").read_bytes() == b"newer"
+    assert (out / "mine").read_bytes() == b"mine"
+
+
+def test_overwrite_never(stored: Rig) -> None:
+    out = three(stored)
+    _, report = stored.restore(out, overwrite="never")
+    assert counts(report) == (2, 2, 1, 0)
+    assert (out / "a.txt").read_bytes() == b"older"
+    assert (out / "docs" / "b.txt").read_bytes() == b"newer"
+
+
+@pytest.mark.parametrize("kind", ["dir", "symlink", "fifo", "file"])
+def test_overwrite_always_of_another_kind(stored: Rig, kind: str) -> None:
+    """A file where a folder was wanted, and the other way round; a folder with files in it is never removed."""
+    out = stored.new_out()
+    out.mkdir()
+    outside = stored.folder / "outside"
+    outside.mkdir()
+    where = out / ("docs" if kind != "dir" else "a.txt")
+    {
+        "dir": Path.mkdir,
+        "symlink": lambda path: os.symlink(outside, path),
+        "fifo": os.mkfifo,
+        "file": lambda path: path.write_bytes(b"in the way"),
+    }[kind](where)  # type: ignore[operator]
+    _, report = stored.restore(out, overwrite="always")
+    assert list(outside.iterdir()) == [], "nothing leaves the destination"
+    if kind == "dir":
+        assert {lost.path for cause in report.causes for lost in cause.lost} <= {b"a.txt"}
+        assert report.not_restored.files + (out / "a.txt").is_file() == 1
+    else:
+        assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_a_second_restore_has_nothing_to_do(stored: Rig) -> None:
+    out, _ = stored.restore()
+    before = {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
+    _, report = stored.restore(out)
+    assert counts(report) == (0, 0, 5, 0)
+    assert before == {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
+    assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_a_restore_that_was_killed_goes_on(rig: Rig) -> None:
+    write(rig.source, {f"{number % 5}/file{number}": noise(400_000, number) for number in range(100)})
+    rig.sync()
+    wanted = snapshot(rig.source)
+    out = rig.new_out()
+    process = rig.command("restore", str(rig.target), str(out))
+    end = time.monotonic() + 60
+    while sum(1 for path in out.rglob("file*")) < 10:
+        assert process.poll() is None, process.communicate()[0].decode()
+        assert time.monotonic() < end
+        time.sleep(0.001)
+    process.kill()
+    process.communicate()
+    half = snapshot(out)
+    for path, node in half.items():
+        if path in wanted and node.kind == "file":
+            assert node == wanted[path], f"{path!r} has its name and is not whole"
+    _, report = rig.restore(out)
+    assert report.restored.files + report.already_there.files == 100
+    assert report.already_there.files >= 10 - 1
+    assert_equal(snapshot(out), wanted)
+
+
+def test_dry_run_writes_nothing(stored: Rig) -> None:
+    out = stored.new_out()
+    _, report = stored.restore(out, dry_run=True)
+    assert report.restored.files == 5
+    assert not out.exists()
+    write(out, {"a.txt": b"other"})
+    conflict(stored, out, dry_run=True)
+    before = snapshot(out)
+    _, report = stored.restore(out, dry_run=True, overwrite="always")
+    assert report.restored.files == 5
+    assert snapshot(out) == before
+
+
+@pytest.mark.parametrize(
+    ("paths", "files"),
+    [
+        ([b"docs"], {"docs/b.txt", "docs/deep/c.txt"}),
+        ([b"docs/"], {"docs/b.txt", "docs/deep/c.txt"}),
+        ([b"./docs/deep"], {"docs/deep/c.txt"}),
+        ([b"docs/b.txt", b"a.txt"], {"docs/b.txt", "a.txt"}),
+        ([b"."], set(FILES)),
+        ([b"*.txt"], {"a.txt", "docs/b.txt", "docs/deep/c.txt"}),
+        ([b"img/*"], {"img/d.jpg", "img/[e]*.jpg"}),
+        ([b"img/[e]*.jpg"], {"img/[e]*.jpg"}),
+        ([b"doc?/deep"], {"docs/deep/c.txt"}),
+        ([b"docs/b.txt", b"img/d*"], {"docs/b.txt", "img/d.jpg"}),
+    ],
+)
+def test_chosen_paths(stored: Rig, paths: list[bytes], files: set[str]) -> None:
+    out, report = stored.restore(None, *paths)
+    found = snapshot(out)
+    wanted = snapshot(stored.source)
+    assert {path for path, node in found.items() if node.kind == "file"} == set(map(os.fsencode, files))
+    assert report.restored.files == len(files)
+    assert all(node == wanted[path] for path, node in found.items() if node.kind == "file")
+
+
+def test_absolute_paths_below_the_source(stored: Rig) -> None:
+    out, _ = stored.restore(None, os.fsencode(stored.source / "docs"))
+    assert {path for path in snapshot(out) if path} == {b"docs", b"docs/b.txt", b"docs/deep", b"docs/deep/c.txt"}
+    out, _ = stored.restore(None, os.fsencode(stored.source))
+    assert_equal(snapshot(out), snapshot(stored.source))
+
+
+@pytest.mark.parametrize("path", [b"nothing", b"docs/none", b"*.none", b"a.txt/inner"])
+def test_no_such_path(stored: Rig, path: bytes) -> None:
+    out = stored.new_out()
+    error = raising(lambda: stored.restore(out, path), Failed)
+    assert error.code == "no-path"  # type: ignore[attr-defined]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("path", [b"/etc/passwd", b"../x", b"docs/../../x"])
+def test_paths_outside(stored: Rig, path: bytes) -> None:
+    assert raising(lambda: stored.restore(None, path), Usage).exit_code == 2  # type: ignore[attr-defined]
+
+
+def test_which_of_several_sources(stored: Rig) -> None:
+    second = stored.folder / "Second"
+    write(second, {"s": b"s"})
+    stored.sync(second)
+    error = raising(stored.restore, Usage)
+    assert error.code == "which-source"  # type: ignore[attr-defined]
+    for name in ("Second", str(second)):
+        stored.assert_restores(snapshot(second), source=name)
+    stored.assert_restores(snapshot(stored.source), source="source")
+    assert raising(lambda: stored.restore(source="third"), Failed).code == "no-source"  # type: ignore[attr-defined]
+
+
+def test_a_source_with_a_name(stored: Rig) -> None:
+    stored.sync(name="papers")
+    write(stored.source, {"new": b"new"})
+    moved = stored.folder / "moved"
+    os.rename(stored.source, moved)
+    report = stored.sync(moved, name="papers").sources[0]
+    assert (report.new.files, report.unchanged.files) == (1, 5)
+    stored.assert_restores(snapshot(moved), source="papers")
+
+
+def test_at_a_time_and_by_number(rig: Rig) -> None:
+    kept = []
+    for number in range(3):
+        write(rig.source, {"n": b"%d" % number})
+        rig.sync()
+        kept.append(snapshot(rig.source))
+    lines = rig.list()
+    for back in range(3):
+        rig.assert_restores(kept[2 - back], at=f"latest~{back}" if back else "latest")
+    rig.assert_restores(kept[1], at=lines[1].uuid.hex()[:8])
+    rig.assert_restores(kept[2], at=time.strftime("%Y-%m-%d", time.localtime(lines[2].time_ns / 1e9)))
+    for wrong in ("latest~3", "2001-01-01", "0000000000000000"):
+        assert isinstance(raising(lambda at=wrong: rig.restore(at=at), Failed), Failed)  # type: ignore[misc]
+
+
+def test_out_that_names_a_check_point_is_refused(stored: Rig) -> None:
+    assert isinstance(raising(lambda: stored.restore(Path("latest")), Usage), Usage)
+
+
+# --- what could not be read ------------------------------------------------------------------------------
+
+NOBODY = 65_534
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Where the tests run as root, who may read everything: run as nobody."""
+    if os.geteuid() != 0:
+        yield
+        return
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+@pytest.fixture
+def unprivileged() -> Iterator[Rig]:
+    """A rig, warmed up, all of which belongs to nobody, in a folder that nobody may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        rig = Rig(Path(folder))
+        write(rig.source, {"warm": b"up"})
+        rig.sync()  # loads what is imported late: nobody may not even read our Python
+        for path in (rig.folder, *rig.folder.rglob("*")):
+            if os.geteuid() == 0:
+                os.chown(path, NOBODY, NOBODY)
+        yield rig
+        for path in rig.source.rglob("*"):
+            path.chmod(0o755)
+
+
+def test_what_could_not_be_read_is_named_and_its_last_version_kept(unprivileged: Rig) -> None:
+    rig = unprivileged
+    write(rig.source, {"open": b"1", "locked": b"first version", "folder/in": b"in", "folder/deep/x": b"x"})
+    with as_nobody():
+        assert rig.sync().sources[0].unreadable == ()
+    first = snapshot(rig.source)
+    before = rig.list()[-1].uuid
+
+    (rig.source / "locked").write_bytes(b"second version")
+    (rig.source / "locked").chmod(0)
+    (rig.source / "folder").chmod(0)
+    write(rig.source, {"open": b"2", "never": b"never read"})
+    (rig.source / "never").chmod(0)
+    (rig.source / "open").chmod(0o644)
+    with as_nobody():
+        report = rig.sync().sources[0]
+    told = {problem.path: problem for problem in report.unreadable}
+    assert set(told) == {b"locked", b"folder", b"never"}
+    assert {problem.reason for problem in told.values()} == {"permission denied"}
+    assert {path: problem.last for path, problem in told.items()} == {
+        b"locked": before,
+        b"folder": before,
+        b"never": None,
+    }
+    with as_nobody():
+        again = rig.sync().sources[0]
+    assert (again.made, {problem.path for problem in again.unreadable}) == (False, set(told))
+
+    for fresh in (False, True):
+        if fresh:
+            rig.new_home("elsewhere")
+        out, restored = rig.restore()
+        assert set(restored.older) == {b"locked", b"folder/in", b"folder/deep/x"}
+        assert (out / "open").read_bytes() == b"2"
+        assert (out / "locked").read_bytes() == b"first version"
+        assert (out / "folder" / "deep" / "x").read_bytes() == b"x"
+        assert not (out / "never").exists()
+        shutil.rmtree(out)
+        out, restored = rig.restore(at=before.hex())
+        assert (restored.older, restored.causes) == ((), ())
+        found = snapshot(out)
+        assert {path: found[path].data for path in found} == {path: node.data for path, node in first.items()}
+        shutil.rmtree(out)
+    out = rig.new_out()
+    code, said = rig.recover(str(rig.target), str(out))
+    assert code in (0, 3), said
+    assert (out / "locked").read_bytes() == b"first version"
+    assert (out / "folder" / "deep" / "x").read_bytes() == b"x"
+
+    rig.home = rig.folder / "home"
+    for path in ("locked", "folder", "never"):
+        (rig.source / path).chmod(0o755)
+    with as_nobody():
+        assert rig.sync().sources[0].unreadable == ()
+    out, restored = rig.restore()
+    assert restored.older == ()
+    assert (out / "locked").read_bytes() == b"second version"
+    assert (out / "never").read_bytes() == b"never read"
+    assert (out / "folder" / "in").read_bytes() == b"in"
+
+
+def test_vanished_and_changing_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that goes away between scan and reading is counted; it is not in the check point, and nothing else suffers."""
+    write(rig.source, {"goes": b"goes", "stays": b"stays", "zz": b"zz"})
+    os.utime(rig.source / "goes", ns=(1, 1))
+    from bakup.flows import sync as flow
+
+    plan = flow.plan
+
+    def planned(*arguments: object) -> object:
+        job = plan(*arguments)  # type: ignore[arg-type]
+        (rig.source / "goes").unlink()
+        return job
+
+    monkeypatch.setattr(flow, "plan", planned)
+    report = rig.sync().sources[0]
+    assert (report.vanished.files, report.new.files) == (1, 2)
+    monkeypatch.undo()
+    out, _ = rig.restore()
+    assert {path for path in snapshot(out) if path} == {b"stays", b"zz"}
