@@ -98,6 +98,7 @@ CREATE TABLE boxes (
 ) STRICT, WITHOUT ROWID;
 
 -- Boxes of data: each is one pack. position: of the box in the region's plaintext; length: of its content.
+-- damaged: 1 as a whole, 2 in some chunks, which are marked.
 CREATE TABLE packs (
     id INTEGER PRIMARY KEY,
     sector INTEGER NOT NULL REFERENCES sectors(id),
@@ -116,6 +117,7 @@ CREATE TABLE chunks (
     pack INTEGER NOT NULL REFERENCES packs(id),
     offset INTEGER NOT NULL,
     length INTEGER NOT NULL,
+    damaged INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (id, pack, offset)
 ) STRICT, WITHOUT ROWID;
 

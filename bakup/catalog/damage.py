@@ -68,7 +68,7 @@ def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes
     found: dict[bytes, set[bytes]] = {}
     for chunk, uuid in connection.execute(
         "SELECT c.id, s.uuid FROM sectors s JOIN packs p ON p.sector = s.id JOIN chunks c ON c.pack = p.id"
-        " WHERE s.target = ? AND (s.state IN ('damaged', 'missing') OR p.damaged)",
+        " WHERE s.target = ? AND (s.state IN ('damaged', 'missing') OR p.damaged = 1 OR c.damaged)",
         [target],
     ):
         found.setdefault(chunk, set()).add(uuid)

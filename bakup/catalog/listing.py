@@ -89,7 +89,7 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
                 groups["struck"].append(sector_row)
             case "pending", True:
                 groups["adopted"].append(sector_row)
-            case ("stored" | "damaged"), False:
+            case (("stored" | "damaged"), False):
                 groups["missing"].append(sector_row)
             case "missing", True:
                 groups["back"].append(sector_row)

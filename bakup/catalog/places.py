@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bakup.catalog.rows import decode_extents
 
 BATCH = 500
-USABLE = "p.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
+USABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list
     rows = connection.execute(
         "SELECT s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset, c.offset, c.length"
         " FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing' ORDER BY p.damaged OR s.state = 'damaged', p.id",
+        " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing'"
+        " ORDER BY p.damaged = 1 OR c.damaged OR s.state = 'damaged', p.id",
         [chunk, target],
     )
     return [Place(*row) for row in rows]
@@ -81,6 +82,20 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
             {"t": target, "s": source},
         ).fetchone()[0]
     )
+
+
+def weaker(connection: sqlite3.Connection, target: int, source: int, *, encrypted: bool, signed: bool) -> bool:
+    """Whether the standing state needs sectors under weaker protection: then the next check point stands on nothing of it."""
+    rows = connection.execute(
+        "SELECT based_on IS NULL, EXISTS (SELECT 1 FROM lines l JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
+        " WHERE l.checkpoint = checkpoints.id AND (s.encrypted < ? OR s.signed < ?)) FROM checkpoints"
+        " WHERE source = ? AND complete = 1 ORDER BY ordinal DESC",
+        [target, int(encrypted), int(signed), source],
+    )
+    for full, found in rows:
+        if found or full:
+            return bool(found)
+    return False
 
 
 def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -> tuple[bytes, ...]:
@@ -159,10 +174,32 @@ def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set
     return set(wanted) - there
 
 
+def clear_damage(connection: sqlite3.Connection, sector: int) -> None:
+    """A sector (row id) is about to be judged anew."""
+    connection.execute(
+        "UPDATE chunks SET damaged = 0 WHERE damaged AND pack IN (SELECT id FROM packs WHERE sector = ? AND damaged = 2)",
+        [sector],
+    )
+    connection.execute("UPDATE packs SET damaged = 0 WHERE sector = ?", [sector])
+
+
+def mark_chunks(connection: sqlite3.Connection, sector: int, places: Iterable[tuple[int, int]]) -> None:
+    """Chunks of a sector (row id) that are damaged in packs that are not as a whole: (position of the box, offset)."""
+    rows = [(sector, position, offset) for position, offset in places]
+    connection.executemany(
+        "UPDATE packs SET damaged = 2 WHERE sector = ? AND position = ? AND damaged <> 1", [row[:2] for row in rows]
+    )
+    connection.executemany(
+        "UPDATE chunks SET damaged = 1 WHERE pack = (SELECT id FROM packs WHERE sector = ? AND position = ?)"
+        " AND offset = ?",
+        rows,
+    )
+
+
 def mark_damaged(connection: sqlite3.Connection, target: int, sector: bytes, positions: Iterable[int]) -> None:
     """Packs of a sector that were found damaged, by the position of their boxes."""
     connection.executemany(
         "UPDATE packs SET damaged = 1 WHERE sector = (SELECT id FROM sectors WHERE target = ? AND uuid = ?)"
-        " AND position = ?",
+        " AND position = ? AND damaged = 0",
         [(target, sector, position) for position in positions],
     )

@@ -145,7 +145,7 @@ def add_entries(
             f" VALUES ({source}, {ordinal}, {checkpoint}, {marks})",
             rows.versions,
         )
-    connection.executemany("INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?)", rows.chunks)
+    connection.executemany("INSERT OR IGNORE INTO chunks (id, pack, offset, length) VALUES (?, ?, ?, ?)", rows.chunks)
     connection.executemany(f"INSERT OR IGNORE INTO parts VALUES ({checkpoint}, ?, ?, ?, ?, ?)", rows.parts)
     connection.executemany(
         f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 1)",

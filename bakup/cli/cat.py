@@ -24,12 +24,12 @@ _CALLS = {
 }
 
 TEXT = """
-Write the file PATH of a check point at DST to standard output, as it is. Each
-part is verified before a byte of it is written; where one is damaged and DST
-holds it twice, the other place serves.
+Write the file PATH of a check point at DST to standard output, as it is.
+Each part is verified before a byte of it is written; where one is damaged and
+DST holds it twice, the other place serves.
 
-It never writes a byte that is not verified: at one that is lost it stops, says
-how much was written, and exits with 3. It never changes DST.
+It never writes a byte that is not verified: at one that is lost it stops,
+says how much was written, and exits with 3. It never changes DST.
 """
 
 
@@ -157,7 +157,7 @@ def _hinted(error: Failed, dst: str, path: bytes) -> Failed:
         return error
     told, command = call
     hint = f"{told}: bakup {command} {names.quoted(dst)} {names.quoted(path or b'.')}"
-    return Failed(error.message, hints=(hint,), code=error.code)
+    return Failed(error.message, details=error.details, hints=(hint,), code=error.code)
 
 
 def _cut_off(report: CatReport, dst: str, source: str | None, exact: bool) -> Problem:

@@ -23,7 +23,8 @@ _WORDS = {"+": "new", "-": "deleted", "M": "changed", "U": "changed", "T": "chan
 TEXT = """
 What changed from check point A to B of one source: a line a path, marked
 + new, - deleted, M content, U metadata only, T other type, ! not read at B.
-Without A and B: from the last but one to the latest; without B: to the latest.
+Without A and B: from the last but one to the latest; without B: to the
+latest.
 
 A folder of which only the time changed is not listed: what changed in it is.
 It reads metadata only and never changes DST.

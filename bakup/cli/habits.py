@@ -98,7 +98,7 @@ def command_path(arguments: list[str], known: Iterable[str]) -> str:
 def no_such_command(group: str, name: str, known: Iterable[str]) -> Usage:
     """The answer to a command that `group` (`bakup`, `bakup account`) does not have."""
     said = {**_COMMANDS, **_REASONS} if group == "bakup" else {}
-    close = get_close_matches(name, [*known, *said], 1)
+    close = get_close_matches(name, [*known, *said], 1, 0.7)
     hints = [said.get(match) or f"did you mean: {group} {match}" for match in ([name] if name in said else close)]
     hints = hints or [f"the commands: {group} --help"]
     return Usage(f"no such command: {names.shown_text(name)}", hints=tuple(hints), code="usage")

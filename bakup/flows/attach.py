@@ -150,6 +150,7 @@ def _attach(
         fresh=not there,
     )
     _expect_ours(attached, home, options, ask, writing, new_target, use_folder)
+    _expect_accepted(attached, home)
     _guard_history(home, attached, new_target, writing)
     return attached
 
@@ -294,6 +295,27 @@ def _expect_ours(
             f"{place} holds other files and was not used",
             hints=("to use it: --new-target",),
             code="other-files",
+        )
+
+
+def _expect_accepted(attached: Attached, home: Home) -> None:
+    """What the catalog took in when it was accepted is not believed when it is not: the user must say so again."""
+    plain, unsigned = home.catalog.execute(
+        "SELECT coalesce(sum(encrypted = 0), 0), coalesce(sum(signed = 0), 0) FROM sectors WHERE target = ?"
+        " AND state = 'stored'",
+        [attached.row],
+    ).fetchone()
+    options = []
+    if plain and not attached.trust.accept_plain:
+        options.append("--accept-plain")
+    if unsigned and not attached.trust.accept_unsigned:
+        options.append("--accept-unsigned")
+    if options:
+        what = "encrypted" if plain else "signed"
+        raise Untrusted(
+            f"{attached.place} holds {max(plain, unsigned):,} sectors that are not {what}",
+            hints=(f"if you made them so: {' '.join(options)}",),
+            code="untrusted",
         )
 
 

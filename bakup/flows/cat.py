@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from blake3 import blake3
@@ -13,7 +13,7 @@ from bakup.catalog import damage, difference, history, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.places import Place
-from bakup.catalog.rows import Version
+from bakup.catalog.rows import Version, decode_extents
 from bakup.errors import Damaged, Failed, Untrusted
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
@@ -22,8 +22,9 @@ from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, l
 from bakup.flows.home import Home
 from bakup.flows.reports import CatReport, TargetOptions
 from bakup.flows.restore import opener
+from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
-from bakup.model import Extent, Kind, TableRow
+from bakup.model import Extent, Kind, TableRow, path_key
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 
@@ -59,15 +60,17 @@ def cat(
         connection = home.catalog
         chosen = choose_source(connection, attached.row, source, dst)
         row = choose_checkpoint(connection, attached.row, chosen, at)
-        version = _file(connection, chosen, row, inner_path(chosen, path))
+        rows = history.checkpoints(connection, attached.row, chosen.id)
+        lost = unknown(connection, attached.row, history.chain_of(rows, row), every=False, newest=row == rows[-1])
+        version = _file(connection, chosen, row, inner_path(chosen, path), lost)
         reading = Reading(connection, attached.row, opener(attached, connection))
         try:
-            written, cause = _pour(reading, history.extents_of(connection, version), write)
+            written, cause = _pour(reading, _extents(connection, version), write)
         finally:
             _remember(home, attached, reading.findings)
         size = version.size or 0
         if cause is None and written != size:
-            cause = _SOMEWHERE
+            cause = _gone(connection, attached.row, version)
         return CatReport(
             line_of(row, chosen),
             version.path,
@@ -139,7 +142,7 @@ class Reading:
                 return data
             cause = cause or f"{sector_name(self._uuid(place.sector))} is damaged"
             self._find_damage(place)
-        raise Damaged(cause or self._why_nowhere(chunk))
+        raise Damaged(cause or self._why_nowhere(chunk) or _SOMEWHERE)
 
     def _fetched(self, place: Place, pool: ThreadPoolExecutor) -> Future[Piece]:
         key = (place.sector, place.position)
@@ -161,14 +164,13 @@ class Reading:
     def _uuid(self, sector: int) -> bytes:
         return bytes(self._connection.execute("SELECT uuid FROM sectors WHERE id = ?", [sector]).fetchone()[0])
 
-    def _why_nowhere(self, chunk: bytes) -> str:
+    def _why_nowhere(self, chunk: bytes) -> str | None:
         row = self._connection.execute(
             "SELECT s.uuid FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
             " WHERE c.id = ? AND s.target = ? LIMIT 1",
             [chunk, self._target],
         ).fetchone()
-        gone = {row[0]} if row else {line.sector for line in damage.missing_lines(self._connection, self._target)}
-        return f"{sector_name(bytes(gone.pop()))} is missing" if len(gone) == 1 else _SOMEWHERE
+        return None if row is None else f"{sector_name(bytes(row[0]))} is missing"
 
 
 def _pour(reading: Reading, extents: Iterable[Extent], write: Write) -> tuple[int, str | None]:
@@ -186,11 +188,43 @@ def _pour(reading: Reading, extents: Iterable[Extent], write: Write) -> tuple[in
         written += len(piece)
 
 
-def _file(connection: sqlite3.Connection, source: SourceRow, row: CheckpointRow, path: bytes) -> Version:
+def _extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
+    """The file's extents in order, up to where one is not known: a part of it stood in a sector that is lost."""
+    if not version.parted:
+        yield from history.extents_of(connection, version)
+        return
+    rows = connection.execute(
+        "SELECT offset, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
+        [version.checkpoint, version.key, version.file_id],
+    )
+    position = 0
+    for offset, blob in rows:
+        if offset != position:
+            return
+        for length, chunk in decode_extents(blob):
+            yield Extent(length, chunk)
+            position += length
+
+
+def _gone(connection: sqlite3.Connection, target: int, version: Version) -> str:
+    """Which sector held the part of the file that is not known."""
+    [uuid] = connection.execute("SELECT uuid FROM checkpoints WHERE id = ?", [version.checkpoint]).fetchone()
+    gone = {
+        line.sector
+        for line in damage.missing_lines(connection, target)
+        if line.checkpoint == uuid and path_key(line.first_path) <= version.key <= path_key(line.last_path) + b"\xff"
+    }
+    return f"{sector_name(gone.pop())} is missing" if len(gone) == 1 else _SOMEWHERE
+
+
+def _file(
+    connection: sqlite3.Connection, source: SourceRow, row: CheckpointRow, path: bytes, lost: Sequence[str]
+) -> Version:
     version = history.version_at(connection, source.id, row.ordinal, path)
     shown = path.decode("utf-8", "backslashreplace") or "."
     if version is None:
-        raise Failed(f"no {shown} in {row.uuid.hex()[:8]} of {source.label}", code="no-path")
+        not_known = tuple((cause,) for cause in lost)
+        raise Failed(f"no {shown} in {row.uuid.hex()[:8]} of {source.label}", details=not_known, code="no-path")
     if version.kind == Kind.DIR:
         raise Failed(f"{shown} is a folder", code="folder")
     if version.kind == Kind.SYMLINK:

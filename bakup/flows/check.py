@@ -31,15 +31,19 @@ AT_ONCE = 4
 
 @dataclass(slots=True)
 class Seen:
-    """What reading one sector told: `reason` if it is unusable, else the positions of its damaged packs."""
+    """What reading one sector told: `reason` if it is unusable, else what of it is damaged.
+
+    `positions`: packs without a good chunk; `bad_chunks`: (position of the pack, offset) of others; `damage`: where.
+    """
 
     row: listing.SectorRow
     reason: str | None = None
     untrusted: bool = False
     positions: list[int] = field(default_factory=list)
+    bad_chunks: list[tuple[int, int]] = field(default_factory=list)
+    damage: list[int] = field(default_factory=list)
     chunks: int = 0
     damaged_chunks: int = 0
-    first_damage: int | None = None
 
 
 def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask) -> CheckReport:
@@ -121,10 +125,9 @@ def _read(attached: Attached, row: listing.SectorRow, held: Held | None) -> Seen
                 pass
         if held is not None:
             state = opened.verify_data(meta.rows, lambda found: _judge(seen, found, held))
-            seen.first_damage = min((*state.damaged_at, *seen.positions), default=None)
-            if not state.good and not seen.positions:
-                # Damage that no chunk suffers from: padding, or a box header.
-                seen.positions.append(state.damaged_at[0] if state.damaged_at else 0)
+            if not state.good:
+                # Damage that no chunk suffers from counts too: padding, or a box header.
+                seen.damage += state.damaged_at or (0,)
     except Damaged as error:
         seen.reason = error.message
     except NoTarget as error:
@@ -135,17 +138,19 @@ def _read(attached: Attached, row: listing.SectorRow, held: Held | None) -> Seen
 
 
 def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
-    chunks = held.get(found.row.position, [])
-    seen.chunks += len(chunks)
-    if found.damage is not None:
-        seen.damaged_chunks += len(chunks)
-        seen.positions.append(found.row.position)
-        return
+    """Compare the chunks of a pack with their ids; of a damaged one, too, as far as it can be unpacked."""
+    position = found.row.position
+    chunks = held.get(position, [])
     raw = memoryview(found.raw)
-    bad = [1 for offset, length, chunk in chunks if blake3(raw[offset : offset + length]).digest() != chunk]
-    if bad:
-        seen.damaged_chunks += len(bad)
-        seen.positions.append(found.row.position)
+    bad = [offset for offset, length, chunk in chunks if blake3(raw[offset : offset + length]).digest() != chunk]
+    seen.chunks += len(chunks)
+    seen.damaged_chunks += len(bad)
+    if found.damage is not None or bad:
+        seen.damage.append(position)
+    if bad and len(bad) == len(chunks):
+        seen.positions.append(position)
+    else:
+        seen.bad_chunks += [(position, offset) for offset in bad]
 
 
 def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: bool) -> None:
@@ -159,9 +164,11 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
             home.catalog.execute("UPDATE sectors SET state = 'stored' WHERE id = ?", [one.row.id])
             if read_data:
                 remembered.clear_findings(home.state, attached.url, uuid)
-                home.catalog.execute("UPDATE packs SET damaged = 0 WHERE sector = ?", [one.row.id])
-                remembered.add_findings(home.state, attached.url, uuid, one.positions, "damaged")
+                places.clear_damage(home.catalog, one.row.id)
+                suffering = {*one.positions, *(position for position, _ in one.bad_chunks)}
+                remembered.add_findings(home.state, attached.url, uuid, suffering, "damaged")
                 places.mark_damaged(home.catalog, attached.row, uuid, one.positions)
+                places.mark_chunks(home.catalog, one.row.id, one.bad_chunks)
             else:
                 home.state.execute(
                     "DELETE FROM findings WHERE url = ? AND sector = ? AND position = -1",
@@ -285,10 +292,10 @@ def _problems(
             for uuid in blamed.get(chunk, ()):
                 suffers.setdefault(uuid, {})[version.path] = version
     problems = []
-    bad = {one.row.uuid: one for one in seen if one.reason is not None or one.positions}
+    bad = {one.row.uuid: one for one in seen if one.reason is not None or one.damage}
     for uuid, one in bad.items():
         state = "untrusted" if one.untrusted else "damaged"
-        where = f"is damaged at {one.first_damage or 0:,}" if one.reason is None else _reason(one.reason)
+        where = f"is damaged at {min(one.damage):,}" if one.reason is None else _reason(one.reason)
         problems.append(_problem(home, uuid, one.row.locator, state, where, suffers.get(uuid, {}), None))
     for line in missing:
         if line.sector in bad or any(problem.uuid == line.sector for problem in problems):

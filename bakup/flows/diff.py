@@ -46,7 +46,9 @@ def diff(
             line_of(first, chosen),
             line_of(second, chosen),
             _lines(connection, chosen.id, first, second),
-            unknown(connection, attached.row, list(dict.fromkeys(chain)), newest=rows[-1] in (first, second)),
+            unknown(
+                connection, attached.row, list(dict.fromkeys(chain)), every=False, newest=rows[-1] in (first, second)
+            ),
         )
 
 

@@ -83,7 +83,7 @@ class CheckpointLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadPath:
     """A path that could not be read; `last` is the newest check point that has a version of it."""
 
     path: Path
@@ -115,7 +115,7 @@ class SourceReport:
     stored_again: Count = Count()
     unchanged: Count = Count()
     vanished: Count = Count()
-    unreadable: tuple[Unreadable, ...] = ()
+    unreadable: tuple[UnreadPath, ...] = ()
     changing: tuple[PathLine, ...] = ()
     excluded: Count = Count()
     excluded_by: tuple[tuple[str, int], ...] = ()  # pattern or rule -> files

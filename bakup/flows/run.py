@@ -24,16 +24,17 @@ from bakup.flows.reports import (
     SourceReport,
     SyncOptions,
     SyncReport,
-    Unreadable,
+    UnreadPath,
 )
 from bakup.flows.scanning import Job
 from bakup.flows.transfer import Claims, Transfer, workers
 from bakup.flows.watch import Mark, Progress, Watch
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Checkpoint, Delete, Kind
-from bakup.plan.changes import Change, Tally
+from bakup.plan.changes import Change, Planned, Tally
 from bakup.plan.cutting import chunker
 from bakup.sector.writer import SectorWriter
+from bakup.source.interface import Found, Unreadable, Vanished
 from bakup.store.faults import no_space
 
 PROGRESS_EVERY = 64
@@ -124,12 +125,15 @@ class Run:
         )
 
     def _has_work(self, job: Job) -> bool:
+        """Whether a check point would say anything that the standing one does not."""
         if self.options.always or job.full or job.head is None:
             return True
-        if job.spool.length > job.tally.counts[Change.UNREAD][0]:
-            return True
-        now = {item.path.replace(b"/", b"\0") for item in job.spool}
-        return now != set(job.unread)
+        told = 0
+        for item in job.spool:
+            if item.path.replace(b"/", b"\0") not in job.unread or not _still_unreadable(job, item):
+                return True
+            told += 1
+        return told != len(job.unread)
 
     def _say_continued(self, run_ids: list[int]) -> None:
         for job, run_id in zip(self.jobs, run_ids, strict=True):
@@ -329,17 +333,23 @@ class Run:
             line = CheckpointLine(
                 head.uuid, job.label, head.time_ns, head.files or 0, head.size or 0, head.stored, head.tags
             )
-        problems = [(item.path, item.found.reason, item.size) for item in job.spool if item.found is not None]
+        problems = [
+            (item.path, job.unread.get(item.path.replace(b"/", b"\0"), ""), item.size)
+            for item in job.spool
+            if item.found is not None
+        ]
         return replace(
             source_report(job, line, made=False),
             unreadable=self._unreadable(job, problems),
             vanished=Count(job.tree.vanished),
+            new=Count(),
+            changed=Count(),
         )
 
-    def _unreadable(self, job: Job, problems: list[tuple[bytes, str, int]]) -> tuple[Unreadable, ...]:
+    def _unreadable(self, job: Job, problems: list[tuple[bytes, str, int]]) -> tuple[UnreadPath, ...]:
         source = job.source
         return tuple(
-            Unreadable(
+            UnreadPath(
                 path,
                 reason,
                 history.last_version(self.home.catalog, source.id, path) if source else None,
@@ -365,6 +375,22 @@ def source_report(job: Job, line: CheckpointLine | None, *, made: bool) -> Sourc
         excluded=Count(sum(left.files for left in excluded.values()), sum(left.bytes for left in excluded.values())),
         excluded_by=tuple((rule, left.files) for rule, left in excluded.items()),
     )
+
+
+def _still_unreadable(job: Job, item: Planned[Found]) -> bool:
+    """Whether a path that could not be read at the standing check point cannot be read now."""
+    if item.found is None or item.change == Change.UNREAD:
+        return item.found is not None
+    if item.found.kind != Kind.FILE:
+        return False
+    try:
+        with job.tree.open_large(item.found) as file:
+            file.readinto(memoryview(bytearray(1)))
+    except Unreadable:
+        return True
+    except Vanished:
+        return False
+    return False
 
 
 def _below(path: bytes, folder: bytes | None) -> bool:

@@ -131,12 +131,16 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
     """
     connection = home.catalog
     host, location = socket.gethostname(), tree.location
-    signer = attached.protection(options).signer
-    source = find_source(connection, attached.row, signer, host, location, options.name)
+    protection = attached.protection(options)
+    source = find_source(connection, attached.row, protection.signer, host, location, options.name)
     head = history.head(connection, source.id) if source else None
     lost: frozenset[bytes] = frozenset()
     missing: tuple[bytes, ...] = ()
-    full = head is None or options.standalone
+    anew = options.standalone or (
+        source is not None
+        and places.weaker(connection, attached.row, source.id, encrypted=protection.encrypt, signed=protection.sign)
+    )
+    full = head is None or anew
     if source is not None and head is not None:
         missing = places.missing_of_chain(connection, attached.row, source.id)
         full = full or bool(missing) or _outweighed(connection, source.id)
@@ -157,7 +161,7 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
     job.missing = missing
     if head is not None:
         job.unread = history.unread_at(connection, head.id)
-    _scan(home, job, options, watch)
+    _scan(home, job, watch, anew=anew or options.checksum)
     return job
 
 
@@ -202,7 +206,7 @@ def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
     return incremental > max(listed, 1000)
 
 
-def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
+def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
     def told() -> Iterator[list[Found]]:
         files = size = 0
         for batch in job.tree.batches():
@@ -221,7 +225,7 @@ def _scan(home: Home, job: Job, options: SyncOptions, watch: Watch) -> None:
             job.tally,
             lost=job.lost,
             everything=job.full and job.head is not None,
-            checksum=options.checksum or options.standalone,
+            checksum=anew,
         )
         job.spool.fill(_noted(job, merged))
     finally:

@@ -212,8 +212,10 @@ def held_extents(connection: sqlite3.Connection, version: Version) -> Iterator[E
         for extent, chunk in decode_extents(blob):
             yield Extent(extent, chunk)
         at = offset + length
-    if at < (version.size or 0):
-        yield Extent((version.size or 0) - at, NOWHERE)
+    rest = (version.size or 0) - at
+    if rest or version.digest is None:
+        # Without its closing part nobody knows whether a file ends here: it is never whole.
+        yield Extent(rest, NOWHERE)
 
 
 NOWHERE = b"\xff" * 32

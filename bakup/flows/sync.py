@@ -19,7 +19,7 @@ from bakup.flows.reports import (
     SourceReport,
     SyncOptions,
     SyncReport,
-    Unreadable,
+    UnreadPath,
 )
 from bakup.flows.run import MARKS, Run, source_report
 from bakup.flows.scanning import Job, open_tree, plan, ratio, refuse_target
@@ -55,6 +55,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
         new_target=options.new_target,
         use_folder=options.use_folder or options.dry_run,
     ) as attached:
+        _expect_protection(attached, options)
         _say_where(attached, sources, watch)
         if home.has_account or options.dry_run:
             return _planned_run(home, attached, trees, options, watch, begun)
@@ -67,6 +68,22 @@ def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
         raise Usage("--name is for one source", hints=("sync each source by itself",), code="name")
     if not SECTOR_MIN <= options.sector_size <= 32 << 30:
         raise Usage("--sector-size must be 16 MiB to 32 GiB", code="sector-size")
+
+
+def _expect_protection(attached: Attached, options: SyncOptions) -> None:
+    known = None if options.new_target else attached.remembered
+    if known is None:
+        return
+    for option, asked, made in (
+        ("--no-encrypt", options.encrypt, known.encrypted),
+        ("--no-sign", options.sign, known.signed),
+    ):
+        if made and not asked:
+            raise Usage(
+                f"{attached.place} was made without {option}, and keeps its protection",
+                hints=(f"{option} is for a new target",),
+                code="protection",
+            )
 
 
 def _planned_run(
@@ -149,7 +166,7 @@ def _planned(job: Job, options: SyncOptions) -> SourceReport:
     return replace(
         source_report(job, line, made=False),
         unreadable=tuple(
-            Unreadable(item.path, item.found.reason, None, item.size)
+            UnreadPath(item.path, item.found.reason, None, item.size)
             for item in job.spool
             if item.found is not None and item.found.kind == Kind.UNREAD
         ),

@@ -12,11 +12,13 @@ from bakup.sector.naming import sector_name
 
 
 def unknown(
-    connection: sqlite3.Connection, target: int, rows: Sequence[CheckpointRow], *, newest: bool
+    connection: sqlite3.Connection, target: int, rows: Sequence[CheckpointRow], *, every: bool, newest: bool
 ) -> tuple[str, ...]:
     """What is not known of the states that the check points `rows` make together, a line a cause.
 
-    `newest`: the newest state is among them, so that a sector that was not believed may have held more of it.
+    Args:
+        every: they are meant to be all check points of their sources.
+        newest: the newest state is among them: a sector that was not believed may have held more of it.
     """
     found: list[str] = []
     chain = {(row.source, row.uuid) for row in rows}
@@ -27,9 +29,20 @@ def unknown(
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]
         found += [gap for gap in map(history_gap({uuid for _, uuid in chain}), rows) if gap]
+    if every:
+        found += _gone(rows)
     if newest:
         found += [
             f"{locator} was not believed and may have held more: {detail}"
             for locator, detail in damage.refused(connection, target)
         ]
     return tuple(found)
+
+
+def _gone(rows: Sequence[CheckpointRow]) -> list[str]:
+    there = {(row.source, row.uuid) for row in rows}
+    return [
+        f"check point {row.previous.uuid.hex()[:8]}, before {row.uuid.hex()[:8]}, is missing"
+        for row in rows
+        if row.previous is not None and (row.source, row.previous.uuid) not in there
+    ]

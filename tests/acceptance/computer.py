@@ -106,8 +106,8 @@ def _reader() -> ModuleType:
 @contextmanager
 def ended(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
     """A process that is killed when the block is left, if it still runs."""
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

@@ -28,7 +28,7 @@ from bakup.flows.reports import (
     SectorRestoreReport,
     SourceReport,
     SyncReport,
-    Unreadable,
+    UnreadPath,
 )
 from bakup.flows.reports import Count as C
 from bakup.model import Attributes, Symlink
@@ -87,7 +87,7 @@ def test_sync(point: CheckpointLine) -> None:
         b"/x",
         point,
         True,
-        unreadable=(Unreadable(RAW, "denied", None),),
+        unreadable=(UnreadPath(RAW, "denied", None),),
         changing=(PathLine("M", RAW, 5),),
         paths=(PathLine("+", RAW, 5),),
     )

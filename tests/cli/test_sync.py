@@ -9,7 +9,7 @@ import pytest
 
 from bakup.cli import sync
 from bakup.cli.problems import Problem
-from bakup.flows.reports import CheckpointLine, Count, Lost, PathLine, SourceReport, SyncReport, Unreadable
+from bakup.flows.reports import CheckpointLine, Count, Lost, PathLine, SourceReport, SyncReport, UnreadPath
 
 MIB, GIB = 1024**2, 1024**3
 TARGET = "/mnt/usb/backup"
@@ -169,8 +169,8 @@ def test_unreadable_and_changing_files(line: Line, rendered: Rendered) -> None:
             new=Count(2, mib(31)),
             unchanged=Count(56_217, gib(66.0)),
             unreadable=(
-                Unreadable(b"private/keys.kdbx", "permission denied", bytes.fromhex("8b1d07c4".ljust(32, "0")), 2048),
-                Unreadable(
+                UnreadPath(b"private/keys.kdbx", "permission denied", bytes.fromhex("8b1d07c4".ljust(32, "0")), 2048),
+                UnreadPath(
                     b"2024/broken.mov",
                     "input/output error",
                     bytes.fromhex("3f9c2a1e".ljust(32, "0")),

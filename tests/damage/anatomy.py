@@ -21,6 +21,9 @@ from bakup.sector.region import Region
 from bakup.sector.trust import Trust
 from bakup.store.folder import FolderTarget
 
+LENGTH_BYTES = 8
+"""A box header ends with the length of its content."""
+
 Span = tuple[int, int]
 """Begin and end in the object, in bytes."""
 
@@ -113,18 +116,26 @@ class Anatomy:
         region = self._sector.data_region
         return _stored_at(region, position), _stored_at(region, position + length - 1) + 1
 
-    def needed(self, chunk: Chunk) -> Iterator[Span]:
-        """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes."""
+    def needed(self, chunk: Chunk, *, frame_too: bool = False) -> Iterator[Span]:
+        """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes.
+
+        With `frame_too` also what stands before a pack's chunks, but for its check point and offset: a reader may
+        take its lengths from there.
+        """
         row = chunk.pack
+        if frame_too:
+            yield self._covering(row.position + BOX.size - LENGTH_BYTES, LENGTH_BYTES + ACTION.size + RAW_LENGTH.size)
         frame = BOX.size + ACTION.size + RAW_LENGTH.size
         if BOX.size + row.length < frame + row.raw_length:
             begin, length = row.position + BOX.size, row.length
         else:
             begin, length = row.position + frame + chunk.offset, chunk.length
-        if self.header.encrypted:
-            yield self._segment(begin // SEGMENT)[0], self._segment((begin + length - 1) // SEGMENT)[1]
-        else:
-            yield self.stored(begin, length)
+        yield self._covering(begin, length)
+
+    def _covering(self, position: int, length: int) -> Span:
+        if not self.header.encrypted:
+            return self.stored(position, length)
+        return self._segment(position // SEGMENT)[0], self._segment((position + length - 1) // SEGMENT)[1]
 
     def _segment(self, number: int) -> Span:
         step = SEGMENT + TAG if self.header.encrypted else SEGMENT

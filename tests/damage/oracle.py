@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from anatomy import Anatomy
+from anatomy import Anatomy, Span, digest_of
 from injuries import World
 
 from bakup.format.constants import MAGIC
@@ -23,6 +23,10 @@ class Given:
     sector: Anatomy
     content: bytes
     sound: bool
+
+    def unchanged(self, span: Span) -> bool:
+        """Whether bytes of the sector are as they were."""
+        return self.content[slice(*span)] == self.sector.content[slice(*span)]
 
 
 @dataclass
@@ -91,13 +95,13 @@ class Oracle:
         heads = [held.value for sector in sectors for held in sector.meta.checkpoints.values()]
         return any(one.previous and one.previous.uuid not in {head.uuid for head in heads} for one in heads)
 
-    def chunks(self, given: Iterable[Given]) -> set[bytes]:
-        """Ids of the chunks that one of the objects gives."""
+    def chunks(self, given: Iterable[Given], *, frame_too: bool = False) -> set[bytes]:
+        """Ids of the chunks that one of the objects gives; `frame_too`: to a reader that needs a pack's frame."""
         return {
             chunk.id
             for one in given
             for chunk in one.sector.chunks
-            if all(one.content[begin:end] == one.sector.content[begin:end] for begin, end in one.sector.needed(chunk))
+            if all(one.unchanged(span) for span in one.sector.needed(chunk, frame_too=frame_too))
         }
 
     def complete(self, sectors: Iterable[Anatomy]) -> list[Checkpoint]:
@@ -141,8 +145,6 @@ class Oracle:
         return Expected(whole, lost, {path for path, entry in state.entries.items() if not isinstance(entry, File)})
 
     def _digest(self, entry: File) -> bytes:
-        from anatomy import digest_of
-
         pieces = [self.bytes[one.chunk] if one.chunk is not None else bytes(one.length) for one in entry.extents]
         return digest_of(pieces)
 

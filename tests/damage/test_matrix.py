@@ -13,13 +13,14 @@ from estate import Copy, Estate
 from injuries import DAMAGES, Case, World, lay_out
 from likeness import assert_alike, files, portrait
 from oracle import Expected, Given
-from verdicts import HISTORY, LOST, OLDER, UNTRUSTED, WHOLE, assert_restored, check_code
+from verdicts import HISTORY, LOST, OLDER, UNTRUSTED, WHOLE, assert_restored, check_code, forged
 
 FIELDS = ("public key", "encrypted key", "signature")
 DATA = ("first data segment", "middle data segment", "last data segment", "box header", "pack")
 REST = ("meta region", "table", "padding", "object")
 STRUCTURES = (*FIXED_PART, *FIELDS, *DATA, *REST)
 PLAIN_STRUCTURES = ("signature", *DATA, "meta region", "table")
+ELSEWHERE = ("signature", "public key", "middle data segment", "meta region", "padding", "object")
 A, B, C = 0, 1, 2
 """The sectors, by the check point that they hold."""
 
@@ -81,6 +82,8 @@ def _judge_with_catalog(estate: Estate, folder: Path, structure: str, damage: st
         assert said.code in check_code(oracle, world, given, read_data=read_data), said
     _restores(copy, copy.computer, expected)
     _makes_up(copy, world)
+    if structure in ELSEWHERE:
+        _comes_back_elsewhere(copy, world)
 
 
 def _restores(copy: Copy, computer: Computer, expected: Expected, *, code: int | None = None) -> None:
@@ -91,15 +94,20 @@ def _restores(copy: Copy, computer: Computer, expected: Expected, *, code: int |
 
 
 def _makes_up(copy: Copy, world: World) -> None:
-    """The next sync stores again what is lost; then all is whole, for this computer, another, and without bakup."""
+    """The next sync stores again what is lost; then all is whole."""
     estate, wanted = copy.estate, copy.estate.pictures[-1]
     copy.computer.call("sync", estate.source, estate.target)
     out = copy.out()
     copy.computer.call("restore", estate.target, out)
     assert_alike(out, wanted)
     said = copy.computer.call("check", estate.target, "--read-data", code=None)
+    assert said.code in {WHOLE, OLDER} | ({UNTRUSTED} if forged(estate.oracle, world) else set()), said
+
+
+def _comes_back_elsewhere(copy: Copy, world: World) -> None:
+    """What was stored again serves another computer, and the independent reader."""
+    estate, wanted = copy.estate, copy.estate.pictures[-1]
     refused = bool(estate.oracle.refused(world, estate.foreign))
-    assert said.code in ({OLDER, UNTRUSTED} if refused else {WHOLE, OLDER}), said
     fresh, out = copy.fresh(), copy.out()
     said = fresh.call("restore", estate.target, out, *estate.reading, code=None)
     assert_alike(out, wanted)
@@ -127,7 +135,8 @@ def _judge_without_catalog(estate: Estate, folder: Path, structure: str, damage:
     listed = {line.uuid for sector in sectors for end in sector.meta.ends for line in end.value.sectors}
     for uuid in listed & set(state.blind):
         assert str(UUID(bytes=uuid)) in str(said), said
-    _recovers(copy, fresh, expected, partly, whole_chain=not oracle.forgotten(sectors))
+    plainly = oracle.expected(state, oracle.chunks(given, frame_too=True))
+    _recovers(copy, fresh, plainly, partly or bool(plainly.lost), whole_chain=not oracle.forgotten(sectors))
 
 
 def _recovers(copy: Copy, fresh: Computer, expected: Expected, partly: bool, *, whole_chain: bool) -> None:

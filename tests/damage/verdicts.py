@@ -43,8 +43,7 @@ def check_code(oracle: Oracle, world: World, given: list[Given], *, read_data: b
     state = oracle.state(latest, [sector for sector in oracle.sectors if sector in held])
     chunks = oracle.chunks(sound) if read_data else {chunk.id for one in sound for chunk in one.sector.chunks}
     whole = not state.blind and not oracle.expected(state, chunks).lost
-    forged = any(_header_differs(oracle, name, content) for name, content in world.items())
-    return {OLDER if whole else LOST} | ({UNTRUSTED} if forged else set())
+    return {OLDER if whole else LOST} | ({UNTRUSTED} if forged(oracle, world) else set())
 
 
 def _own(oracle: Oracle, world: World) -> list[tuple[str, bytes | None]]:
@@ -66,6 +65,8 @@ def _whole(oracle: Oracle, name: str, content: bytes | None, read_data: bool) ->
     return not read_data or content[:end] == sector.content[:end]
 
 
-def _header_differs(oracle: Oracle, name: str, content: bytes) -> bool:
+def forged(oracle: Oracle, world: World) -> bool:
+    """Whether an object at a sector's name has no sector's header: its signature does not fit."""
     heads = [sector.content[: sector.header.length] for sector in oracle.sectors]
-    return name in {sector.name for sector in oracle.sectors} and not any(content.startswith(head) for head in heads)
+    named_so = [world[sector.name] for sector in oracle.sectors if sector.name in world]
+    return any(not content.startswith(tuple(heads)) for content in named_so)

@@ -279,10 +279,8 @@ def test_memory_does_not_grow_with_the_tree(tmp_path: Path, capsys: pytest.Captu
         found[files] = memory(Rig(tmp_path / f"{files}"), files)
     with capsys.disabled():
         for command, small in found[2_000].items():
-            print(
-                f"\npeak memory of {command}: {small:.0f} MiB for 2,000 files, {found[20_000][command]:.0f} MiB for 20,000",
-                end="",
-            )
+            large = found[20_000][command]
+            print(f"\npeak memory of {command}: {small:.0f} MiB for 2,000 files, {large:.0f} MiB for 20,000", end="")
         print()
     for command, small in found[2_000].items():
         large = found[20_000][command]

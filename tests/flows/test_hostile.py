@@ -1,4 +1,4 @@
-"""A target that lies: sectors that the account signed, yet with paths that would leave the destination; replays; forgeries."""
+"""A target that lies: forged and changed sectors, and such as the account signed, with paths that would leave OUT."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,7 +47,7 @@ class FailingTarget:
 
 
 @pytest.fixture
-def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Makes the puts of the next runs fail; called without arguments, makes them good again."""
 
     def fail(when: str = "", number: int = 0, error: BaseException | None = None) -> None:
@@ -57,7 +57,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
         monkeypatch.setattr(attach, "open_target", opened)
 
-    yield fail
+    return fail
 
 
 FILES = {f"file{number}": noise(60_000, number) for number in range(12)} | {"big": noise(500_000, 99)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def ranges_of(file: Path) -> list[tuple[int, int]]:
     """What NAME.part.ranges says; as the specification wants it: ascending, not adjacent."""
     lines = [line.split(" ") for line in file.read_text().splitlines()]
     ranges = [(int(offset), int(length)) for offset, length in lines]
-    for (offset, length), (after, _) in zip(ranges, ranges[1:], strict=False):
+    for (offset, length), (after, _) in pairwise(ranges):
         assert offset + length < after
     return ranges
 
@@ -102,7 +103,7 @@ def test_each_sector_lost_in_turn(rig: Rig, stored: bytes) -> None:
         lost.unlink()
         survivors = [sector for sector in sectors_there if sector != lost]
 
-        out, report = sector_restore(rig, *survivors)
+        out, _ = sector_restore(rig, *survivors)
         there = held(out, stored)
         assert SIZE - SECTOR <= covered(there) < SIZE
         shutil.rmtree(out)

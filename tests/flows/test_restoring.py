@@ -354,8 +354,8 @@ def test_what_could_not_be_read_is_named_and_its_last_version_kept(unprivileged:
     assert (out / "folder" / "in").read_bytes() == b"in"
 
 
-def test_vanished_and_changing_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that goes away between scan and reading is counted; it is not in the check point, and nothing else suffers."""
+def test_vanished_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that goes away between scan and reading is counted and left out, and nothing else suffers."""
     write(rig.source, {"goes": b"goes", "stays": b"stays", "zz": b"zz"})
     os.utime(rig.source / "goes", ns=(1, 1))
     from bakup.flows import sync as flow

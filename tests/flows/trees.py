@@ -18,7 +18,7 @@ Tree = dict[bytes, "Node"]
 
 @dataclass(frozen=True)
 class Node:
-    """What a backup must bring back of one path. `links`: the paths that are the same inode; `data` of a file is its bytes."""
+    """What a backup must bring back of one path. `data`: a file's bytes; `links`: the paths that are the same inode."""
 
     kind: str
     mode: int

@@ -115,13 +115,13 @@ def test_the_header_of_a_box_is_not_needed_but_its_damage_is_told(lab: Any) -> N
 
 
 def test_nothing_is_left_of_a_damaged_pack_that_is_compressed(lab: Any) -> None:
-    raw = b"".join(b"line %d\n" % number for number in range(100_000))
+    raw = b"".join(b"line %d\n" % number for number in range(300_000))
     with lab.writer() as writer:
         pack = pack_action(raw, 3)
         writer.add_data(lab.point.uuid, 0, pack, len(raw))
         finished = writer.finish()
     content = bytearray(lab.content(finished))
-    content[finished.header.data_start + 100_000] ^= 0xFF
+    content[finished.header.data_start + 70_000] ^= 0xFF
     sector = lab.open(*lab.store(content))
     with pytest.raises(Damaged, match="is damaged at"):
         sector.data_box(finished.rows[0])

@@ -7,6 +7,7 @@ import fcntl
 import os
 import pty
 import random
+import re
 import select
 import shutil
 import struct
@@ -24,7 +25,11 @@ import pyte
 ROOT = Path(__file__).resolve().parents[2]
 LAPTOP = str(Path(__file__).with_name("laptop.py"))
 ANA, DRIVE = "/home/ana", "/mnt/usb/backup"
+_ONE_DISK = re.compile(
+    rf"^warning: {DRIVE} is on the same file system as .*\n  one dead disk takes both\n?", re.MULTILINE
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+_ROOM = 1 << 30
 _DROP_CAPABILITY, _OVERRIDE_RIGHTS = 24, (1, 2)
 
 
@@ -111,8 +116,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.home = _new_folder("/tmp" if os.path.isdir("/tmp") else tempfile.gettempdir(), len(ANA))
-        memory = "/dev/shm"
-        self.drive = _free_name(memory if os.access(memory, os.W_OK) else os.path.dirname(self.home), len(DRIVE))
+        self.drive = _free_name(_other_disk() or os.path.dirname(self.home), len(DRIVE))
         self.photos = f"{self.home}/Photos"
         self.state = f"{self.home}/.local/share/bakup"
         self.full_after: str | None = None
@@ -156,8 +160,8 @@ class Stage:
         return self.home + text[1:] if text.startswith("~/") else text
 
     def page(self, text: str) -> str:
-        """A text with the places as on the page."""
-        return text.replace(self.drive, DRIVE).replace(self.home, ANA)
+        """A text with the places as on the page, where the drive is a disk of its own."""
+        return _ONE_DISK.sub("", text.replace(self.drive, DRIVE).replace(self.home, ANA))
 
     def sectors(self) -> list[str]:
         """The sectors on the drive, in the order in which they were put."""
@@ -191,10 +195,10 @@ class Stage:
 
 
 def write(path: str, size: int = 3000, *, seed: str = "", mtime: float | None = None) -> None:
-    """A file of random bytes that no compression makes smaller; its folders are made."""
+    """A file of bytes that no compression makes smaller, the same at each run; its folders are made."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
-        file.write(random.Random(os.fsencode(path + seed)).randbytes(size))
+        file.write(random.Random(os.fsencode(path.split("/", 3)[-1] + seed)).randbytes(size))
     if mtime is not None:
         os.utime(path, (mtime, mtime))
 
@@ -203,6 +207,21 @@ def write_all(folder: str, names: Iterable[str], size: int = 3000) -> None:
     """Files of random bytes below a folder."""
     for name in names:
         write(f"{folder}/{name}", size)
+
+
+def remove(path: str) -> None:
+    """A file, or a folder with all in it."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _other_disk() -> str | None:
+    """A folder on a file system in memory, with room enough."""
+    memory = "/dev/shm"
+    there = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
+    return memory if there else None
 
 
 def _new_folder(parent: str, length: int) -> str:

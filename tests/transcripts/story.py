@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 
-from stage import Stage, Terminal, write, write_all
+from stage import Stage, Terminal, remove, write, write_all
 
 OLD = (
     *(f"2025/07/Sardinia/DSC044{number:02d}.ARW" for number in range(5, 16)),
@@ -45,7 +45,7 @@ class Story:
     def reset(self) -> None:
         """Undo what was done to the drive, to the local state and in Ana's folder."""
         for name in set(os.listdir(self.stage.home)) - {".local", "Photos", "kept"}:
-            shutil.rmtree(f"{self.stage.home}/{name}")
+            remove(f"{self.stage.home}/{name}")
         for folder, copy in self._kept:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.copytree(copy, folder, symlinks=True)
@@ -111,9 +111,20 @@ def answer(at: Terminal, words: list[str]) -> None:
         at.type(words[number - 1] + "\n")
 
 
+_kept_account: list[bytes] = []
+
+
 def recover(stage: Stage, **settings: str) -> None:
-    """The account of the page is on this computer."""
-    assert stage.pipe("account", "recover", "--words-file", "-", stdin=WORDS, **settings).code == 0
+    """The account of the page is on this computer; recovered once, then its file is copied."""
+    if not _kept_account:
+        assert stage.pipe("account", "recover", "--words-file", "-", stdin=WORDS).code == 0
+        with open(f"{stage.state}/account", "rb") as file:
+            _kept_account.append(file.read())
+        os.unlink(f"{stage.state}/account")
+    folder = stage.here(settings.get("BAKUP_HOME", stage.state))
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    with open(os.open(f"{folder}/account", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(_kept_account[0])
 
 
 def lose_a_sector(stage: Stage) -> str:

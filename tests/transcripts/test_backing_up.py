@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 from page import same
+from stage import Stage, write
 from story import Story
 
 
@@ -98,3 +102,18 @@ would store   about 230 MiB in 1 sector, in about 2 s
 free          1.69 TiB at /mnt/usb/backup
 """,
     )
+
+
+def test_progress_of_a_scan(stage: Stage) -> None:
+    write(f"{stage.home}/one", 1000)
+    for month in range(1, 13):
+        folder = f"{stage.photos}/2025/{month:02d}"
+        os.makedirs(folder)
+        for number in range(4000):
+            os.link(f"{stage.home}/one", f"{folder}/{number}")
+    at = stage.terminal("plan", "~/Photos", "/mnt/usb/backup")
+    shown = at.until("scanning")[-1]
+    same(re.sub(r"2025/\d\d$", "2025/03", shown), "scanning  41,237 files  48.8 GiB  2025/03")
+    assert at.finish() == 0
+    assert at.lines[0].startswith("new           48,000 files")
+    assert "scanning" not in "\n".join(at.lines)

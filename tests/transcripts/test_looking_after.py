@@ -39,8 +39,7 @@ def damage(sector: str) -> None:
 
 
 def test_a_damaged_sector(stage: Stage) -> None:
-    write(f"{stage.photos}/{SARDINIA}/DSC04411.ARW", 2 << 20)
-    write(f"{stage.photos}/{SARDINIA}/DSC04412.ARW", 2 << 20)
+    write_all(stage.photos, (f"{SARDINIA}/DSC04411.ARW", f"{SARDINIA}/DSC04412.ARW"))
     recover(stage)
     assert stage.pipe("sync", "~/Photos", "/mnt/usb/backup").code == 0
     write_all(stage.photos, ("a.jpg",))

@@ -15,6 +15,11 @@ COMMANDS = (
     ["sync"],
     ["plan"],
     ["ls"],
+    ["find"],
+    ["history"],
+    ["diff"],
+    ["cat"],
+    ["stats"],
     ["restore"],
     ["check"],
     ["rebuild"],
@@ -39,6 +44,11 @@ Back up:
 
 Look:
   ls          check points; with PATH, the entries of one
+  find        search names, sizes and times in all check points
+  history     every version of one path
+  diff        what changed between two check points
+  cat         write one file to standard output
+  stats       sizes by source, sectors, what dedup and compression saved
 
 Bring back:
   restore     files into OUT, each verified before it gets its name
@@ -56,7 +66,7 @@ Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
 DST: a folder, on this disk or another.
 Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'
 """
-"""The page's own, less what is built later: find, history, diff, cat, stats, target, atbak and stores by URL."""
+"""The page's own, less what is built later: target, atbak and stores by URL."""
 
 
 def test_without_arguments() -> None:
@@ -115,13 +125,15 @@ def test_version(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("typed", "answer"),
     [
-        (["backup"], "error: no such command: backup\nhint: did you mean: bakup sync\n"),
-        (["snapshots"], "error: no such command: snapshots\nhint: did you mean: bakup ls\n"),
-        (["list"], "error: no such command: list\nhint: did you mean: bakup ls\n"),
-        (["extract"], "error: no such command: extract\nhint: did you mean: bakup restore\n"),
-        (["verify"], "error: no such command: verify\nhint: did you mean: bakup check --read-data\n"),
-        (["key"], "error: no such command: key\nhint: did you mean: bakup account\n"),
-        (["rebuild-index"], "error: no such command: rebuild-index\nhint: did you mean: bakup rebuild\n"),
+        (["backup"], "error: no such command: backup\nhint: bakup sync\n"),
+        (["snapshots"], "error: no such command: snapshots\nhint: bakup ls\n"),
+        (["list"], "error: no such command: list\nhint: bakup ls\n"),
+        (["dump"], "error: no such command: dump\nhint: bakup cat\n"),
+        (["create"], "error: no such command: create\nhint: bakup sync\n"),
+        (["extract"], "error: no such command: extract\nhint: bakup restore\n"),
+        (["verify"], "error: no such command: verify\nhint: bakup check --read-data\n"),
+        (["key"], "error: no such command: key\nhint: bakup account\n"),
+        (["rebuild-index"], "error: no such command: rebuild-index\nhint: bakup rebuild\n"),
         (["init"], "error: no such command: init\nhint: the first sync makes a target\n"),
         (["unlock"], "error: no such command: unlock\nhint: the target has no locks\n"),
         (

@@ -174,7 +174,7 @@ hint: make room and run the same command again: it goes on where it stopped
 @pytest.fixture
 def videos(stage: Stage) -> Stage:
     """Enough to be interrupted in."""
-    write_all(stage.here("~/Videos"), (f"2024/regatta/GX010{number:03d}.MP4" for number in range(256)), MIB)
+    write_all(stage.here("~/Videos"), (f"2024/regatta/GX010{number:03d}.MP4" for number in range(224)), MIB)
     recover(stage)
     return stage
 
@@ -192,7 +192,7 @@ def test_ctrl_c_and_the_run_after_it(videos: Stage) -> None:
     pressed = time.monotonic()
     assert at.finish() == 130
     assert time.monotonic() - pressed < 2
-    shown = [re.sub(r"GX\d+", "GX010214", line) for line in at.lines if "same file system" not in line]
+    shown = [re.sub(r"GX\d+", "GX010214", line) for line in at.lines]
     same(
         shown,
         """\
@@ -216,7 +216,7 @@ check point   b65d9f30 of laptop:/home/ana/Videos, 2026-11-22 19:10:07
 """,
     )
     assert videos.sectors()[: len(stored)] == stored
-    assert sum(map(os.path.getsize, videos.sectors())) < 256 * MIB * 1.02
+    assert sum(map(os.path.getsize, videos.sectors())) < 224 * MIB * 1.02
     assert videos.pipe("check", "/mnt/usb/backup", "--read-data").code == 0
     same(
         videos.shown(*VIDEOS),
@@ -249,11 +249,17 @@ def test_terminated(videos: Stage) -> None:
 
 
 def test_vanished_files_are_no_failure(stage: Stage) -> None:
-    write_all(stage.photos, (f"{number:03d}.jpg" for number in range(3)))
-    fifo = f"{stage.home}/list"
-    os.mkfifo(fifo)
+    write_all(stage.photos, (f"2025/{number:02d}.raw" for number in range(40)), 2 * MIB)
+    write_all(stage.photos, ("last/gone.jpg",))
     recover(stage)
-    at = stage.terminal(*SYNC, "--files-from", "/home/ana/list")
-    with open(fifo, "w") as list_:
-        list_.write("000.jpg\n001.jpg\n404.jpg\n")
+    at = stage.terminal(*SYNC, "--sector-size", "16MiB")
+    at.until("storing")
+    os.unlink(f"{stage.photos}/last/gone.jpg")
     assert at.finish() == 0
+    same(
+        at.lines[:2],
+        """\
+new               18 files    214 MiB
+vanished           1 file    41.6 MiB
+""",
+    )

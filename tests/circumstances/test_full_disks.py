@@ -1,0 +1,97 @@
+"""A disk that is full - the target's, the spool's, the catalog's, the one restored to - and then has room again."""
+
+from __future__ import annotations
+
+import pytest
+from disks import Mounts
+from likeness import assert_alike, portrait
+from place import SMALL_SECTORS, Place, assert_nothing_half, leftovers
+
+ROOM_KIB = 128 << 10
+
+
+def test_full_target(place: Place, mounts: Mounts) -> None:
+    disk = mounts(28 << 10)
+    target = disk.path / "target"
+    place.write("first", 1 << 20)
+    place.sync(target=target)
+    place.fill(40)
+    said = place.computer.call("sync", place.source, target, *SMALL_SECTORS, code=1)
+    assert f"error: no space left at {target}" in said.err
+    assert "hint: make room and run the same command again" in said.err
+    assert leftovers(target) == [], "a spool was left on the full disk"
+    place.assert_restores(target=target)
+    disk.resize(ROOM_KIB)
+    place.sync(target=target)
+    place.assert_restores(target=target)
+    place.assert_restores(place.elsewhere(), target)
+    place.computer.call("check", target, "--read-data")
+
+
+def test_full_spool(place: Place, mounts: Mounts) -> None:
+    disk = mounts(9 << 10)
+    place.write("first", 1 << 20)
+    place.sync()
+    place.fill(24)
+    said = place.computer.call("sync", place.source, place.target, "--spool", disk.path, *SMALL_SECTORS, code=1)
+    assert f"error: no space left at {disk.path}" in said.err
+    assert list(disk.path.iterdir()) == []
+    place.assert_restores()
+    disk.resize(ROOM_KIB)
+    place.sync("--spool", str(disk.path))
+    assert list(disk.path.iterdir()) == []
+    place.assert_restores()
+
+
+@pytest.mark.parametrize("more_kib", [64, 300, 800, 1600])
+def test_full_catalog(place: Place, mounts: Mounts, more_kib: int) -> None:
+    disk = mounts(ROOM_KIB)
+    home = disk.path / "home"
+    place.computer.home.rename(place.folder / "moved")
+    place.computer.home = home
+    place.computer.call("account", "recover", "--words-file", place.computer.words)
+    place.write("first", 1 << 20)
+    place.sync()
+    for number in range(6000):
+        place.write(f"many{number % 20}/file with a name that takes some room {number}", 10, number)
+    used_kib = sum(path.stat().st_blocks for path in home.iterdir()) // 2
+    disk.resize(used_kib + more_kib)
+    said = place.computer.call("sync", place.source, place.target, code=1)
+    assert "unexpected" not in said.err, said
+    assert "no space left" in said.err, said
+    assert str(home) in said.err, said
+    disk.resize(ROOM_KIB)
+    place.assert_restores()
+    place.sync()
+    place.assert_restores()
+    place.assert_restores(place.elsewhere())
+
+
+@pytest.mark.parametrize("size_kib", [400, 3 << 10, 9 << 10])
+def test_full_destination(place: Place, mounts: Mounts, size_kib: int) -> None:
+    place.fill(12)
+    place.sync()
+    wanted = portrait(place.source)
+    disk = mounts(size_kib)
+    out = disk.path / "out"
+    said = place.computer.call("restore", place.target, out, code=1)
+    assert "unexpected" not in said.err, said
+    assert "no space left" in said.err.lower(), said
+    assert_nothing_half(out, wanted)
+    disk.resize(ROOM_KIB)
+    place.computer.call("restore", place.target, out)
+    assert_alike(out, wanted)
+    assert leftovers(out) == []
+
+
+def test_full_log(place: Place, mounts: Mounts) -> None:
+    """A log that cannot be written stops no backup."""
+    disk = mounts(4)
+    log = disk.path / "log"
+    (disk.path / "filler").write_bytes(bytes(4096))
+    place.write("file", 1000)
+    said = place.computer.call("sync", place.source, place.target, "--log-file", log, code=None)
+    assert said.code in (0, 1), said
+    assert "unexpected" not in said.err, said
+    place.sync()
+    place.assert_latest()
