@@ -130,19 +130,33 @@ def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: 
     return None if row is None else version_of(row)
 
 
+NOWHERE = b"\xff" * 32
+"""Stands for the chunks of bytes of which not even the chunks are known: a part of the file stood in a lost sector."""
+
+
 def extents_of(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
-    """The extents of a file's version, in order: all known ones or holes."""
+    """The extents of a file's version, in order: known ones, holes, and NOWHERE where parts are lost.
+
+    Their lengths add up to the file's size. A file whose closing part is not known ends with an empty NOWHERE.
+    """
     if not version.parted:
         if version.size:
             yield Extent(version.size, version.digest)
         return
-    blobs = connection.execute(
-        "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
+    at = 0
+    parts = connection.execute(
+        "SELECT offset, length, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
         [version.checkpoint, version.key, version.file_id],
     )
-    for (blob,) in blobs:
-        for length, chunk in decode_extents(blob):
-            yield Extent(length, chunk)
+    for offset, length, blob in parts:
+        if offset > at:
+            yield Extent(offset - at, NOWHERE)
+        for extent, chunk in decode_extents(blob):
+            yield Extent(extent, chunk)
+        at = offset + length
+    rest = (version.size or 0) - at
+    if rest > 0 or version.digest is None:
+        yield Extent(rest, NOWHERE)
 
 
 def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, str]:

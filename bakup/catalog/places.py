@@ -85,7 +85,7 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
 
 
 def weaker(connection: sqlite3.Connection, target: int, source: int, *, encrypted: bool, signed: bool) -> bool:
-    """Whether the standing state needs sectors under weaker protection: then the next check point stands on nothing of it."""
+    """Whether the standing state needs sectors under weaker protection: then the next uses nothing of it."""
     rows = connection.execute(
         "SELECT based_on IS NULL, EXISTS (SELECT 1 FROM lines l JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
         " WHERE l.checkpoint = checkpoints.id AND (s.encrypted < ? OR s.signed < ?)) FROM checkpoints"
@@ -177,7 +177,8 @@ def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set
 def clear_damage(connection: sqlite3.Connection, sector: int) -> None:
     """A sector (row id) is about to be judged anew."""
     connection.execute(
-        "UPDATE chunks SET damaged = 0 WHERE damaged AND pack IN (SELECT id FROM packs WHERE sector = ? AND damaged = 2)",
+        "UPDATE chunks SET damaged = 0 WHERE damaged"
+        " AND pack IN (SELECT id FROM packs WHERE sector = ? AND damaged = 2)",
         [sector],
     )
     connection.execute("UPDATE packs SET damaged = 0 WHERE sector = ?", [sector])

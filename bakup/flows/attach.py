@@ -198,11 +198,10 @@ def _refresh(
         connection.execute("DELETE FROM others WHERE target = ? AND reason = 'duplicate'", [row])
         comparison = listing.compare(connection, row, target.list())
     listing.settle(connection, comparison)
-    if empty and comparison.new and account is not None and not rebuild:
-        watch.note(f"no catalog of {target.url} here; rebuilding it from the target")
+    announce = f"no catalog of {target.url} here; rebuilding it from the target" if empty and not rebuild else ""
     ingested = Ingested()
     if comparison.new:
-        ingested = ingest(connection, target, row, comparison.new, trust, watch)
+        ingested = ingest(connection, target, row, comparison.new, trust, watch, announce=announce)
     _flag_findings(home, target.url, row)
     rebuilt = None
     if empty and ingested.sectors:

@@ -16,7 +16,7 @@ from blake3 import blake3
 
 from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
-from bakup.errors import BakupError
+from bakup.errors import BakupError, Damaged
 from bakup.flows.reports import Cause, Lost
 from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
@@ -255,7 +255,8 @@ class Bringing:
             data = memoryview(raw)[want.offset : want.offset + want.length]
             if len(data) == want.length and blake3(data).digest() == want.chunk:
                 return data
-        self._find_damage(read)
+        if not isinstance(raw, BakupError) or isinstance(raw, Damaged):
+            self._find_damage(read)
         for place in places.places_of(self._connection, self._target, want.chunk):
             if (place.sector, place.position) == (
                 read.sector,

@@ -6,11 +6,11 @@ import os
 import re
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 
 from bakup.catalog import history
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.errors import Failed, Usage
+from bakup.flows.moments import span_of
 from bakup.flows.reports import CheckpointLine
 
 ID = re.compile(r"[0-9a-f]{4,32}")
@@ -67,7 +67,7 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
         if fitting:
             return fitting[0]
         raise _none(source, at)
-    moment = _moment(at)
+    moment = span_of(at)[1]
     before = [row for row in rows if row.time_ns <= moment]
     if not before:
         raise _none(source, at)
@@ -132,21 +132,3 @@ def _none(source: SourceRow, at: str) -> Failed:
         hints=("see which there are: bakup ls DST",),
         code="no-check-point",
     )
-
-
-def _moment(at: str) -> int:
-    """Nanoseconds since 1970 of a local or ISO time; a date means its end. Raises Usage."""
-    text = at.strip()
-    try:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            day = datetime.fromisoformat(text).astimezone() + timedelta(days=1)
-            return int(day.timestamp() * 1_000_000_000) - 1
-        when = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise Usage(
-            f"no check point or time: {at}",
-            hints=("latest, latest~1, 4 or more digits of an id, 2026-11-21, or '2026-11-21 18:40'",),
-            code="when",
-        ) from None
-    # The last check point of that second counts too.
-    return int(when.astimezone().timestamp()) * 1_000_000_000 + 999_999_999

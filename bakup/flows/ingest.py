@@ -48,14 +48,19 @@ def ingest(
     objects: Sequence[tuple[Locator, int]],
     trust: Trust,
     watch: Watch,
+    *,
+    announce: str = "",
 ) -> Ingested:
     """Look at `objects` (locator, size in bytes), record the sectors among them and apply what they complete.
 
-    Runs in the caller's transaction.
+    Runs in the caller's transaction. `announce` is noted when the first sector of ours is met.
     """
     found = Ingested()
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
+            if announce and isinstance(result, tuple):
+                watch.note(announce)
+                announce = ""
             reason = _take(connection, target_row, locator, size, result, found)
             if reason:
                 recording.add_other(connection, target_row, locator, size, *reason)

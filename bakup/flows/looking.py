@@ -70,7 +70,7 @@ def entries(
         if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
             raise Failed(
                 f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
-                hints=("search all check points: bakup ls -R",),
+                hints=(f"search all check points: bakup find {dst} NAME",),
                 code="no-path",
             )
         unread = history.unread_at(connection, row.id)

@@ -66,7 +66,6 @@ class OpenFile:
     offset: int = 0
     extents: list[Extent] = field(default_factory=list)
     parts: int = 0
-    all_extents: list[Extent] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -197,7 +196,8 @@ class Filling:
         """The end of a large file: one FILE when nothing of it stands in another sector yet, else its last PART."""
         file = stream.file if stream.file and stream.file.file_id == file_id else OpenFile(path, file_id)
         stream.file = None
-        if file.parts == 0:
+        # Behind a void part of the same path only parts may stand.
+        if file.parts == 0 and not (stream.count and stream.last_path == path):
             extents = tuple(file.extents)
             single = len(extents) <= 1 and all(extent.chunk is not None for extent in extents)
             entry: Entry = File(path, closing.attributes, closing.size, extents, None if single else closing.digest)

@@ -356,7 +356,7 @@ def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -
 
 def span(line: damage.MissingLine) -> str:
     """`3 entries, FIRST to LAST`."""
-    first, last = (os.fsdecode(path) for path in (line.first_path, line.last_path))
+    first, last = (os.fsdecode(path) or "." for path in (line.first_path, line.last_path))
     return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
 
 

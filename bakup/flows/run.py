@@ -224,14 +224,15 @@ class Run:
             if incremental and change == Change.TYPE:
                 gone = path
                 transfer.entry(Delete(path))
-            elif incremental and change != Change.NEW:
-                replaced.append(path.replace(b"/", b"\0"))
             if found.kind == Kind.FILE:
-                if transfer.file(found):
+                made = transfer.file(found)
+                if made:
                     stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
                 self.done_files += 1
             else:
-                transfer.other(found)
+                made = transfer.other(found)
+            if made and incremental and change not in (Change.NEW, Change.TYPE):
+                replaced.append(path.replace(b"/", b"\0"))
         transfer.finish()
         if replaced:
             recording.add_replaced(self.home.catalog, stream.row, replaced)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from bakup.catalog import database, recording
-from bakup.catalog.history import SourceRow
-from bakup.catalog.rows import Version, decode_extents, version_of
+from bakup.catalog.history import SourceRow, extents_of
+from bakup.catalog.rows import Version, version_of
 from bakup.errors import BakupError, Damaged, Failed, Untrusted
 from bakup.flows.ask import Ask
 from bakup.flows.bringing import Bringing, Brought, merged
@@ -23,7 +23,7 @@ from bakup.flows.ingest import record_sector
 from bakup.flows.reports import Count, HeldFile, SectorReport, SectorRestoreReport, TargetOptions
 from bakup.flows.restore import bring_tree
 from bakup.flows.watch import Watch
-from bakup.model import Attributes, Extent, Kind
+from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner, signature_good
 from bakup.source.destination import Destination
@@ -196,32 +196,6 @@ class Staged:
             )
 
 
-def held_extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
-    """Extents of a file; a gap between parts is a chunk that nobody has."""
-    if not version.parted:
-        if version.size:
-            yield Extent(version.size, version.digest)
-        return
-    at = 0
-    for offset, length, blob in connection.execute(
-        "SELECT offset, length, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
-        [version.checkpoint, version.key, version.file_id],
-    ):
-        if offset > at:
-            yield Extent(offset - at, NOWHERE)
-        for extent, chunk in decode_extents(blob):
-            yield Extent(extent, chunk)
-        at = offset + length
-    rest = (version.size or 0) - at
-    if rest or version.digest is None:
-        # Without its closing part nobody knows whether a file ends here: it is never whole.
-        yield Extent(rest, NOWHERE)
-
-
-NOWHERE = b"\xff" * 32
-"""A chunk id that stands for bytes of which not even the chunks are known."""
-
-
 def _bring(
     connection: sqlite3.Connection, checkpoint: int, opened: dict[int, OpenSector], out: str, watch: Watch
 ) -> Brought:
@@ -233,7 +207,7 @@ def _bring(
             bringing,
             destination,
             Staged(connection, checkpoint),
-            lambda version: held_extents(connection, version),
+            lambda version: extents_of(connection, version),
             skip=set(),
             replaced=False,
         )
@@ -260,6 +234,19 @@ def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: 
             )
 
 
+def _sized(home: Home, connection: sqlite3.Connection, checkpoint: int, file: HeldFile) -> HeldFile:
+    """With the whole file's size, if its end stands in another sector and the catalog here knows it."""
+    if file.bytes is not None:
+        return file
+    (uuid,) = connection.execute("SELECT uuid FROM checkpoints WHERE id = ?", [checkpoint]).fetchone()
+    row = home.catalog.execute(
+        "SELECT v.size FROM versions v JOIN checkpoints c ON c.source = v.source AND c.uuid = ?"
+        " WHERE v.key = ? AND v.first <= c.ordinal AND (v.last IS NULL OR v.last >= c.ordinal)",
+        [uuid, path_key(file.path)],
+    ).fetchone()
+    return file if row is None else replace(file, bytes=row[0])
+
+
 def _held_checkpoints(connection: sqlite3.Connection) -> Iterator[tuple[bytes, str, int]]:
     for checkpoint, uuid, *source in connection.execute(
         "SELECT c.id, c.uuid, s.id, s.uuid, s.signer, s.host, s.location, s.name, NULL FROM checkpoints c"
@@ -276,7 +263,7 @@ def _held_checkpoints(connection: sqlite3.Connection) -> Iterator[tuple[bytes, s
 def _held_files(connection: sqlite3.Connection, checkpoint: int) -> Iterator[HeldFile]:
     for version in Staged(connection, checkpoint).versions(Kind.FILE):
         ranges, position = [], 0
-        for extent in held_extents(connection, version):
+        for extent in extents_of(connection, version):
             if extent.chunk is None or _have(connection, extent.chunk):
                 ranges.append((position, extent.length))
             position += extent.length

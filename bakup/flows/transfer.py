@@ -152,14 +152,17 @@ class Transfer:
         self.outcome.unreadable.append((path, reason, size))
         self.entry(Unread(path, reason))
 
-    def other(self, found: Found) -> None:
-        """A directory, link or special file."""
+    def other(self, found: Found) -> bool:
+        """A directory, link or special file. Whether it got an entry."""
         try:
             self.entry(self._source.entry(found))
         except Vanished:
             self.outcome.vanished.append((found.path, 0))
+            return False
         except Unreadable as problem:
             self.unread(found.path, problem.reason)
+            return False
+        return True
 
     def file(self, found: Found) -> bool:
         """A file: read, cut, and stored as far as it is new. Whether it came to its end."""

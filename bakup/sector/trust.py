@@ -36,7 +36,8 @@ def judge(header: SectorHeader, trust: Trust) -> Certificate | None:
     if header.signed:
         _judge_signature(header)
     elif not trust.accept_unsigned:
-        raise Untrusted("is not signed", hints=("--accept-unsigned believes it",), code="unsigned")
+        also = "" if header.encrypted or trust.accept_plain else ", and not encrypted"
+        raise Untrusted(f"is not signed{also}", hints=("--accept-unsigned believes it",), code="unsigned")
     if not header.encrypted and not trust.accept_plain:
         raise Untrusted("is not encrypted", hints=("--accept-plain reads it",), code="plain")
     return certificate

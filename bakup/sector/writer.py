@@ -207,10 +207,10 @@ class SectorWriter:
         return FinishedSector(self.path, self.uuid, header, blake3(data).digest(), size, tuple(self._rows))
 
     def abandon(self) -> None:
-        """Throw the build away."""
-        self._close()
-        with suppress(FileNotFoundError):
-            os.unlink(self.path)
+        """Throw the build away. Raises nothing: on a dead disk what went wrong before is what is to be told."""
+        for step in (self._file.close, self._meta_file.close, lambda: os.unlink(self.path)):
+            with suppress(OSError):
+                step()
 
     def _append(self, region: RegionSpool, header: BoxHeader, content: Buffer) -> None:
         if not 1 <= header.length <= BOX_MAX:

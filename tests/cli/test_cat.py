@@ -156,7 +156,7 @@ def test_damage_ends_it_with_3(backup: Path, tmp_path: Path) -> None:
     at = int.from_bytes(raw[10:14], "little") + 70
     raw[at] ^= 1
     sector.write_bytes(raw)
-    command = [sys.executable, "-m", "bakup", "cat", str(tmp_path / "copy" / "target"), "data"]
+    command = [sys.executable, "-m", "bakup", "cat", str(tmp_path / "copy" / "target"), "data", "-q"]
     done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=False)
     assert done.returncode == 3
     assert done.stdout == b""

@@ -12,7 +12,8 @@ from look import Look, ends, touch, uuid_text
 from rig import SMALL_SECTOR
 from trees import noise, write
 
-from bakup.catalog.search import matcher
+from bakup.catalog.history import CheckpointRow
+from bakup.catalog.search import Timeline, matcher
 from bakup.errors import Failed, Usage
 from bakup.flows.moments import span_of
 
@@ -81,6 +82,18 @@ def test_a_full_listing_and_storing_again_begin_no_version(look: Look) -> None:
     for path, first in {b"a": one, b"big": one, b"b": two}.items():
         [version] = look.history(path).versions
         assert ends(version) == (first, three, True)
+
+
+def test_a_history_that_forks_was_not_applied_in_the_order_of_its_chain() -> None:
+    def row(ordinal: int) -> CheckpointRow:
+        return CheckpointRow(ordinal, bytes(16), 1, ordinal, 1, 0, b"", 0, 0, (), False, None, None, 0)
+
+    forked, straight = Timeline([row(1), row(4), row(2)]), Timeline([row(1), row(2), row(4)])
+    assert list(forked.positions(1, 3)) == [0, 2]
+    assert list(forked.positions(3, None)) == [1]
+    assert list(forked.positions(5, None)) == list(straight.positions(3, 3)) == []
+    assert list(straight.positions(1, 3)) == [0, 1]
+    assert list(straight.positions(2, None)) == [1, 2]
 
 
 def test_another_type_is_another_version(look: Look) -> None:
