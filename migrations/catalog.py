@@ -98,7 +98,7 @@ CREATE TABLE boxes (
 ) STRICT, WITHOUT ROWID;
 
 -- Boxes of data: each is one pack. position: of the box in the region's plaintext; length: of its content.
--- damaged: 1 as a whole, 2 in some chunks, which are marked.
+-- damaged: 1 as a whole; 2 in some chunks, which are marked; 3 not as it was written, yet chunks of it have their ids.
 CREATE TABLE packs (
     id INTEGER PRIMARY KEY,
     sector INTEGER NOT NULL REFERENCES sectors(id),

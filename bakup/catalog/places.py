@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from bakup.catalog.rows import decode_extents
 
 BATCH = 500
-USABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
+READABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
+"""Places that give their chunk."""
+USABLE = f"p.damaged <> 3 AND {READABLE}"
+"""Places that dedup may rely on: any reader gets the chunk, also a stricter one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list
         "SELECT s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset, c.offset, c.length"
         " FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
         " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing'"
-        " ORDER BY p.damaged = 1 OR c.damaged OR s.state = 'damaged', p.id",
+        " ORDER BY p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged', p.id",
         [chunk, target],
     )
     return [Place(*row) for row in rows]
@@ -156,8 +159,8 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
     return lost
 
 
-def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set[bytes]:
-    """Chunks of an extents blob without a usable place."""
+def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes, place: str = USABLE) -> set[bytes]:
+    """Chunks of an extents blob without a place that is USABLE, or READABLE."""
     wanted = list({chunk for _, chunk in decode_extents(blob) if chunk is not None})
     there: set[bytes] = set()
     for start in range(0, len(wanted), BATCH):
@@ -167,7 +170,7 @@ def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes) -> set
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND {USABLE}",
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND {place}",
                 [*batch, target],
             )
         )
@@ -178,7 +181,7 @@ def clear_damage(connection: sqlite3.Connection, sector: int) -> None:
     """A sector (row id) is about to be judged anew."""
     connection.execute(
         "UPDATE chunks SET damaged = 0 WHERE damaged"
-        " AND pack IN (SELECT id FROM packs WHERE sector = ? AND damaged = 2)",
+        " AND pack IN (SELECT id FROM packs WHERE sector = ? AND damaged > 1)",
         [sector],
     )
     connection.execute("UPDATE packs SET damaged = 0 WHERE sector = ?", [sector])
@@ -188,7 +191,7 @@ def mark_chunks(connection: sqlite3.Connection, sector: int, places: Iterable[tu
     """Chunks of a sector (row id) that are damaged in packs that are not as a whole: (position of the box, offset)."""
     rows = [(sector, position, offset) for position, offset in places]
     connection.executemany(
-        "UPDATE packs SET damaged = 2 WHERE sector = ? AND position = ? AND damaged <> 1", [row[:2] for row in rows]
+        "UPDATE packs SET damaged = 2 WHERE sector = ? AND position = ? AND damaged = 0", [row[:2] for row in rows]
     )
     connection.executemany(
         "UPDATE chunks SET damaged = 1 WHERE pack = (SELECT id FROM packs WHERE sector = ? AND position = ?)"
@@ -197,10 +200,12 @@ def mark_chunks(connection: sqlite3.Connection, sector: int, places: Iterable[tu
     )
 
 
-def mark_damaged(connection: sqlite3.Connection, target: int, sector: bytes, positions: Iterable[int]) -> None:
+def mark_damaged(
+    connection: sqlite3.Connection, target: int, sector: bytes, positions: Iterable[int], *, how: int = 1
+) -> None:
     """Packs of a sector that were found damaged, by the position of their boxes."""
     connection.executemany(
-        "UPDATE packs SET damaged = 1 WHERE sector = (SELECT id FROM sectors WHERE target = ? AND uuid = ?)"
+        f"UPDATE packs SET damaged = {how} WHERE sector = (SELECT id FROM sectors WHERE target = ? AND uuid = ?)"
         " AND position = ? AND damaged = 0",
         [(target, sector, position) for position in positions],
     )

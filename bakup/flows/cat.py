@@ -13,7 +13,7 @@ from bakup.catalog import damage, difference, history, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.places import Place
-from bakup.catalog.rows import Version, decode_extents
+from bakup.catalog.rows import Version
 from bakup.errors import Damaged, Failed, Untrusted
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
@@ -65,11 +65,11 @@ def cat(
         version = _file(connection, chosen, row, inner_path(chosen, path), lost)
         reading = Reading(connection, attached.row, opener(attached, connection))
         try:
-            written, cause = _pour(reading, _extents(connection, version), write)
+            written, cause = _pour(reading, history.extents_of(connection, version), write)
         finally:
             _remember(home, attached, reading.findings)
         size = version.size or 0
-        if cause is None and written != size:
+        if cause == _SOMEWHERE:
             cause = _gone(connection, attached.row, version)
         return CatReport(
             line_of(row, chosen),
@@ -186,24 +186,6 @@ def _pour(reading: Reading, extents: Iterable[Extent], write: Write) -> tuple[in
             return written, error.message
         write(piece, hole)
         written += len(piece)
-
-
-def _extents(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
-    """The file's extents in order, up to where one is not known: a part of it stood in a sector that is lost."""
-    if not version.parted:
-        yield from history.extents_of(connection, version)
-        return
-    rows = connection.execute(
-        "SELECT offset, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
-        [version.checkpoint, version.key, version.file_id],
-    )
-    position = 0
-    for offset, blob in rows:
-        if offset != position:
-            return
-        for length, chunk in decode_extents(blob):
-            yield Extent(length, chunk)
-            position += length
 
 
 def _gone(connection: sqlite3.Connection, target: int, version: Version) -> str:

@@ -33,13 +33,15 @@ AT_ONCE = 4
 class Seen:
     """What reading one sector told: `reason` if it is unusable, else what of it is damaged.
 
-    `positions`: packs without a good chunk; `bad_chunks`: (position of the pack, offset) of others; `damage`: where.
+    `positions`: packs without a good chunk; `doubtful`: packs that are not as written but give some; `bad_chunks`:
+    (position of the pack, offset); `damage`: where in the region.
     """
 
     row: listing.SectorRow
     reason: str | None = None
     untrusted: bool = False
     positions: list[int] = field(default_factory=list)
+    doubtful: list[int] = field(default_factory=list)
     bad_chunks: list[tuple[int, int]] = field(default_factory=list)
     damage: list[int] = field(default_factory=list)
     chunks: int = 0
@@ -149,8 +151,10 @@ def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
         seen.damage.append(position)
     if bad and len(bad) == len(chunks):
         seen.positions.append(position)
-    else:
-        seen.bad_chunks += [(position, offset) for offset in bad]
+        return
+    if found.damage is not None:
+        seen.doubtful.append(position)
+    seen.bad_chunks += [(position, offset) for offset in bad]
 
 
 def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: bool) -> None:
@@ -165,9 +169,10 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
             if read_data:
                 remembered.clear_findings(home.state, attached.url, uuid)
                 places.clear_damage(home.catalog, one.row.id)
-                suffering = {*one.positions, *(position for position, _ in one.bad_chunks)}
+                suffering = {*one.positions, *one.doubtful, *(position for position, _ in one.bad_chunks)}
                 remembered.add_findings(home.state, attached.url, uuid, suffering, "damaged")
                 places.mark_damaged(home.catalog, attached.row, uuid, one.positions)
+                places.mark_damaged(home.catalog, attached.row, uuid, one.doubtful, how=3)
                 places.mark_chunks(home.catalog, one.row.id, one.bad_chunks)
             else:
                 home.state.execute(

@@ -41,9 +41,9 @@ class Estate:
         self.sealed = sealed
         self.target = folder / "target"
         self.pictures: list[Portrait] = []
-        self.computer = self._made("home", self.target, ENTROPY)
         self.foreign_target = folder / "foreign"
         self._made("foreign-home", self.foreign_target, OTHER_ENTROPY)
+        self.computer = self._made("home", self.target, ENTROPY)
         account = Account.from_entropy(ENTROPY)
         self.sectors = sorted(
             (Anatomy(path, account) for path in self.target.glob("*.bakup")),

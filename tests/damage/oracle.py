@@ -57,6 +57,7 @@ class Oracle:
             for sector in sectors
             for chunk in sector.chunks
         }
+        assert all(digest_of([content]) == chunk for chunk, content in self.bytes.items()), "made before any damage"
         held = {uuid: head.value for sector in sectors for uuid, head in sector.meta.checkpoints.items()}
         self.checkpoints = sorted(held.values(), key=lambda one: one.sequence)
 

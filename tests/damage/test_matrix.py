@@ -154,6 +154,25 @@ def _padded(given: Given) -> bool:
     return given.content[:end] == given.sector.content[:end]
 
 
+def test_two_objects_of_one_size_exchange_their_names(estates: Estates, tmp_path: Path) -> None:
+    """Sizes tell nothing then, and no name is to be trusted: all is there."""
+    estate = estates(True)
+    world = estate.world
+    one, other = (estate.sectors[number].name for number in (A, B))
+    world[other] = world[other].ljust(len(world[one]), b"\0")
+    lay_out(world, estate.target)
+    copy = Copy(estate, tmp_path)
+    fresh = copy.fresh()
+    fresh.call("restore", estate.target, copy.out())
+    world[one], world[other] = world[other], world[one]
+    lay_out(world, estate.target)
+    for computer in (fresh, copy.fresh()):
+        out = copy.out()
+        computer.call("restore", estate.target, out)
+        assert_alike(out, estate.pictures[-1])
+    fresh.call("check", estate.target, "--read-data")
+
+
 def test_what_the_matrix_holds() -> None:
     assert len(STRUCTURES) == 9 + 3 + 5 + 4
     assert DAMAGES == ("flip", "truncation", "removal", "duplication", "swap", "foreign")

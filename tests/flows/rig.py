@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from trees import Tree, assert_equal, snapshot
+from trees import Tree, assert_equal, noise, snapshot, write
 
 from bakup.account import keyfile, words
 from bakup.flows.check import check
@@ -219,6 +219,25 @@ class Rig:
             said = process.communicate(timeout=120)[0].decode("utf-8", "replace")
         assert process.returncode == code, f"exit {process.returncode}, wanted {code}:\n{said}"
         return said
+
+
+def grown(rig: Rig) -> list[tuple[str, Tree]]:
+    """Three check points over several sectors: (id, what stood then)."""
+    kept = []
+    for number, files in enumerate(
+        (
+            {"small/a": b"a", "small/b": noise(5000, 1), "big": noise(400_000, 2), "z/last": noise(20_000, 3)},
+            {"small/b": noise(6000, 4), "new/c": noise(30_000, 5)},
+            {"big": noise(150_000, 6) + noise(400_000, 2), "small/d": b"d"},
+        )
+    ):
+        write(rig.source, files)
+        if number == 1:
+            (rig.source / "small" / "a").unlink()
+        report = rig.sync(sector_size=SMALL_SECTOR).sources[0]
+        assert report.checkpoint is not None
+        kept.append((report.checkpoint.uuid.hex(), snapshot(rig.source)))
+    return kept
 
 
 def _recover() -> ModuleType:
