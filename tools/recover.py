@@ -260,9 +260,7 @@ def open_sector(file, path, account, demand):
         if not account or (kem != account.kem and signer != account.signer):
             raise Foreign("belongs to another account")
         need(kem == account.kem, "its encryption key is not this account's, though its signer is")
-        need(
-            (0x8003 in fields) == (signer != account.signer), "not signed by the account or one it certified"
-        )
+        need((0x8003 in fields) == (signer != account.signer), "not signed by the account or one it certified")
         if signer != account.signer:
             writer, sources = parse_certificate(fields[0x8003][0], account, signer)
     else:
@@ -693,9 +691,7 @@ class Found:
         for at, (key, entry, packed) in enumerate(group):
             if entry[0] == RECORD:
                 kind, content = entry[2:]
-                need(
-                    kind in RECORD_SHAPES or kind < 0x8000, f"a record that must be understood ({kind:#06x})"
-                )
+                need(kind in RECORD_SHAPES or kind < 0x8000, f"a record that must be understood ({kind:#06x})")
                 if kind in RECORD_SHAPES:
                     records.append((sector, cp, kind, parse(content, RECORD_SHAPES[kind], "a record")))
                 continue
@@ -717,9 +713,7 @@ class Found:
             if kind == REVOKE and official:
                 self.revoke(*content)
             for uuid, digest in content if kind == FORGET else ():
-                for signer in (
-                    {c.signer for c in self.checkpoints.values()} if official else {cp.signer} - {b""}
-                ):
+                for signer in {c.signer for c in self.checkpoints.values()} if official else {cp.signer} - {b""}:
                     known = self.checkpoints.get((signer, uuid))
                     if known and known.digest() in (None, digest):
                         known.dropped = "forgotten on purpose"
@@ -1013,9 +1007,7 @@ class Tree:
         if entry[0] == FILE:
             yield 0, entry[3], entry[4]
             return
-        parts = (
-            "SELECT b.raw FROM entry a JOIN entry b USING (cp, key, file) WHERE a.id=? ORDER BY b.box, b.n"
-        )
+        parts = "SELECT b.raw FROM entry a JOIN entry b USING (cp, key, file) WHERE a.id=? ORDER BY b.box, b.n"
         for (packed,) in self.found.db.execute(parts, (number,)):
             yield msgpack_at(packed, 0)[0][3:6]
 
@@ -1182,9 +1174,7 @@ def wanted(found, options):
     if options.at != "latest":
         cps = [c for c in cps if c.uuid.hex().startswith(options.at.replace("-", "").lower())]
         if len(cps) != 1:
-            raise Stop(
-                1, f"{len(cps)} check points have the id {show(options.at)}...", "see the ids with --list"
-            )
+            raise Stop(1, f"{len(cps)} check points have the id {show(options.at)}...", "see the ids with --list")
         return cps, 0
     for group in by_source(cps).values():
         cp, label = latest(group), show(group[0].label())
@@ -1212,9 +1202,7 @@ def list_all(found):
     for source, cps in by_source(found.checkpoints.values()).items():
         cps.sort(key=order)
         last = cps[-1]
-        print(
-            f"{show(last.label())}  source {UUID(bytes=source)}  from {show(last.host)}:{show(last.location)}"
-        )
+        print(f"{show(last.label())}  source {UUID(bytes=source)}  from {show(last.host)}:{show(last.location)}")
         for cp in cps:
             size = "{} files, {} bytes".format(*cp.parts()[-1][1][4:]) if cp.parts() else "size not known"
             state = cp.dropped or ("complete" if cp.complete() else "incomplete")
@@ -1328,9 +1316,7 @@ def restore(found, options):
         finally:
             tree.clean()
         lost += tree.lost
-        print(
-            f"{show(cp.label())}: {tree.files} files, {tree.bytes} bytes of check point {cp} in {show(root)}"
-        )
+        print(f"{show(cp.label())}: {tree.files} files, {tree.bytes} bytes of check point {cp} in {show(root)}")
     if not chosen:
         raise Stop(1, "nothing was restored", "see what there is with --list")
     return lost
@@ -1347,9 +1333,7 @@ def main(argv=None):
             lost = restore(found, options)
         if not lost:
             return 0
-        raise Stop(
-            3, f"not all could be restored, {lost} losses are named above", "other copies of sectors may help"
-        )
+        raise Stop(3, f"not all could be restored, {lost} losses are named above", "other copies of sectors may help")
     except Stop as stop:
         code, message, hint = stop.args
     except (OSError, sqlite3.Error) as why:

@@ -96,9 +96,7 @@ def _to_entropy(words: list[str]) -> bytes:
     try:
         return bytes(_mnemonic().to_entropy(words))
     except ValueError:
-        message = (
-            f"these {WORDS} words do not fit together: one is another word of the list, or two are swapped"
-        )
+        message = f"these {WORDS} words do not fit together: one is another word of the list, or two are swapped"
         hint = "compare them with the card, one by one"
         raise WrongAccount(message, hints=(hint,), code="words") from None
 

@@ -28,6 +28,8 @@ def open_catalog(folder: str) -> sqlite3.Connection:
     path = os.path.join(folder, CATALOG_FILE)
     try:
         return _open(path, "catalog")
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {(error.strerror or str(error)).lower()}", code="local-state") from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise Failed(f"cannot open {path}: {error}") from error

@@ -71,7 +71,8 @@ class ReadPlan:
         self._connection.execute(
             "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
             " JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND s.state <> 'missing'"
-            " AND c.length = wanted.length ORDER BY p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged', c.pack LIMIT 1)",
+            " AND c.length = wanted.length"
+            " ORDER BY p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged', c.pack LIMIT 1)",
             [self._target],
         )
         self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")

@@ -152,6 +152,8 @@ def _cause(cause: Cause, exact: bool) -> Problem:
     number = len(cause.lost)
     need = f"{numbers.count(number, 'file')} {'needs' if number == 1 else 'need'} it"
     joint = f"; {need}" if cause.message.startswith("sector ") else f": {numbers.count(number, 'file')}"
+    if not number:
+        joint = ""
     facts = lost_facts(cause.lost, reason=cause.message)
     rows = lost_cells(cause.lost, exact=exact)
     return Problem("warning", cause.message + joint, rows, code="not-restored", facts=facts)

@@ -16,7 +16,7 @@ from bakup.cli.machine import SCHEMA
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
 from bakup.cli.watch import Teller
-from bakup.errors import BakupError
+from bakup.errors import BakupError, Failed
 
 if TYPE_CHECKING:
     from bakup.flows.home import Home
@@ -103,6 +103,8 @@ def _ended(run: Run, function: Callable[[], int]) -> int:
     except BakupError as error:
         return _failed(run, error)
     except Exception as error:
+        if type(error).__module__ == "sqlite3":
+            return _failed(run, _local_state(error))
         return unexpected(run, error)
     finally:
         run.close()
@@ -154,6 +156,21 @@ def _what_is_stored(run: Run) -> str:
     are = "is" if watch.stored_sectors == 1 else "are"
     told = f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
     return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
+
+
+def _local_state(error: Exception) -> BakupError:
+    """A database of the BAKUP_HOME that cannot be read or written, or has no room."""
+    from bakup.flows.home import home_folder
+
+    folder = home_folder()
+    said = str(error).lower()
+    if "full" in said:
+        hints: tuple[str, ...] = ("make room and run the same command again: it goes on where it stopped",)
+        return Failed(f"no space left at {folder}: {said}", hints=hints, code="no-space")
+    hints = (
+        f"catalog.db in it is only a cache, and made again when it is gone: rm {names.quoted(folder)}/catalog.db*",
+    )
+    return Failed(f"cannot use {folder}: {said}", hints=hints, code="local-state")
 
 
 def unexpected(run: Run, error: Exception) -> int:

@@ -58,7 +58,7 @@ def cat(
     """
     with attach(home, dst, target, watch, ask) as attached:
         connection = home.catalog
-        chosen = choose_source(connection, attached.row, source, dst)
+        chosen = choose_source(connection, attached.row, source, dst, at)
         row = choose_checkpoint(connection, attached.row, chosen, at)
         rows = history.checkpoints(connection, attached.row, chosen.id)
         lost = unknown(connection, attached.row, history.chain_of(rows, row), every=False, newest=row == rows[-1])

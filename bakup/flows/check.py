@@ -309,6 +309,14 @@ def _problems(
         problems.append(
             _problem(home, line.sector, "", "missing", "is missing", suffers.get(line.sector, {}), span, line.size)
         )
+    for uuid, locator, position in home.catalog.execute(
+        "SELECT s.uuid, s.locator, min(p.position) FROM sectors s JOIN packs p ON p.sector = s.id"
+        " WHERE s.target = ? AND p.damaged AND s.state <> 'missing' GROUP BY s.id",
+        [attached.row],
+    ):
+        if uuid not in bad:
+            where = f"is damaged at {position:,}, as found before"
+            problems.append(_problem(home, uuid, locator, "damaged", where, suffers.get(uuid, {}), None))
     rows = history.checkpoints(home.catalog, attached.row)
     for gap in map(history_gap({row.uuid for row in rows}), rows):
         if gap is not None:

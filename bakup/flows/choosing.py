@@ -17,9 +17,10 @@ ID = re.compile(r"[0-9a-f]{4,32}")
 LATEST = re.compile(r"latest(?:~(\d+))?")
 
 
-def choose_source(connection: sqlite3.Connection, target: int, name: str | None, place: str) -> SourceRow:
+def choose_source(connection: sqlite3.Connection, target: int, name: str | None, place: str, at: str = "") -> SourceRow:
     """The source that `name` means: its name, `host:/path`, path, or the last part of that; None if there is but one.
 
+    Of several, the one that has the check point whose id begins with `at`.
     Raises Usage when several fit, Failed when none does.
     """
     found = history.sources(connection, target)
@@ -30,6 +31,9 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
         if not fitting:
             raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
         found = fitting
+    if len(found) > 1 and ID.fullmatch(digits := at.strip().lower().replace("-", "")):
+        ids = {row.source for row in history.checkpoints(connection, target) if row.uuid.hex().startswith(digits)}
+        found = [source for source in found if source.id in ids] or found
     if len(found) > 1 and (same := _one_of_many_signers(connection, found)) is not None:
         return same
     if len(found) > 1:
@@ -37,7 +41,7 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
         raise Usage(
             f"{len(found)} sources at {place}; which one?",
             details=_labels(found),
-            hints=(f"the last part of the path is enough: --source {last}",),
+            hints=(_tell_apart(found) or f"the last part of the path is enough: --source {last}",),
             code="which-source",
         )
     return found[0]
@@ -108,6 +112,12 @@ def _means(source: SourceRow, name: str) -> bool:
         location.rstrip("/"),
         os.path.basename(location.rstrip("/")),
     )
+
+
+def _tell_apart(sources: Sequence[SourceRow]) -> str:
+    # Two computers of one name, or two that made the target at once.
+    same = len({source.label for source in sources}) < len(sources)
+    return "they have one name; take one by a check point of it: --at ID" if same else ""
 
 
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:

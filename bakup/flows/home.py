@@ -117,7 +117,12 @@ class Home:
             return
         deadline = time.monotonic() + wait
         path = os.path.join(self.folder, LOCK_FILE)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+        except OSError as error:
+            raise Failed(
+                f"cannot write {path}: {(error.strerror or str(error)).lower()}", code="local-state"
+            ) from error
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
                 holder = _read_holder(descriptor)

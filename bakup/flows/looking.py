@@ -62,7 +62,7 @@ def entries(
     """
     with attach(home, dst, target, watch, ask) as attached:
         connection = home.catalog
-        chosen = choose_source(connection, attached.row, source, dst)
+        chosen = choose_source(connection, attached.row, source, dst, at)
         row = choose_checkpoint(connection, attached.row, chosen, at)
         inner = inner_path(chosen, path)
         line = line_of(row, chosen)

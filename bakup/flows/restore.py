@@ -236,7 +236,7 @@ def _choose(
     paths: Sequence[bytes],
     options: RestoreOptions,
 ) -> Chosen:
-    source = choose_source(connection, attached.row, options.source, dst)
+    source = choose_source(connection, attached.row, options.source, dst, options.at)
     checkpoint = choose_checkpoint(connection, attached.row, source, options.at)
     inner, patterns = [], []
     for path in paths:

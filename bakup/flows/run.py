@@ -126,10 +126,12 @@ class Run:
 
     def _has_work(self, job: Job) -> bool:
         """Whether a check point would say anything that the standing one does not."""
-        if self.options.always or job.full or job.head is None:
+        if self.options.always or job.must or job.head is None:
             return True
         told = 0
         for item in job.spool:
+            if item.change == Change.SAME:
+                continue
             if item.path.replace(b"/", b"\0") not in job.unread or not _still_unreadable(job, item):
                 return True
             told += 1
@@ -337,7 +339,7 @@ class Run:
         problems = [
             (item.path, job.unread.get(item.path.replace(b"/", b"\0"), ""), item.size)
             for item in job.spool
-            if item.found is not None
+            if item.found is not None and item.change != Change.SAME
         ]
         return replace(
             source_report(job, line, made=False),

@@ -49,7 +49,7 @@ class SpooledStat(NamedTuple):
 
 @dataclass(slots=True)
 class Job:
-    """One source of a run, planned. `full`: its check point lists everything."""
+    """One source of a run, planned. `full`: its check point lists everything; `must`: it is due in any case."""
 
     tree: LocalTree
     host: str
@@ -58,6 +58,7 @@ class Job:
     source: history.SourceRow | None
     head: history.CheckpointRow | None
     full: bool
+    must: bool
     lost: frozenset[bytes]
     tally: Tally
     spool: Spool[Planned[Found]]
@@ -140,10 +141,12 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
         source is not None
         and places.weaker(connection, attached.row, source.id, encrypted=protection.encrypt, signed=protection.sign)
     )
-    full = head is None or anew
+    must = head is None or anew
+    full = must
     if source is not None and head is not None:
         missing = places.missing_of_chain(connection, attached.row, source.id)
-        full = full or bool(missing) or _outweighed(connection, source.id)
+        must = must or bool(missing)
+        full = must or _outweighed(connection, source.id)
         if places.troubled(connection, attached.row):
             lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
     job = Job(
@@ -154,6 +157,7 @@ def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, 
         source,
         head,
         full,
+        must,
         lost,
         Tally(),
         Spool(home.folder, _to_tuple, _from_tuple),

@@ -44,9 +44,7 @@ class BoxHeader:
 def pack_table(rows: Iterable[TableRow]) -> bytes:
     """The table and its length: the end of a meta region."""
     pack = ROW.pack
-    table = b"".join(
-        [pack(row.checkpoint, row.offset, row.length, row.position, row.raw_length) for row in rows]
-    )
+    table = b"".join([pack(row.checkpoint, row.offset, row.length, row.position, row.raw_length) for row in rows])
     return table + TABLE_LENGTH.pack(len(table))
 
 

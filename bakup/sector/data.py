@@ -32,11 +32,13 @@ class BoxContent:
     """A data box as read: its raw chunks, or why not all of them can be had.
 
     With `damage`, `raw` is empty, or what is left: some of its bytes are wrong, which chunks tell by their ids.
+    `framed`: the pack says itself how its chunks are to be had; without, a reader that trusts no table alone has none.
     """
 
     row: TableRow
     raw: memoryview | bytes = b""
     damage: Damaged | None = None
+    framed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +222,11 @@ def _left(row: TableRow, plain: memoryview, damage: Damaged) -> BoxContent:
     """What is left of a damaged box. The table is signed, so the box's own header is not needed."""
     content = _content(row, plain)
     try:
-        raw = unpack_data_box(content, row.raw_length)
+        return BoxContent(row, unpack_data_box(content, row.raw_length), damage)
     except Damaged:
         # Compression never adds: a pack of this length is not compressed, and damage stays where it is.
-        raw = content[-row.raw_length :] if row.raw_length and row.length == longest_action(row.raw_length) else b""
-    return BoxContent(row, raw, damage)
+        as_is = row.raw_length and row.length == longest_action(row.raw_length)
+        return BoxContent(row, content[-row.raw_length :] if as_is else b"", damage, framed=False)
 
 
 def _content(row: TableRow, plain: memoryview) -> memoryview:

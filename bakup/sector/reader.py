@@ -184,7 +184,7 @@ class OpenSector:
             return found
         damage = found.damage
         message = f"{self.name} is damaged {damage.message}"
-        return BoxContent(found.row, found.raw, type(damage)(message, code=damage.code))
+        return BoxContent(found.row, found.raw, type(damage)(message, code=damage.code), found.framed)
 
     def _expect_readable(self) -> None:
         if not self.readable:

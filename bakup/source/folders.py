@@ -3,6 +3,7 @@ there."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -120,14 +121,23 @@ class Folders:
     def _step(self, parent: Folder, name: bytes, make: bool) -> Folder:
         held = self.name(name)
         try:
-            return _opened(os.open(held, paths.FOLDER_FLAGS, dir_fd=parent.descriptor))
+            return _opened(_descriptor(parent, held))
         except FileNotFoundError:
             if not make:
                 raise
-        except OSError as error:
-            raise _in_the_way(held, parent) or error from error
-        os.mkdir(held, 0o700, dir_fd=parent.descriptor)
-        return _opened(os.open(held, paths.FOLDER_FLAGS, dir_fd=parent.descriptor))
+        # Another process of the same restore may have made it since.
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(held, 0o700, dir_fd=parent.descriptor)
+        return _opened(_descriptor(parent, held))
+
+
+def _descriptor(parent: Folder, name: bytes) -> int:
+    try:
+        return os.open(name, paths.FOLDER_FLAGS, dir_fd=parent.descriptor)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _in_the_way(name, parent) or error from error
 
 
 def _opened(descriptor: int) -> Folder:

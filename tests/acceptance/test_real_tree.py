@@ -49,6 +49,9 @@ class Nobody:
     def passphrase(self, account: str) -> str:
         raise Usage("nobody is there")
 
+    def given_passphrase(self) -> str | None:
+        return None
+
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:

@@ -245,9 +245,7 @@ def test_an_unreadable_place_is_said(tmp_path: Path) -> None:
         keyfile.load_public(str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 9000, b'{"a":' + b"[" * 9000]
-)
+@pytest.mark.parametrize("data", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b"{" * 9000, b'{"a":' + b"[" * 9000])
 def test_a_corrupt_file_is_said_with_the_remedy(clear: str, data: bytes) -> None:
     write(clear, data)
     with pytest.raises(Damaged) as caught:

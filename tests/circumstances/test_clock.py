@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from unittest import mock
 
@@ -41,8 +42,6 @@ def test_a_clock_that_goes_backwards(place: Place) -> None:
 
 
 def test_times_of_files_in_the_future(place: Place) -> None:
-    import os
-
     place.write("file", 5000)
     future_ns = time.time_ns() + 10 * YEAR_S * 10**9
     os.utime(place.source / "file", ns=(future_ns, future_ns))

@@ -27,8 +27,12 @@ def stopped_sync(place: Place) -> subprocess.Popen[bytes]:
 def test_a_second_run_on_one_home_names_the_first(place: Place) -> None:
     place.fill(20)
     with ended(stopped_sync(place)) as first:
-        for command in (["sync", place.source, place.target], ["check", place.target], ["rebuild", place.target]):
-            said = place.computer.run(*command, "--lock-wait", "0.2s", code=11)
+        for command, *folders in (
+            ("sync", place.source, place.target),
+            ("check", place.target),
+            ("rebuild", place.target),
+        ):
+            said = place.computer.run(command, *folders, "--lock-wait", "0.2s", code=11)
             assert f"process {first.pid}, bakup sync, since " in said.err, said
             assert "--lock-wait" in said.err
         first.send_signal(signal.SIGCONT)

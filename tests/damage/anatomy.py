@@ -21,9 +21,6 @@ from bakup.sector.region import Region
 from bakup.sector.trust import Trust
 from bakup.store.folder import FolderTarget
 
-LENGTH_BYTES = 8
-"""A box header ends with the length of its content."""
-
 Span = tuple[int, int]
 """Begin and end in the object, in bytes."""
 
@@ -119,12 +116,11 @@ class Anatomy:
     def needed(self, chunk: Chunk, *, frame_too: bool = False) -> Iterator[Span]:
         """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes.
 
-        With `frame_too` also what stands before a pack's chunks, but for its check point and offset: a reader may
-        take its lengths from there.
+        With `frame_too` also the frame before a pack's chunks: a reader may need that to know what follows.
         """
         row = chunk.pack
         if frame_too:
-            yield self._covering(row.position + BOX.size - LENGTH_BYTES, LENGTH_BYTES + ACTION.size + RAW_LENGTH.size)
+            yield self._covering(row.position + BOX.size, ACTION.size + RAW_LENGTH.size)
         frame = BOX.size + ACTION.size + RAW_LENGTH.size
         if BOX.size + row.length < frame + row.raw_length:
             begin, length = row.position + BOX.size, row.length
@@ -164,7 +160,8 @@ def _stored_at(region: Region, position: int) -> int:
     if not region.encrypted:
         return region.start + position
     segment, rest = divmod(position, SEGMENT)
-    return region.start + segment * (SEGMENT + TAG) + rest
+    start: int = region.start
+    return start + segment * (SEGMENT + TAG) + rest
 
 
 def digest_of(pieces: list[bytes]) -> bytes:

@@ -33,7 +33,7 @@ def cut_small(patch: pytest.MonkeyPatch) -> None:
 
 
 class Estate:
-    """`sectors` A, B and C hold one check point each; C's is the latest. Nothing here is changed by a test."""
+    """`sectors` A, B and C hold one check point each; C's is the latest. Each test lays out the target anew."""
 
     def __init__(self, folder: Path, *, sealed: bool) -> None:
         self.folder = folder
@@ -83,7 +83,7 @@ class Estate:
 
 
 class Copy:
-    """An estate's target and BAKUP_HOME in a folder of a test's own, at the place that the catalog knows."""
+    """An estate's BAKUP_HOME in a folder of a test's own; the target is where its catalog knows it."""
 
     def __init__(self, estate: Estate, folder: Path) -> None:
         self.estate = estate
@@ -91,8 +91,7 @@ class Copy:
         self.target = estate.target
         self._outs = 0
         shutil.copytree(estate.computer.home, folder / "home")
-        self.computer = Computer.__new__(Computer)
-        self.computer.home, self.computer.words = folder / "home", estate.computer.words
+        self.computer = Computer(folder / "home")
 
     def fresh(self) -> Computer:
         """Another computer: it has the words and nothing else."""

@@ -13,7 +13,7 @@ from anatomy import Anatomy, Span, digest_of
 from injuries import World
 
 from bakup.format.constants import MAGIC
-from bakup.model import Checkpoint, Delete, Dir, Entry, File, path_key
+from bakup.model import Checkpoint, Delete, Dir, Entry, File, Symlink, path_key
 
 
 @dataclass(frozen=True)
@@ -172,5 +172,5 @@ def _apply(entries: dict[bytes, Entry], entry: Entry) -> None:
         for path in [path for path in entries if path == entry.path or path_key(path).startswith(key + b"\0")]:
             del entries[path]
         return
-    assert isinstance(entry, File | Dir) or hasattr(entry, "target"), "these tests have no other entries"
+    assert isinstance(entry, File | Dir | Symlink), "these tests have no other entries"
     entries[entry.path] = entry

@@ -100,7 +100,7 @@ def test_what_is_left_of_a_file(estates: Estates, tmp_path: Path, sealed: bool) 
     said = copy.computer.call("restore", estate.target, out, "--partial", "--json", code=3 if lost else 0)
     assert named(said) == lost
     for path in lost:
-        extents = state.entries[path].extents  # type: ignore[union-attr]
+        extents = state.entries[path].extents
         good, at = [], 0
         for extent in extents:
             if extent.chunk in chunks:

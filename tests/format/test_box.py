@@ -59,9 +59,7 @@ def test_table(rows: tuple[TableRow, ...], before: bytes) -> None:
 
 @settings(deadline=None)
 @given(tables().filter(bool), st.data())
-def test_a_changed_table_is_refused_or_serialises_to_itself(
-    rows: tuple[TableRow, ...], data: st.DataObject
-) -> None:
+def test_a_changed_table_is_refused_or_serialises_to_itself(rows: tuple[TableRow, ...], data: st.DataObject) -> None:
     table = bytearray(pack_table(rows)[:-8])
     table[data.draw(st.integers(0, len(table) - 1))] ^= 1 << data.draw(st.integers(0, 7))
     try:

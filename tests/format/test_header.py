@@ -72,9 +72,7 @@ def test_cut_short_anywhere(header: SectorHeader) -> None:
 
 def test_length_is_known_before_the_body() -> None:
     empty = SectorHeader(bytes(16), SectorFlag.SIGNED, public_key=PUBLIC, signature=bytes(64))
-    full = SectorHeader(
-        bytes(16), SectorFlag.SIGNED, 9, b"1" * 32, 99, b"2" * 32, None, PUBLIC, (), None, b"s" * 64
-    )
+    full = SectorHeader(bytes(16), SectorFlag.SIGNED, 9, b"1" * 32, 99, b"2" * 32, None, PUBLIC, (), None, b"s" * 64)
     assert empty.length == full.length == len(full.to_bytes())
     assert full.sector_length == full.length + 108
     assert full.meta_start == full.length + 9

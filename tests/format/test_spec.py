@@ -118,9 +118,7 @@ def test_action() -> None:
     fixed = [row for row in frame if row[0]]
     assert len(fixed) == 4
     assert struct_format(fixed, 0, 1) == action.ACTION.format
-    assert {name: number(value) for value, name, _ in types} == {
-        each.name: each.value for each in constants.ActionType
-    }
+    assert {name: number(value) for value, name, _ in types} == {each.name: each.value for each in constants.ActionType}
     assert len(types) == 5
 
 
@@ -162,7 +160,5 @@ def test_structures(title: str, struct: type[model.Checkpoint]) -> None:
 
 def test_records() -> None:
     (rows,) = tables(section("### 6.6 RECORD"))
-    assert {name: number(value) for value, name, _ in rows} == {
-        each.name: each.value for each in constants.RecordType
-    }
+    assert {name: number(value) for value, name, _ in rows} == {each.name: each.value for each in constants.RecordType}
     assert len(rows) == 2

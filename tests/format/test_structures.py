@@ -107,9 +107,7 @@ entries = st.one_of(
 
 
 def in_order(found: list[Entry]) -> tuple[Entry, ...]:
-    return tuple(
-        sorted({entry.path: entry for entry in found}.values(), key=lambda entry: path_key(entry.path))
-    )
+    return tuple(sorted({entry.path: entry for entry in found}.values(), key=lambda entry: path_key(entry.path)))
 
 
 groups = st.lists(entries, min_size=1, max_size=6).map(in_order)
@@ -159,9 +157,7 @@ CODECS = [
 
 
 @pytest.mark.parametrize(("values", "to_bytes", "from_bytes"), CODECS)
-def test_value_to_bytes_to_value(
-    values: Any, to_bytes: Callable[..., bytes], from_bytes: Callable[..., Any]
-) -> None:
+def test_value_to_bytes_to_value(values: Any, to_bytes: Callable[..., bytes], from_bytes: Callable[..., Any]) -> None:
     @settings(deadline=None)
     @given(values)
     def holds(value: Any) -> None:

@@ -67,9 +67,7 @@ class Lab:
             writer.add_meta(POINT.uuid, 0, group_action(encode_entries(entries(raws)), 3))
             return writer.finish(**finishing)
 
-    def craft(
-        self, data: bytes, meta: bytes, account: Account | None = None, **changes: Any
-    ) -> tuple[str, int]:
+    def craft(self, data: bytes, meta: bytes, account: Account | None = None, **changes: Any) -> tuple[str, int]:
         """A sealed and signed sector of these two plaintexts, put at the target: locator and size."""
         signer = account or self.account
         uuid, key = os.urandom(16), os.urandom(32)

@@ -84,18 +84,14 @@ def test_long_metadata_come_in_pieces(lab: Any, monkeypatch: pytest.MonkeyPatch,
 
 
 @pytest.mark.parametrize("held", [meta_module.HELD_MAX, 1_000])
-def test_damaged_metadata_are_refused_by_their_digest(
-    lab: Any, monkeypatch: pytest.MonkeyPatch, held: int
-) -> None:
+def test_damaged_metadata_are_refused_by_their_digest(lab: Any, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
     monkeypatch.setattr(meta_module, "HELD_MAX", held)
     finished = lab.build((b"x",) * 100)
     content = bytearray(lab.content(finished))
     content[finished.header.meta_start + 5] ^= 1
     sector = lab.open(*lab.store(content))
     assert not sector.meta_good()
-    with pytest.raises(
-        Damaged, match=r"^sector [0-9a-f-]{36} is damaged: the metadata are not what the header says"
-    ):
+    with pytest.raises(Damaged, match=r"^sector [0-9a-f-]{36} is damaged: the metadata are not what the header says"):
         sector.meta()
 
 

@@ -75,9 +75,7 @@ def test_a_certified_writer(lab: Any, certified: Callable[..., Any]) -> None:
         ({"sources": (b"another-source-u",)}, Damaged),
     ],
 )
-def test_refused_certificates(
-    lab: Any, certified: Callable[..., Any], changes: dict[str, Any], error: Any
-) -> None:
+def test_refused_certificates(lab: Any, certified: Callable[..., Any], changes: dict[str, Any], error: Any) -> None:
     changes = {name: lab.other if value == "other" else value for name, value in changes.items()}
     writer = certified(lab.account, lab.other)
     locator, size = lab.put(lab.build(account=writer, certificate=certificate(lab, **changes)))

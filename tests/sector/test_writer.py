@@ -47,9 +47,7 @@ def test_what_is_written_reads_back(lab: Any, encrypt: bool, sign: bool) -> None
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    st.lists(
-        st.integers(1, 200_000) | st.sampled_from([65_536 - 58, 2**20, 2**20 - 58, 3 * 2**20 + 7]), max_size=6
-    ),
+    st.lists(st.integers(1, 200_000) | st.sampled_from([65_536 - 58, 2**20, 2**20 - 58, 3 * 2**20 + 7]), max_size=6),
     st.booleans(),
 )
 def test_any_run_of_lengths(lab: Any, lengths: list[int], encrypt: bool) -> None:

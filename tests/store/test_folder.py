@@ -135,10 +135,7 @@ def test_closing_leaves_nothing(target: FolderTarget) -> None:
 
 
 def test_spools_of_dead_runs_are_removed_those_of_living_ones_stay(target: FolderTarget) -> None:
-    runs = [
-        subprocess.Popen([sys.executable, "-c", RUN, target.url], stdout=subprocess.PIPE, text=True)
-        for _ in "ab"
-    ]
+    runs = [subprocess.Popen([sys.executable, "-c", RUN, target.url], stdout=subprocess.PIPE, text=True) for _ in "ab"]
     try:
         folders = [run.stdout.readline().strip() for run in runs if run.stdout]
         runs[0].kill()

@@ -85,12 +85,7 @@ class Keys:
         return suite.encrypt(key, hpke.MLKEM768X25519PublicKey(self.kem, self.x), info)
 
     def certificate(self, writer, uuid, sources):
-        body = (
-            writer.public_key().public_bytes_raw()
-            + uuid
-            + struct.pack("<H", len(sources))
-            + b"".join(sources)
-        )
+        body = writer.public_key().public_bytes_raw() + uuid + struct.pack("<H", len(sources)) + b"".join(sources)
         return body + self.signing.sign(b"bakup/1 certificate\0" + body)
 
 
@@ -209,9 +204,7 @@ class Writer:
         if self.chunks:
             raw = b"".join(self.chunks)
             content = action(0x8001, framed(raw, self.pack), int(self.pack))
-            self.table += self.uuid + struct.pack(
-                "<QQQQ", self.data_offset, len(content), len(self.data), len(raw)
-            )
+            self.table += self.uuid + struct.pack("<QQQQ", self.data_offset, len(content), len(self.data), len(raw))
             self.data += box(self.uuid, self.data_offset, content)
             self.data_offset, self.chunks = self.data_offset + len(content), []
 
@@ -298,16 +291,12 @@ def put(place, name, data):
 
 
 def run(place, *options, out="out", words="words"):
-    return recover.main(
-        ["--words-file", str(place / words), str(place / "sectors"), str(place / out), *options]
-    )
+    return recover.main(["--words-file", str(place / words), str(place / "sectors"), str(place / out), *options])
 
 
 def tree(root):
     return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in sorted(root.rglob("*"))
-        if p.is_file() and not p.is_symlink()
+        str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file() and not p.is_symlink()
     }
 
 
@@ -631,9 +620,7 @@ def incremental(keys):
         based_on=uid(1),
         time=1_800_000_000 * 10**9,
     )
-    second.entry(
-        [6, b"d/gone"], Writer.of(b"new", [[*kept[0][:2], None, None]]), [7, b"old", "permission denied"]
-    )
+    second.entry([6, b"d/gone"], Writer.of(b"new", [[*kept[0][:2], None, None]]), [7, b"old", "permission denied"])
     second.entry([6, b"turn"], [3, b"turn", attributes(0o755)])
     second.file(b"turn/x", b"now a folder")
     second.entry([7, b"zzz", "permission denied"])
@@ -753,9 +740,7 @@ def test_a_revoked_writer_is_believed_up_to_the_named_check_point(place, capsys)
     first = Writer(uid(1), keys, signer=key, certificate=certificate)
     first.file(b"a", b"good")
     put(place, "1", first.sector(uid(9)))
-    second = Writer(
-        uid(2), keys, signer=key, certificate=certificate, sequence=2, previous=[uid(1), first.digest()]
-    )
+    second = Writer(uid(2), keys, signer=key, certificate=certificate, sequence=2, previous=[uid(1), first.digest()])
     second.file(b"a", b"evil")
     put(place, "2", second.sector(uid(8)))
     official = Writer(uid(3), keys, source=uid(90), name="own")
