@@ -43,6 +43,8 @@ test: $(READY) ## the tests that need nothing but Python
 	$(PYTEST) -ra -m 'not peer and not soak' $(ARGS)
 
 test-peers: $(READY) ## the tests beside other programs, servers, Pythons
+	bash bench/install.sh
+	bash tests/circumstances/install.sh
 	$(PYTEST) -ra -m peer $(ARGS) $(NONE_IS_FINE)
 
 soak: $(READY) ## the tests that take many minutes

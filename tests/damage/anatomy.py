@@ -160,8 +160,7 @@ def _stored_at(region: Region, position: int) -> int:
     if not region.encrypted:
         return region.start + position
     segment, rest = divmod(position, SEGMENT)
-    start: int = region.start
-    return start + segment * (SEGMENT + TAG) + rest
+    return region.start + segment * (SEGMENT + TAG) + rest
 
 
 def digest_of(pieces: list[bytes]) -> bytes:
