@@ -20,11 +20,11 @@ from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach, rolled_back
 from bakup.flows.home import Home
+from bakup.flows.opening import open_known
 from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem, TargetOptions
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
 from bakup.sector.data import BoxContent
-from bakup.sector.reader import read_header
 
 AT_ONCE = 4
 
@@ -89,7 +89,7 @@ def _read_all(
             held = [_held(home.catalog, row) if read_data else None for row in batch]
             for row, seen in zip(
                 batch,
-                pool.map(lambda pair: _read(attached, *pair), zip(batch, held, strict=True)),
+                pool.map(lambda pair: _read(attached, rows, *pair), zip(batch, held, strict=True)),
                 strict=True,
             ):
                 done_bytes += row.size
@@ -114,13 +114,10 @@ def _held(connection: sqlite3.Connection, row: listing.SectorRow) -> Held:
     return held
 
 
-def _read(attached: Attached, row: listing.SectorRow, held: Held | None) -> Seen:
+def _read(attached: Attached, rows: Sequence[listing.SectorRow], row: listing.SectorRow, held: Held | None) -> Seen:
     seen = Seen(row)
     try:
-        opened = read_header(attached.target, row.locator, row.size, attached.trust)
-        if opened is None or opened.header_digest != row.header_digest:
-            seen.reason = "has another header than it had"
-            return seen
+        opened = open_known(attached.target, row, rows, attached.trust)
         meta = opened.meta()
         for box in meta.boxes:
             for _ in meta.groups(box):

@@ -15,18 +15,19 @@ from bakup.catalog import damage, history, listing, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import Damaged, Failed, Usage
+from bakup.errors import Failed, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing import Bringing, Brought
 from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
+from bakup.flows.opening import open_known
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.watch import Watch
 from bakup.model import Attributes, Extent, Kind
 from bakup.sector.naming import sector_name
-from bakup.sector.reader import OpenSector, read_header
+from bakup.sector.reader import OpenSector
 from bakup.source.destination import Destination
 
 GLOB = re.compile(rb"[*?\[]")
@@ -122,11 +123,7 @@ def opener(attached: Attached, connection: sqlite3.Connection) -> Callable[[int]
 
     def open_sector(sector: int) -> OpenSector:
         if sector not in opened:
-            row = rows[sector]
-            found = read_header(attached.target, row.locator, row.size, attached.trust)
-            if found is None or found.header_digest != row.header_digest:
-                raise Damaged(f"{sector_name(row.uuid)} is damaged")
-            opened[sector] = found
+            opened[sector] = open_known(attached.target, rows[sector], list(rows.values()), attached.trust)
         return opened[sector]
 
     return open_sector

@@ -9,6 +9,7 @@ from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
 from bakup.sector.writer import FinishedSector
+from bakup.store.faults import faults
 from bakup.store.folder import FolderTarget
 
 
@@ -16,10 +17,12 @@ def verify_finished(finished: FinishedSector, trust: Trust, *, entries: bool = T
     """Read a finished sector from its spool file as any reader would: header, metadata, every segment.
 
     `trust` accepts what the sector was made without. With `entries` all of them are decoded too.
-    Raises Damaged, and then the sector must not be put; Untrusted or Foreign if `trust` does not fit it.
+    Raises Damaged, and then the sector must not be put; Untrusted or Foreign if `trust` does not fit it; NoTarget.
     """
     folder, locator = os.path.split(finished.path)
-    sector = read_header(FolderTarget(folder), locator, os.path.getsize(finished.path), trust)
+    with faults(folder):
+        size = os.path.getsize(finished.path)
+    sector = read_header(FolderTarget(folder), locator, size, trust)
     if sector is None or sector.header_digest != finished.header_digest:
         raise Damaged(f"{sector_name(finished.uuid)} does not read back: its header is another")
     _verify_meta(sector, finished, entries)

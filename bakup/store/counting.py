@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bakup.store.faults import faults
 from bakup.store.target import Capabilities, Limits, Locator, Target
 
 
@@ -56,7 +57,8 @@ class CountingTarget:
 
     def put_new(self, name: str, spool: str) -> Locator:
         """One put, and its bytes."""
-        size = os.path.getsize(spool)
+        with faults(self.url):
+            size = os.path.getsize(spool)
         locator = self._target.put_new(name, spool)
         with self._guard:
             self.counts.puts += 1

@@ -59,7 +59,9 @@ class FolderTarget:
     def put_new(self, name: str, spool: str) -> Locator:
         """Link `spool` to its name and unlink it; copied first when it lies in another file system."""
         final = self._path(name)
-        with faults(self.url, folder=self._root, need=os.path.getsize(spool)):
+        with faults(self.url):
+            size = os.path.getsize(spool)
+        with faults(self.url, folder=self._root, need=size):
             _sync_file(spool)
             try:
                 self._place(spool, final)
