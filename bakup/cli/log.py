@@ -7,7 +7,7 @@ import secrets
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TextIO
+from io import FileIO
 
 from bakup.cli import names, numbers
 from bakup.errors import Failed
@@ -21,25 +21,33 @@ class Log:
     def __init__(self, file: str | None) -> None:
         self.file = file
         self._run = secrets.token_hex(2)
+        self.fault: str | None = None
         self._stream = _open(file) if file else None
 
     def write(self, level: str, event: str, facts: Mapping[str, object]) -> None:
         """One line: local time with offset, level, run, event, `key=value`."""
         if self._stream:
             now = numbers.log_time(time.time_ns())
-            self._stream.write(f"{now} {level} {self._run} {event_text(event, facts)}\n")
-            self._stream.flush()
+            self._append(f"{now} {level} {self._run} {event_text(event, facts)}\n")
 
     def text(self, text: str) -> None:
         """Further lines of what was written last, indented."""
-        if self._stream:
-            self._stream.writelines(f"  {line}\n" for line in text.splitlines())
-            self._stream.flush()
+        self._append("".join(f"  {line}\n" for line in text.splitlines()))
 
     def close(self) -> None:
         """Close the file."""
         if self._stream:
             self._stream.close()
+
+    def _append(self, lines: str) -> None:
+        # A log that cannot be written stops no backup; what stopped it is told at the end.
+        if self._stream:
+            try:
+                self._stream.write(lines.encode("utf-8", "backslashreplace"))
+            except OSError as error:
+                self.fault = f"cannot write the log file {self.file}: {os_reason(error)}"
+                self._stream.close()
+                self._stream = None
 
 
 def event_text(event: str, facts: Mapping[str, object]) -> str:
@@ -62,12 +70,12 @@ def _word(text: str) -> str:
     return names.quoted(text) if not text or set(text) & set(" \t\n\"'=") else names.shown_text(text)
 
 
-def _open(file: str) -> TextIO:
+def _open(file: str) -> FileIO:
     try:
         handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     except OSError as error:
         raise Failed(f"cannot write the log file {file}: {os_reason(error)}", code="log-file") from error
-    return os.fdopen(handle, "a", encoding="utf-8", errors="backslashreplace")
+    return FileIO(handle, "a")
 
 
 def os_reason(error: OSError) -> str:

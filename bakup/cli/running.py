@@ -81,6 +81,8 @@ class Run:
     def close(self) -> None:
         """Leave the terminal clean and everything written."""
         self.watch.wipe()
+        if self.log.fault:
+            self.watch.problem(Problem("warning", self.log.fault, code="log-file"))
         self.console.flush()
         self.log.close()
 
