@@ -29,35 +29,37 @@ def handled(tell: Callable[[], None]) -> Iterator[None]:
 
     A signal that is ignored (nohup, a background job) stays ignored.
     """
-    before = {number: signal.signal(number, handler) for number, handler in _handlers(tell).items()}
+    handlers, interrupted = _handlers(tell)
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        # After the first ctrl-C the second stays immediate until the very end of the process.
+        for number, handler in before.items() if not interrupted else ():
             signal.signal(number, handler)
 
 
-def _handlers(tell: Callable[[], None]) -> dict[int, _Handler]:
+def _handlers(tell: Callable[[], None]) -> tuple[dict[int, _Handler], list[int]]:
+    """Handlers by signal; and the signals that have come to end the run, which grows."""
     if threading.current_thread() is not threading.main_thread():
-        return {}
-    end = _ending()
+        return {}, []
+    interrupted: list[int] = []
+    end = _ending(interrupted)
 
     def status(_number: int, _frame: FrameType | None) -> None:
         tell()
 
     wanted = {"SIGINT": end, "SIGTERM": end, "SIGHUP": end, "SIGUSR1": status, "SIGINFO": status}
     known = {getattr(signal, name): handler for name, handler in wanted.items() if hasattr(signal, name)}
-    return {number: handler for number, handler in known.items() if signal.getsignal(number) != signal.SIG_IGN}
+    heeded = {number: handler for number, handler in known.items() if signal.getsignal(number) != signal.SIG_IGN}
+    return heeded, interrupted
 
 
-def _ending() -> _Handler:
-    ended = False
-
+def _ending(interrupted: list[int]) -> _Handler:
     def end(number: int, _frame: FrameType | None) -> None:
-        nonlocal ended
-        if ended:
+        if interrupted:
             _leave_at_once(number)
-        ended = True
+        interrupted.append(number)
         raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
     return end

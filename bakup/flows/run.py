@@ -227,8 +227,12 @@ class Run:
                 gone = path
                 transfer.entry(Delete(path))
             if found.kind == Kind.FILE:
+                changing = len(transfer.outcome.changing)
                 made = transfer.file(found)
-                if made:
+                if len(transfer.outcome.changing) > changing:
+                    # A row of its own; here it counts for the totals only.
+                    stored.add(Change.SAME, found.size)
+                elif made:
                     stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
                 self.done_files += 1
             else:

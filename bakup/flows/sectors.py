@@ -222,7 +222,11 @@ def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: 
             _, rejected = _load(home, connection, files, trust)
             if rejected:
                 return replace(report, meta_state="damaged", exit_code=21)
-            held = [file for checkpoint, _ in _checkpoints(connection) for file in _held_files(connection, checkpoint)]
+            held = [
+                _sized(home, connection, checkpoint, file)
+                for checkpoint, _ in _checkpoints(connection)
+                for file in _held_files(connection, checkpoint)
+            ]
             whole = [file for file in held if file.whole]
             partial = [file for file in held if not file.whole and file.ranges]
             return replace(

@@ -53,8 +53,8 @@ def kills_of_sync(folder: Path, count: int, seed: int) -> None:
 def kills_of_restore(folder: Path, count: int, seed: int) -> None:
     chance = random.Random(seed)
     place = Place(folder)
-    place.fill(60, seed)
-    for number in range(2000):
+    place.fill(30, seed)
+    for number in range(1200):
         place.write(f"small{number % 7}/file{number}", 900, seed)
     place.sync()
     wanted = portrait(place.source)
@@ -73,8 +73,8 @@ def kills_of_rebuild(folder: Path, count: int, seed: int) -> None:
     chance = random.Random(seed)
     place = Place(folder)
     for step in range(3):
-        for number in range(1500):
-            place.write(f"small{number % 7}/file{number + step * 1000}", 300, seed + step)
+        for number in range(1200):
+            place.write(f"small{number % 7}/file{number + step * 800}", 300, seed + step)
         place.sync()
     longest_s = 1.5
     for number in range(count):
