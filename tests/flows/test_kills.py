@@ -245,7 +245,7 @@ def test_interrupted_by_the_user(rig: Rig, sent: signal.Signals) -> None:
     kept.append((report.checkpoint.uuid.hex(), snapshot(rig.source)))
     big_tree(rig, 1)
     process = sync_command(rig)
-    wait_for_sectors(rig, process, 2)
+    wait_for_sectors(rig, process, 3)
     asked = time.monotonic()
     process.send_signal(sent)
     said = process.communicate(timeout=20)[0].decode()

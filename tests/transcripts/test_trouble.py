@@ -249,7 +249,7 @@ def test_terminated(videos: Stage) -> None:
 
 
 def test_vanished_files_are_no_failure(stage: Stage) -> None:
-    write_all(stage.photos, (f"2025/{number:02d}.raw" for number in range(40)), 2 * MIB)
+    write_all(stage.photos, (f"2025/{number:02d}.raw" for number in range(120)), 2 * MIB)
     write_all(stage.photos, ("last/gone.jpg",))
     recover(stage)
     at = stage.terminal(*SYNC, "--sector-size", "16MiB")
