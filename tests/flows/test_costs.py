@@ -188,7 +188,6 @@ def search(folder: Path, needles: tuple[bytes, ...]) -> set[bytes]:
     return found
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to see files without a name")
 @pytest.mark.parametrize("level", [3, None], ids=["compressed", "not-compressed"])
 def test_space_at_the_target_and_nothing_in_clear(
     rig: Rig, level: int | None, capsys: pytest.CaptureFixture[str]
@@ -271,7 +270,6 @@ def memory(rig: Rig, files: int) -> dict[str, float]:
     return found
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to see what memory a process took")
 def test_memory_does_not_grow_with_the_tree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = {}
     for files in (2_000, 20_000):
