@@ -76,7 +76,6 @@ class ReadPlan:
             [self._target],
         )
         self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")
-        self._connection.execute("CREATE INDEX temp.wanted_by_file ON wanted (file)")
 
     def missing(self) -> Iterator[Want]:
         """What has no usable place, by file."""
@@ -88,16 +87,17 @@ class ReadPlan:
 
     def drop_whole(self, but: Iterable[int]) -> None:
         """What the last `packs(whole=True)` gave is done, but for these files."""
-        self._connection.execute("CREATE TEMP TABLE kept (file INTEGER PRIMARY KEY)")
-        self._connection.executemany("INSERT OR IGNORE INTO kept VALUES (?)", [(file,) for file in but])
-        self._connection.execute(
-            "DELETE FROM wanted WHERE pack IN (SELECT pack FROM chosen) AND file NOT IN (SELECT file FROM kept)"
-        )
-        self._connection.execute("DROP TABLE kept")
+        self._delete("pack IN (SELECT pack FROM chosen) AND file NOT IN", but)
 
-    def drop(self, file: int) -> None:
-        """A file is not wanted any more."""
-        self._connection.execute("DELETE FROM wanted WHERE file = ?", [file])
+    def drop(self, files: Iterable[int]) -> None:
+        """These files are not wanted any more."""
+        self._delete("file IN", files)
+
+    def _delete(self, condition: str, files: Iterable[int]) -> None:
+        self._connection.execute("CREATE TEMP TABLE named (file INTEGER PRIMARY KEY)")
+        self._connection.executemany("INSERT OR IGNORE INTO named VALUES (?)", ((file,) for file in files))
+        self._connection.execute(f"DELETE FROM wanted WHERE {condition} (SELECT file FROM named)")
+        self._connection.execute("DROP TABLE named")
 
     def empty(self) -> Iterator[tuple[int, bytes, int, bytes, int]]:
         """(file, path, size, encoded attributes, covered bytes) of files that want no chunk: empty ones, and holes."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from blake3 import blake3
+from msgspec import Struct
 
 from bakup.model import (
     Attributes,
@@ -31,6 +32,7 @@ SPECIAL = struct.Struct("<BQ")
 HOLE = bytes(32)
 EMPTY_DIGEST: bytes = blake3(b"").digest()
 
+_KINDS = {int(kind): kind for kind in Kind}
 _encoder = msgspec.msgpack.Encoder()
 _attributes = msgspec.msgpack.Decoder(Attributes)
 
@@ -71,6 +73,16 @@ def encode_extents(extents: Iterable[Extent]) -> bytes:
 def decode_extents(blob: bytes) -> list[tuple[int, bytes | None]]:
     """(length in bytes, chunk id or None for a hole) of each extent."""
     return [(length, None if chunk == HOLE else chunk) for length, chunk in EXTENT.iter_unpack(blob)]
+
+
+def encode_attributes(attributes: Attributes) -> bytes:
+    """Attributes as the catalog keeps them."""
+    return _encoder.encode(attributes)
+
+
+def decode_attributes(encoded: bytes) -> Attributes:
+    """What `encode_attributes` made."""
+    return _attributes.decode(encoded)
 
 
 def rows_of(entries: Iterable[Entry], packs: Mapping[int, int]) -> Rows:
@@ -165,13 +177,12 @@ def _version(
         digest,
         parted,
         file_id,
-        _encoder.encode(attributes),
+        encode_attributes(attributes),
         extra,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True, gc=False):
     """A path's version, as the catalog has it. `digest` is the id of the only chunk unless `parted`."""
 
     key: bytes
@@ -181,11 +192,16 @@ class Version:
     digest: bytes | None
     parted: bool
     file_id: int
-    attributes: Attributes
+    encoded: bytes
     extra: bytes | None
     checkpoint: int
     first: int
     last: int | None
+
+    @property
+    def attributes(self) -> Attributes:
+        """Decoded at each call: most readers need them once or never."""
+        return decode_attributes(self.encoded)
 
     @property
     def special(self) -> tuple[int, int]:
@@ -212,18 +228,7 @@ VERSION_COLUMNS = "key, path, kind, size, digest, parted, file_id, attributes, e
 
 def version_of(row: tuple[Any, ...]) -> Version:
     """A Version from VERSION_COLUMNS."""
-    key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, first, last = row
+    key, path, kind, size, digest, parted, file_id, encoded, extra, checkpoint, first, last = row
     return Version(
-        key,
-        raw(path),
-        Kind(kind),
-        size,
-        digest,
-        bool(parted),
-        file_id,
-        _attributes.decode(attributes),
-        extra,
-        checkpoint,
-        first,
-        last,
+        key, raw(path), _KINDS[kind], size, digest, bool(parted), file_id, encoded, extra, checkpoint, first, last
     )

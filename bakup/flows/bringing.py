@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-import msgspec
 from blake3 import blake3
 
 from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
+from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged
 from bakup.flows.reports import Cause, Lost
 from bakup.flows.transfer import workers
@@ -31,9 +31,6 @@ from bakup.source.partfile import PartFile
 AHEAD = 4
 """Packs that are read and unpacked while an earlier one is written."""
 BATCH = 4096
-
-_attributes = msgspec.msgpack.Decoder(Attributes)
-_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -100,8 +97,8 @@ class Bringing:
         self._done_bytes = 0
         self.brought = Brought()
 
-    def add(self, files: Iterable[tuple[bytes, int, Attributes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, attributes, extents)."""
+    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
+        """Files as (path, size in bytes, encoded attributes, extents)."""
         rows: list[tuple[int, bytes, int, bytes, int, int]] = []
         wants: list[tuple[int, int, bytes, int]] = []
         for number, (path, size, attributes, extents) in enumerate(files, 1):
@@ -114,7 +111,7 @@ class Bringing:
                 if len(wants) >= BATCH:
                     self._plan.add((), wants)
                     wants = []
-            rows.append((number, path, size, _encode(attributes), chunks, position))
+            rows.append((number, path, size, attributes, chunks, position))
             if len(rows) >= BATCH:
                 self._plan.add(rows, wants)
                 rows, wants = [], []
@@ -127,9 +124,9 @@ class Bringing:
         try:
             self._account_missing()
             self._make_empty()
-            self._write_apart()
+            left = (False,) if self._write_apart() else (True, False)
             with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
-                for whole in (True, False):
+                for whole in left:
                     for read, raw in self._ahead(pool, whole=whole):
                         self._write(read, raw)
             self._end_incomplete()
@@ -150,17 +147,17 @@ class Bringing:
             growing.left -= 1
             growing.available -= want.length
             growing.lost.add(self._cause(want.chunk))
-        for file, growing in list(self._growing.items()):
-            if not self._partial:
-                self._plan.drop(file)
+        if not self._partial:
+            self._plan.drop(self._growing)
+            for growing in self._growing.values():
                 self._lose(growing)
-                del self._growing[file]
-            elif growing.left == 0:
-                self._ended.append(self._growing.pop(file))
+            self._growing.clear()
+        for file in [file for file, growing in self._growing.items() if growing.left == 0]:
+            self._ended.append(self._growing.pop(file))
 
     def _make_empty(self) -> None:
         for _, path, size, encoded, covered in self._plan.empty():
-            attributes = _attributes.decode(encoded)
+            attributes = decode_attributes(encoded)
             if covered != size:
                 self.brought.lose(_UNKNOWN, path, size, 0)
             elif size == 0:
@@ -169,14 +166,14 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _write_apart(self) -> None:
-        """Packs of whole files go to worker processes where there can be some; what those could not read stays."""
+    def _write_apart(self) -> bool:
+        """Packs of whole files go to worker processes where there can be some; whether no such pack is left."""
         if not worth_forking(workers()):
-            return
+            return False
         # What others have noted so far is theirs to tell.
         self._destination.skipped.clear()
         again: list[int] = []
-        with Writers(workers(), self._write_whole_files) as writers:
+        with Writers(workers() + 1, self._write_whole_files) as writers:
             for read, (bad, problems, skipped) in writers.run(self._plan.packs(whole=True)):
                 self._destination.problems.extend(problems)
                 self._destination.skipped.merge(skipped)
@@ -187,7 +184,9 @@ class Bringing:
                     else:
                         self._count(want.path not in refused, want.path, want.size)
                 self._tell(read.wants[-1].path)
-        self._plan.drop_whole(again)
+        if again:
+            self._plan.drop_whole(again)
+        return not again
 
     def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
         """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
@@ -204,7 +203,7 @@ class Bringing:
             if len(data) != want.length or blake3(data).digest() != want.chunk:
                 bad.add(index)
                 continue
-            destination.write_whole(want.path, data, _attributes.decode(want.attributes))
+            destination.write_whole(want.path, data, decode_attributes(want.attributes))
         return bad, list(destination.problems), destination.skipped
 
     def _ahead(
@@ -280,7 +279,7 @@ class Bringing:
         if isinstance(data, str):
             self.brought.lose(data, want.path, want.size, 0)
             return
-        attributes = _attributes.decode(want.attributes)
+        attributes = decode_attributes(want.attributes)
         self._count(self._destination.write_whole(want.path, data, attributes), want.path, want.size)
 
     def _write_piece(self, want: Want, data: memoryview | bytes | str) -> None:
@@ -301,9 +300,7 @@ class Bringing:
 
     def _begin(self, want: Want, *, wanted: bool) -> Growing:
         part = self._destination.begin_file(want.path, want.size) if wanted else None
-        return Growing(
-            part, want.chunks, want.size, _attributes.decode(want.attributes), want.path, available=want.size
-        )
+        return Growing(part, want.chunks, want.size, decode_attributes(want.attributes), want.path, available=want.size)
 
     def _end(self, growing: Growing) -> None:
         if growing.lost:

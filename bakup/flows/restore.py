@@ -25,7 +25,7 @@ from bakup.flows.home import Home
 from bakup.flows.opening import open_known
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.watch import Watch
-from bakup.model import Attributes, Extent, Kind
+from bakup.model import Extent, Kind
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.destination import Destination
@@ -149,12 +149,12 @@ def bring_tree(
     flags: list[tuple[bytes, int]] = []
     for version in tree.versions(Kind.DIR):
         destination.make_dir(version.path, replaced)
-        if version.attributes.inode_flags:
-            flags.append((version.path, version.attributes.inode_flags))
+        if inode_flags := version.attributes.inode_flags:
+            flags.append((version.path, inode_flags))
     groups: dict[int, tuple[bytes, bytes | None]] = {}
     links: list[tuple[bytes, bytes, int]] = []
 
-    def files() -> Iterator[tuple[bytes, int, Attributes, Iterable[Extent]]]:
+    def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
         for version in tree.versions(Kind.FILE):
             if version.path in skip:
                 continue
@@ -166,7 +166,7 @@ def bring_tree(
                 if first[0] != version.path and first[1] == version.digest:
                     links.append((version.path, first[0], version.size or 0))
                     continue
-            yield version.path, version.size or 0, attributes, extents(version)
+            yield version.path, version.size or 0, version.encoded, extents(version)
 
     bringing.add(files())
     brought = bringing.run()

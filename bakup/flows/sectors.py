@@ -14,7 +14,7 @@ from itertools import chain
 
 from bakup.catalog import database, recording
 from bakup.catalog.history import SourceRow, extents_of
-from bakup.catalog.rows import Version, version_of
+from bakup.catalog.rows import Version, encode_attributes, version_of
 from bakup.errors import BakupError, Damaged, Failed, Untrusted
 from bakup.flows.ask import Ask
 from bakup.flows.bringing import Bringing, Brought, merged
@@ -190,7 +190,7 @@ class Staged:
             [self.checkpoint],
         ).fetchall()
         for key, file_id, size in rows:
-            path, facts = key.replace(b"\0", b"/"), Attributes(mode=0o600)
+            path, facts = key.replace(b"\0", b"/"), encode_attributes(Attributes(mode=0o600))
             yield Version(
                 key, path, Kind.FILE, size, None, True, file_id, facts, None, self.checkpoint, first=0, last=None
             )

@@ -21,9 +21,6 @@ from bakup.errors import Failed
 J = TypeVar("J")
 R = TypeVar("R")
 
-QUEUED = 2
-"""Jobs that a worker is given ahead."""
-
 
 def worth_forking(workers: int) -> bool:
     """Whether worker processes can be forked here safely."""
@@ -58,30 +55,29 @@ class Writers(Generic[J, R]):
 
     def run(self, jobs: Iterator[J]) -> Iterator[tuple[J, R]]:
         """(job, result) as they are done, in no order. Raises what `work` raised, Failed when a worker died."""
-        given: dict[Connection, list[J]] = {connection: [] for connection in self._connections}
+        # One job each: two processes that both wait to send to the other would wait for ever.
+        given: dict[Connection, J] = {}
         for connection in self._connections:
-            self._give(connection, jobs, given)
-        while any(given.values()):
-            for ready in wait([connection for connection in self._connections if given[connection]]):
+            _give(connection, jobs, given)
+        while given:
+            for ready in wait(list(given)):
                 assert isinstance(ready, Connection)
-                job = given[ready].pop(0)
+                job = given.pop(ready)
                 try:
                     result, error = ready.recv()
                 except EOFError:
                     raise Failed("a process that wrote files ended before its time", code="worker") from None
                 if error is not None:
                     raise error
-                self._give(ready, jobs, given)
+                _give(ready, jobs, given)
                 yield job, result
 
-    def _give(self, connection: Connection, jobs: Iterator[J], given: dict[Connection, list[J]]) -> None:
-        while len(given[connection]) < QUEUED:
-            try:
-                job = next(jobs)
-            except StopIteration:
-                return
-            given[connection].append(job)
-            connection.send(job)
+
+def _give(connection: Connection, jobs: Iterator[J], given: dict[Connection, J]) -> None:
+    for job in jobs:
+        given[connection] = job
+        connection.send(job)
+        return
 
 
 def _serve(connection: Connection, work: Callable[[J], R], others: list[Connection]) -> None:
