@@ -15,7 +15,7 @@ _OUTPUT = 1_048_576
 
 
 def unpack(pieces: Iterable[Buffer], size: int) -> Iterator[memoryview]:
-    """The `size` bytes that a gzip stream of one or more members holds; zeros may follow it.
+    """The `size` bytes that a gzip stream of one or more members holds.
 
     Raises Damaged, at the first byte more than `size`, or Truncated.
     """
@@ -33,7 +33,7 @@ def unpack(pieces: Iterable[Buffer], size: int) -> Iterator[memoryview]:
                 yield memoryview(found)
             # Only zlib knows what it still holds when it gave all that it was allowed to.
             full = len(found) == _OUTPUT and not stream.eof
-            data = _behind(stream) if stream.eof else stream.unconsumed_tail
+            data = stream.unused_data if stream.eof else stream.unconsumed_tail
     if not stream.eof:
         raise Truncated("its gzip data end too early")
 
@@ -43,11 +43,6 @@ def _decompress(stream: zlib._Decompress, data: bytes) -> bytes:
         return stream.decompress(data, _OUTPUT)
     except zlib.error:
         raise Damaged("its gzip data do not unpack") from None
-
-
-def _behind(stream: zlib._Decompress) -> bytes:
-    """What follows a member, zeros left out."""
-    return stream.unused_data.lstrip(b"\0")
 
 
 def _slices(pieces: Iterable[Buffer]) -> Iterator[bytes]:

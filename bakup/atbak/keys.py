@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import uuid
 
 from bakup.account import private
 from bakup.account.keys import Account
@@ -28,6 +31,18 @@ def read_key_file(path: str) -> bytes:
     return bytes.fromhex(text.strip().decode())
 
 
-def show(key: bytes) -> str:
-    """The key as `read_key_file` takes it."""
-    return key.hex()
+def atbu_config(name: str, folder: str, key: bytes | None) -> str:
+    """The file (JSON) by which ATBU opens the target in the absolute `folder`, called `name`: as its own
+    `.atbu/atbu-config.json` there, or for its `--config-file`. It holds the key."""
+    definition: dict[str, object] = {
+        "interface": "filesystem",
+        "provider": "filesystem",
+        "container": folder,
+        "driver": {},
+        "id": str(uuid.uuid4()),
+    }
+    if key is not None:
+        encoded = base64.b64encode(b"K=" + key.hex().encode()).decode()
+        definition["encryption"] = {"key": encoded, "password_type": "actual"}
+    config = {"name": "ATBU Configuration", "version": "0.03", "general": {}, "storage-definitions": {name: definition}}
+    return json.dumps(config, indent=2)

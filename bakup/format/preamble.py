@@ -97,7 +97,7 @@ def format_preamble(preamble: Preamble, *, size_digits: int = 1) -> bytes:
     compression = "gzip" if preamble.gzip else "none"
     fields = (
         f"v=1,z={compression},sha256={preamble.sha256.hex()},size={preamble.size:0{size_digits}},"
-        f"modified={_seconds(facts.modified_ns)},accessed={_seconds(facts.accessed_ns)},path="
+        f"modified={posix_seconds(facts.modified_ns)},accessed={posix_seconds(facts.accessed_ns)},path="
     )
     text = fields.encode() + facts.path
     if len(text) > PREAMBLE_MAX or not _is_utf8(facts.path):
@@ -140,6 +140,12 @@ def parse_preamble(data: Buffer) -> tuple[Preamble, int]:
     return Preamble(facts, int(size), bytes.fromhex(sha256), fields.get("z") == "gzip"), end
 
 
+def posix_seconds(time_ns: int | None) -> str:
+    """A time in nanoseconds as decimal seconds, exactly; 0.0 when it is not known."""
+    whole, part = divmod(abs(time_ns or 0), _NS)
+    return f"{'-' if (time_ns or 0) < 0 else ''}{whole}.{f'{part:09}'.rstrip('0') or '0'}"
+
+
 def told_path(path: bytes) -> bytes:
     """How a raw path is told in a preamble, which is UTF-8: other bytes as `\\xe9`, cut at `PATH_MAX` bytes."""
     told = path.decode("utf-8", "backslashreplace").encode()
@@ -174,11 +180,6 @@ def _is_utf8(text: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _seconds(time_ns: int | None) -> str:
-    whole, part = divmod(abs(time_ns or 0), _NS)
-    return f"{'-' if (time_ns or 0) < 0 else ''}{whole}.{f'{part:09}'.rstrip('0') or '0'}"
 
 
 def _nanoseconds(seconds: str | None) -> int | None:
