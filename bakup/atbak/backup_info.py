@@ -4,6 +4,7 @@ the files of a check point (docs/format/atbak.md section 7). bakup itself never 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 import sqlite3
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from bakup.format.preamble import Facts, posix_seconds
 PREFIX = "zz-backup-info-"
 """What ATBU looks for."""
 
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _BATCH = 1_000
 _SCHEMA = """
 CREATE TABLE backup_db (id INTEGER PRIMARY KEY, name TEXT, version TEXT);
@@ -75,6 +77,11 @@ class StoredFile:
 def info_name(time_ns: int) -> str:
     """How the object of the backup information is called; to the second, so a second later is another."""
     return f"{PREFIX}{_time(time_ns):%Y%m%d-%H%M%S}{INFO}"
+
+
+def name_of(target: str) -> str:
+    """What ATBU may call the target at a path or URL: the last part, in small letters, digits and `-`."""
+    return _NOT_IN_NAMES.sub("-", target.rstrip("/").rpartition("/")[2].lower()).strip("-") or "bakup"
 
 
 def is_info(locator: str) -> bool:

@@ -23,6 +23,7 @@ _IV_INCLUDED = 1
 _LENGTH = Struct("<H")
 _DIGEST = re.compile(r"[0-9a-fA-F]{64}")
 _SIZE = re.compile(r"[0-9]{1,40}")
+_OTHER_BYTE = re.compile(r"[\udc80-\udcff]")
 _NS = 10**9
 
 
@@ -147,8 +148,8 @@ def posix_seconds(time_ns: int | None) -> str:
 
 
 def told_path(path: bytes) -> bytes:
-    """How a raw path is told in a preamble, which is UTF-8: other bytes as `\\xe9`, cut at `PATH_MAX` bytes."""
-    told = path.decode("utf-8", "backslashreplace").encode()
+    """How a raw path is told in a preamble, which is UTF-8: other bytes as `%E9`, cut at `PATH_MAX` bytes."""
+    told = _OTHER_BYTE.sub(_percent, path.decode("utf-8", "surrogateescape")).encode()
     return told if len(told) <= PATH_MAX else told[:PATH_MAX].decode("utf-8", "ignore").encode()
 
 
@@ -172,6 +173,10 @@ def _split(text: bytes) -> tuple[dict[str, str], bytes]:
     if not path or b"\0" in path or not _is_utf8(path):
         raise Damaged("its preamble has no path in UTF-8", code="preamble")
     return fields, path
+
+
+def _percent(found: re.Match[str]) -> str:
+    return f"%{ord(found[0]) - 0xDC00:02X}"
 
 
 def _is_utf8(text: bytes) -> bool:
