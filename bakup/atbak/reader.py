@@ -22,6 +22,8 @@ from bakup.store.target import Locator, Target
 
 FIRST_READ = 4_096
 """Bytes that the first read takes: nearly every preamble, and small files whole."""
+_LEAST = 64
+"""Header and the length of the preamble, encrypted or not."""
 READ = 4_194_304
 """Bytes of each later read."""
 
@@ -50,7 +52,7 @@ class OpenObject:
         self._size = size
         self._key = key
         self._fetch = fetch
-        self._known = fetch(0, min(first, size))
+        self._known = fetch(0, min(max(first, _LEAST), size))
         with named(name):
             self._header = parse_header(self._known, size)
             if self._header.iv is not None and key is None:

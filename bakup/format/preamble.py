@@ -192,6 +192,6 @@ def _nanoseconds(seconds: str | None) -> int | None:
         value = Decimal(seconds or "")
     except InvalidOperation:
         return None
-    if not value.is_finite() or abs(value) > I64_MAX // _NS:
+    if not value.is_finite() or value.copy_abs() > I64_MAX // _NS:
         return None
     return round(value * _NS)

@@ -120,7 +120,7 @@ def test_groups_list_their_commands(group: str, capsys: pytest.CaptureFixture[st
     for name in NAMES:
         if name.startswith(group + " "):
             assert re.search(rf"^  {name.removeprefix(group).split()[0]} ", text, re.MULTILINE)
-    assert app.run([group]) == 2
+    assert app.run(group.split()) == 2
     assert capsys.readouterr().err == text
 
 
