@@ -18,22 +18,15 @@ from bakup.errors import Failed, History, NoTarget, Untrusted, Usage, WrongAccou
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
-from bakup.flows.ingest import Ingested, ingest
+from bakup.flows.ingest import Ingested
+from bakup.flows.layouts import Layout, Protection
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
+from bakup.flows.sectors_layout import SectorsLayout
 from bakup.flows.watch import Watch
 from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """Whether sectors are encrypted and signed, and by which public key: its chunks alone serve dedup."""
-
-    encrypt: bool
-    sign: bool
-    signer: bytes
 
 
 @dataclass(slots=True)
@@ -45,7 +38,7 @@ class Attached:
     row: int
     account: Account | None
     public: PublicKeys | None
-    trust: Trust
+    layout: Layout
     remembered: Remembered | None
     comparison: listing.Comparison
     ingested: Ingested
@@ -59,10 +52,7 @@ class Attached:
 
     def protection(self, options: SyncOptions) -> Protection:
         """How a sync protects what it stores: a target keeps the protection that it was made with."""
-        known = None if options.new_target else self.remembered
-        encrypt = options.encrypt and (known is None or known.encrypted)
-        sign = options.sign and (known is None or known.signed)
-        return Protection(encrypt, sign, self.public.signing if self.public and (encrypt or sign) else b"")
+        return self.layout.protection(options, None if options.new_target else self.remembered)
 
     def __enter__(self) -> Attached:
         return self
@@ -123,7 +113,7 @@ def _attach(
     if not may_write and rebuild:
         home.lock(home.lock_wait)
     account = home.account(ask) if home.has_account else None
-    trust = _trust(account, options, known)
+    layout = SectorsLayout(target, _trust(account, options, known))
     connection = home.catalog
     row = recording.target_id(connection, target.url) if may_write else _row(home, target.url)
     rebuilt: RebuildReport | None = None
@@ -132,7 +122,7 @@ def _attach(
         with transaction(connection):
             if rebuild or (new_target and known is not None):
                 recording.drop_target(connection, row)
-            comparison, ingested, rebuilt = _refresh(home, target, row, there, trust, watch, account, rebuild)
+            comparison, ingested, rebuilt = _refresh(home, target, row, there, layout, watch, account, rebuild)
     else:
         watch.note("another run is using the catalog; what it has not finished is not shown")
         comparison = listing.compare(connection, row, ())
@@ -142,7 +132,7 @@ def _attach(
         row,
         account,
         account.public if account else None,
-        trust,
+        layout,
         known,
         comparison,
         ingested,
@@ -168,7 +158,7 @@ def _refresh(
     target: CountingTarget,
     row: int,
     there: bool,
-    trust: Trust,
+    layout: Layout,
     watch: Watch,
     account: Account | None,
     rebuild: bool,
@@ -201,7 +191,7 @@ def _refresh(
     announce = f"no catalog of {target.url} here; rebuilding it from the target" if empty and not rebuild else ""
     ingested = Ingested()
     if comparison.new:
-        ingested = ingest(connection, target, row, comparison.new, trust, watch, announce=announce)
+        ingested = layout.ingest(connection, row, comparison.new, watch, announce=announce)
     _flag_findings(home, target.url, row)
     rebuilt = None
     if empty and ingested.sectors:
@@ -305,9 +295,9 @@ def _expect_accepted(attached: Attached, home: Home) -> None:
         [attached.row],
     ).fetchone()
     options = []
-    if plain and not attached.trust.accept_plain:
+    if plain and not attached.layout.accepts_plain:
         options.append("--accept-plain")
-    if unsigned and not attached.trust.accept_unsigned:
+    if unsigned and not attached.layout.accepts_unsigned:
         options.append("--accept-unsigned")
     if options:
         what = "encrypted" if plain else "signed"

@@ -12,6 +12,7 @@ from bakup.flows import accounts, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.home import Home
+from bakup.flows.layouts import Estimated
 from bakup.flows.reports import (
     CheckpointLine,
     Count,
@@ -22,7 +23,7 @@ from bakup.flows.reports import (
     UnreadPath,
 )
 from bakup.flows.run import MARKS, Run, source_report
-from bakup.flows.scanning import Job, open_tree, plan, ratio, refuse_target
+from bakup.flows.scanning import Job, open_tree, plan, refuse_target, sample
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.source.tree import LocalTree
@@ -131,15 +132,14 @@ def _carry_out(
     home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
 ) -> SyncReport:
     todo = sum(job.bytes_to_store for job in jobs)
-    share = ratio(jobs, options.level) if todo else 1.0
     entries = sum(job.spool.length for job in jobs)
-    estimated = round(todo * share) + 160 * entries if entries else 0
+    estimated, objects = attached.layout.estimate(options, Estimated(todo, entries, lambda: sample(jobs)))
     report = SyncReport(
         target=attached.place,
         sources=(),
         dry_run=options.dry_run,
         estimated_bytes=estimated,
-        estimated_sectors=-(-estimated // options.sector_size),
+        estimated_sectors=objects,
         free_bytes=attached.target.free_bytes() if attached.target.exists() else None,
         strict=options.strict,
     )
