@@ -31,7 +31,7 @@ def checkpoint_lines(report: TargetListing, *, exact: bool = False) -> list[str]
         lines += [bold(names.shown_text(source)), *_table(list(group), exact), ""]
     many = numbers.count(len(report.checkpoints), "check point")
     held = numbers.size(report.bytes, exact=exact)
-    foot = f"{many}, {held} in {numbers.count(report.sectors, 'sector')}; times in {numbers.zone()}"
+    foot = f"{many}, {held} in {numbers.count(report.sectors, report.unit)}; times in {numbers.zone()}"
     return [*(lines[:-1] if _one_source(report) else lines), foot]
 
 

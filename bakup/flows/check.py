@@ -14,10 +14,10 @@ from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach, rolled_back
+from bakup.flows.attach import Attached, attach, made_with, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.layouts import Held, Seen
-from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem, TargetOptions
+from bakup.flows.reports import CheckReport, Count, Lost, PathLine, SectorProblem, TargetOptions
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
 
@@ -154,6 +154,9 @@ def _report(
         rebuilt=attached.rebuilt,
         exit_code=_exit_code(problems, only_older, chain),
         elapsed=time.monotonic() - begun,
+        unit=attached.layout.unit,
+        removed=tuple(PathLine("-", path, size) for _, path, size in attached.layout.removed(connection, attached.row)),
+        caveat=attached.layout.caveat(encrypted=made_with(home, attached)[0]),
     )
 
 

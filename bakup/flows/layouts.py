@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import sqlite3
 
-    from bakup.catalog.listing import SectorRow
+    from bakup.catalog.listing import Comparison, SectorRow
+    from bakup.errors import BakupError
     from bakup.flows.bringing import Brought
     from bakup.flows.ingest import Ingested
     from bakup.flows.remembered import Remembered
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from bakup.source.destination import Destination
     from bakup.source.interface import Found, Source
     from bakup.store.target import Locator
+
+
+UNITS = {"sectors": "sector", "atbak": "object"}
+"""What one object is called, by the layout's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +43,12 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class Estimated:
-    """What a run is about to store: raw bytes, entries, and a sample of the bytes."""
+    """What a run is about to store: raw bytes of so many files, entries, check points, and a sample of the bytes."""
 
     size: int
+    files: int
     entries: int
+    checkpoints: int
     sample: Callable[[], bytes]
 
 
@@ -121,6 +128,10 @@ class Storing(Protocol):
     def stored_objects(self) -> int:
         """How many those are."""
 
+    @property
+    def checkpoint_objects(self) -> int:
+        """How many of those hold nothing but a check point."""
+
     def __enter__(self) -> Storing:
         """Itself."""
 
@@ -186,15 +197,30 @@ class Layout(Protocol):
         """As `--layout` and state.db say it."""
 
     @property
-    def accepts_plain(self) -> bool:
-        """Whether objects that are not encrypted are believed."""
+    def unit(self) -> str:
+        """What one object is called."""
 
     @property
-    def accepts_unsigned(self) -> bool:
-        """Whether objects that nobody signed are believed."""
+    def inspector(self) -> str:
+        """The command that looks at one object by itself."""
 
     def protection(self, options: SyncOptions, known: Remembered | None) -> Protection:
         """How a sync protects what it stores: a target keeps the protection that it was made with."""
+
+    def needs_account(self, protection: Protection) -> bool:
+        """Whether a sync that protects so must have an account."""
+
+    def caveat(self, *, encrypted: bool) -> str:
+        """What a user must not expect of the layout; empty when there is nothing to say."""
+
+    def expect_trusted(self, connection: sqlite3.Connection, target_row: int, place: str) -> None:
+        """Whether objects that the catalog knows are still believed, or open, with what was given now.
+
+        Raises Untrusted or WrongAccount.
+        """
+
+    def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
+        """The error when all objects are of other accounts, given as (id, objects)."""
 
     def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
         """About how many bytes and objects a run will put."""
@@ -213,6 +239,12 @@ class Layout(Protocol):
         The catalog made from objects alone equals the one that the writing runs left, but for what is damaged.
         Runs in the caller's transaction. `announce` is noted when the first object of ours is met.
         """
+
+    def settle(self, connection: sqlite3.Connection, target_row: int, comparison: Comparison) -> None:
+        """Write down what a listing of the target showed."""
+
+    def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
+        """(locator, path, bytes) of objects that a user took away: they are not lost, and not stored again."""
 
     def storing(self, task: Task) -> Storing:
         """Begin to store."""

@@ -41,7 +41,7 @@ def checkpoints(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
             [attached.row],
         ).fetchone()
-        return TargetListing(tuple(lines), count, size, attached.rebuilt)
+        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit)
 
 
 def entries(

@@ -116,6 +116,7 @@ class Run:
             sources=tuple(results.get(id(job)) or self._standing(job) for job in self.jobs),
             stored_bytes=storing.stored_bytes if storing else 0,
             stored_sectors=storing.stored_objects if storing else 0,
+            checkpoint_objects=storing.checkpoint_objects if storing else 0,
             missing_sectors=missing,
             gone=tuple(Lost(path, size, 0) for job in self.jobs for path, size in job.gone),
             elapsed=elapsed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from bakup.catalog import listing
-from bakup.errors import BakupError, Damaged, NoTarget
+from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, WrongAccount
 from bakup.flows.ingest import Ingested, ingest
 from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.opening import open_known
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from bakup.source.destination import Destination
 
+ZSTD = 2
+"""The level unless another is asked for."""
 ENTRY_STORED = 160
 """Bytes that an entry takes at the target, about."""
 
@@ -33,20 +35,12 @@ class SectorsLayout:
     """See `bakup.flows.layouts.Layout`."""
 
     name = "sectors"
+    unit = "sector"
+    inspector = "sector"
 
     def __init__(self, target: Target, trust: Trust) -> None:
         self._target = target
         self._trust = trust
-
-    @property
-    def accepts_plain(self) -> bool:
-        """As the user says, or the target was made."""
-        return self._trust.accept_plain
-
-    @property
-    def accepts_unsigned(self) -> bool:
-        """As the user says, or the target was made."""
-        return self._trust.accept_unsigned
 
     def protection(self, options: SyncOptions, known: Remembered | None) -> Protection:
         """Encrypted and signed, unless the target was made without."""
@@ -55,9 +49,58 @@ class SectorsLayout:
         public = self._trust.keys
         return Protection(encrypt, sign, public.signing if public and (encrypt or sign) else b"")
 
+    def needs_account(self, protection: Protection) -> bool:
+        """Always: it is what sources are known by."""
+        return True
+
+    def caveat(self, *, encrypted: bool) -> str:
+        """None."""
+        return ""
+
+    def expect_trusted(self, connection: sqlite3.Connection, target_row: int, place: str) -> None:
+        """What the catalog took in when it was accepted is not believed when it is not: the user must say so again."""
+        plain, unsigned = connection.execute(
+            "SELECT coalesce(sum(encrypted = 0), 0), coalesce(sum(signed = 0), 0) FROM sectors WHERE target = ?"
+            " AND state = 'stored'",
+            [target_row],
+        ).fetchone()
+        options = []
+        if plain and not self._trust.accept_plain:
+            options.append("--accept-plain")
+        if unsigned and not self._trust.accept_unsigned:
+            options.append("--accept-unsigned")
+        if options:
+            what = "encrypted" if plain else "signed"
+            raise Untrusted(
+                f"{place} holds {max(plain, unsigned):,} sectors that are not {what}",
+                hints=(f"if you made them so: {' '.join(options)}",),
+                code="untrusted",
+            )
+
+    def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
+        """The account of most of the sectors is named."""
+        public = self._trust.keys
+        theirs, count = accounts[0]
+        if public is None:
+            return WrongAccount(
+                f"{place} belongs to account {theirs}; this computer has none",
+                hints=("with your 24 words: bakup account recover",),
+                code="no-account",
+            )
+        untouched = "; nothing was written" if writing else ""
+        hints = [f"with the words of {theirs}: BAKUP_HOME=DIR bakup account recover"]
+        if writing:
+            hints.append("to keep two accounts on one target, add --new-target")
+        return WrongAccount(
+            f"{place} belongs to account {theirs}; here is {public.account_id}\n"
+            f"{count:,} sectors there, none of them for this account{untouched}",
+            hints=tuple(hints),
+            code="wrong-account",
+        )
+
     def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
         """What packs and metadata take, in sectors of the size that was asked for."""
-        share = _ratio(work.sample(), options.level) if work.size else 1.0
+        share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0
         size = round(work.size * share) + ENTRY_STORED * work.entries
         return size, -(-size // options.sector_size)
 
@@ -72,6 +115,14 @@ class SectorsLayout:
     ) -> Ingested:
         """Two reads a sector."""
         return ingest(connection, self._target, target_row, objects, self._trust, watch, announce=announce)
+
+    def settle(self, connection: sqlite3.Connection, target_row: int, comparison: listing.Comparison) -> None:
+        """A sector that is not there is missing."""
+        listing.settle(connection, comparison)
+
+    def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
+        """Nobody removes sectors by hand."""
+        return []
 
     def storing(self, task: Task) -> Storing:
         """Sources of a run share its sectors."""
@@ -131,6 +182,16 @@ class SectorsLayout:
             return opened[sector]
 
         return open_sector
+
+
+def zstd_level(options: SyncOptions) -> int | None:
+    """The level of packs; None when they are not compressed. Raises Usage when gzip was asked for."""
+    asked = options.compression
+    if asked is None:
+        return ZSTD
+    if asked.kind == "gzip":
+        raise Usage("gzip is for --layout atbak", hints=("--compression zstd:LEVEL or none",), code="compression")
+    return asked.level if asked.kind == "zstd" else None
 
 
 def _judge(seen: Seen, found: BoxContent, held: Held) -> None:

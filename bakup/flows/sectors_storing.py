@@ -8,6 +8,7 @@ from dataclasses import replace
 from bakup.catalog import places
 from bakup.flows.layouts import Begun, Task
 from bakup.flows.populate import Filling, Stream
+from bakup.flows.sectors_layout import zstd_level
 from bakup.flows.transfer import Claims, Transfer, workers
 from bakup.sector.trust import Trust
 from bakup.sector.writer import SectorWriter
@@ -36,7 +37,7 @@ class SectorsStoring:
             signer=protection.signer,
             encrypted=protection.encrypt,
             signed=protection.sign,
-            level=options.level,
+            level=zstd_level(options),
             pad=options.pad,
             watch=task.watch,
             on_stored=task.on_visible,
@@ -68,6 +69,11 @@ class SectorsStoring:
         """Sectors that are stored."""
         return self._filling.stored_sectors
 
+    @property
+    def checkpoint_objects(self) -> int:
+        """None: check points stand in sectors with their files."""
+        return 0
+
     def begin(self, begun: Begun, source: Source) -> Transfer:
         """Its header goes into each sector that holds boxes of it."""
         stream = Stream(begun.checkpoint, begun.header, begun.row, begun.source, begun.ordinal)
@@ -78,7 +84,7 @@ class SectorsStoring:
             self._filling,
             self._claims,
             self._pool,
-            level=self._task.options.level,
+            level=zstd_level(self._task.options),
             on_drained=self._task.on_progress,
         )
 
