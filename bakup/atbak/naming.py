@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bakup.errors import Damaged, Truncated
+from bakup.format.preamble import told_path
 from bakup.store.target import Locator
 
 PLAIN = ".atbak"
@@ -15,6 +16,12 @@ ENCRYPTED = ".atbake"
 INFO = ".atbuinf"
 
 _OBJECT = re.compile(r"(?:([0-9a-f]{2})/)?([0-9a-f]{64})\.atbake?")
+
+
+def path_in(location: bytes, path: bytes) -> bytes:
+    """What a preamble says of `path` in the source at `location`: the whole path without its root, as ATBU has it."""
+    names = [name for name in location.replace(b"\\", b"/").split(b"/") if name not in (b"", b".", b"..")]
+    return told_path(b"/".join([*names, path] if path else names))
 
 
 def new_name(*, encrypted: bool) -> str:

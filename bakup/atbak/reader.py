@@ -73,6 +73,11 @@ class OpenObject:
         """Whether it is an .atbake, whatever its name says."""
         return self._header.iv is not None
 
+    @property
+    def iv(self) -> bytes | None:
+        """Of an encrypted object, as its header has it."""
+        return self._header.iv
+
     def stream(self) -> Iterator[memoryview]:
         """The file's bytes; each view is good until the next is asked for.
 

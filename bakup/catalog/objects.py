@@ -19,10 +19,18 @@ NO_CHECKPOINT = bytes(16)
 EMPTY_SHA256 = bytes.fromhex("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
 LINES = 4096
 """Lines of one END."""
+TRIED = 3
+"""Objects of one content that a reader tries."""
 
 _LISTED = (
     "EXISTS (SELECT 1 FROM lines l JOIN checkpoints c ON c.id = l.checkpoint JOIN sources o ON o.id = c.source"
     " WHERE l.sector = s.uuid AND o.target = s.target AND c.complete)"
+)
+
+
+_OF_PATH = (
+    "FROM sectors s JOIN packs p ON p.sector = s.id"
+    " WHERE s.target = ? AND s.path = ? AND s.header_digest = ? AND s.state = 'stored'"
 )
 
 
@@ -37,6 +45,7 @@ class ObjectRow(NamedTuple):
     path: bytes
     modified_ns: int | None
     encrypted: bool
+    seal: bytes | None = None
 
 
 def add_objects(
@@ -49,10 +58,10 @@ def add_objects(
     ]
     numbered = [(first[0] + number, first[1] + number, row) for number, row in enumerate(rows)]
     connection.executemany(
-        "INSERT INTO sectors (id, target, uuid, locator, size, state, header_digest, path, modified_ns, signer,"
-        " encrypted, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, x'', ?, 0)",
+        "INSERT INTO sectors (id, target, uuid, locator, size, state, header_digest, path, modified_ns, seal,"
+        " signer, encrypted, signed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, x'', ?, 0)",
         [
-            (sector, target, row.uuid, row.locator, row.stored, state, *row[4:7], int(row.encrypted))
+            (sector, target, row.uuid, row.locator, row.stored, state, *row[4:7], row.seal, int(row.encrypted))
             for sector, _, row in numbered
         ],
     )
@@ -72,10 +81,8 @@ def stored_object(
 ) -> SectorLine | None:
     """The line of an object that is at the target and holds this file of this path, as well protected."""
     row = connection.execute(
-        "SELECT s.uuid, s.size FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.path = ? AND s.state = 'stored' AND s.encrypted >= ?"
-        " AND p.damaged = 0 LIMIT 1",
-        [sha256, target, path, int(encrypted)],
+        f"SELECT s.uuid, s.size {_OF_PATH} AND s.encrypted >= ? AND p.damaged = 0 LIMIT 1",
+        [target, path, sha256, int(encrypted)],
     ).fetchone()
     return None if row is None else line_of(bytes(row[0]), sha256, int(row[1]), path)
 
@@ -195,11 +202,42 @@ def loose(connection: sqlite3.Connection, target: int) -> Iterator[tuple[bytes, 
     )
 
 
-def locators_of(connection: sqlite3.Connection, target: int, sha256: bytes, path: bytes) -> list[str]:
-    """Where a file stands at the target: the object of its own path first."""
-    rows = connection.execute(
-        "SELECT s.locator FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.state = 'stored' ORDER BY s.path <> ?, s.id",
-        [sha256, target, path],
-    )
-    return [str(locator) for (locator,) in rows]
+def object_of(connection: sqlite3.Connection, target: int, path: bytes, sha256: bytes) -> ObjectRow | None:
+    """The object at the target that holds this file of this path."""
+    row = connection.execute(
+        "SELECT s.uuid, s.locator, s.size, p.raw_length, s.header_digest, s.path, s.modified_ns, s.encrypted, s.seal"
+        f" {_OF_PATH} ORDER BY p.damaged, s.id LIMIT 1",
+        [target, path, sha256],
+    ).fetchone()
+    return None if row is None else ObjectRow(*row)
+
+
+class Place(NamedTuple):
+    """An object that holds a file; `stored` is its size in bytes."""
+
+    uuid: bytes
+    locator: str
+    stored: int
+
+
+def places_of(connection: sqlite3.Connection, target: int, sha256: bytes) -> list[Place]:
+    """Some objects that hold a file, of whatever path; those not known to be damaged first."""
+    found: list[Place] = []
+    for state in ("s.state = 'stored' AND p.damaged = 0", "(s.state = 'damaged' OR s.state = 'stored' AND p.damaged)"):
+        rows = connection.execute(
+            "SELECT s.uuid, s.locator, s.size FROM chunks c JOIN packs p ON p.id = c.pack"
+            f" JOIN sectors s ON s.id = p.sector WHERE c.id = ? AND s.target = ? AND {state} LIMIT {TRIED}",
+            [sha256, target],
+        )
+        found += [Place(*row) for row in rows]
+    return found
+
+
+def was_removed(connection: sqlite3.Connection, target: int, sha256: bytes) -> bool:
+    """Whether an object that held a file was removed."""
+    row = connection.execute(
+        "SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+        " WHERE c.id = ? AND s.target = ? AND s.state = 'removed' LIMIT 1",
+        [sha256, target],
+    ).fetchone()
+    return row is not None

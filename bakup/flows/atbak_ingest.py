@@ -168,6 +168,7 @@ def _record_file(
         path,
         preamble.facts.modified_ns,
         opened.encrypted,
+        opened.iv,
     )
     objects.add_objects(connection, target_row, [row], state="stored", checkpoint=objects.NO_CHECKPOINT)
 

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bakup.atbak import checkpoints
+from bakup.atbak.naming import path_in
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.catalog import listing, objects
+from bakup.catalog.history import SourceRow
+from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoTarget, Usage, WrongAccount
 from bakup.flows import atbak_ingest
 from bakup.flows.ingest import Ingested
@@ -121,6 +124,16 @@ class AtbakLayout:
     def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
         """Since files are managed by hand."""
         return objects.removed(connection, target_row)
+
+    def locators(
+        self, connection: sqlite3.Connection, target_row: int, source: SourceRow, version: Version
+    ) -> list[str]:
+        """The one object of the file; one with the same content where that is removed or loose."""
+        sha256 = (version.digest if version.size else objects.EMPTY_SHA256) or b""
+        own = objects.object_of(connection, target_row, path_in(source.location, version.path), sha256)
+        if own is not None:
+            return [own.locator]
+        return [place.locator for place in objects.places_of(connection, target_row, sha256)[:1]]
 
     def storing(self, task: Task) -> Storing:
         """Object by object."""

@@ -17,6 +17,7 @@ import msgspec
 
 from bakup.atbak.reader import open_object
 from bakup.catalog import objects
+from bakup.catalog.objects import Place
 from bakup.errors import BakupError, Damaged
 from bakup.flows.bringing import Brought
 from bakup.flows.transfer import workers
@@ -38,15 +39,6 @@ REMOVED = "removed from the target"
 """Why a file cannot be had whose object the user took away."""
 
 
-class Place(NamedTuple):
-    """An object that holds a file; `stored` is its size in bytes."""
-
-    sector: int
-    uuid: bytes
-    locator: str
-    stored: int
-
-
 class Wanted(NamedTuple):
     """A file to bring back."""
 
@@ -56,25 +48,9 @@ class Wanted(NamedTuple):
     sha256: bytes
 
 
-def places_of(connection: sqlite3.Connection, target: int, sha256: bytes) -> list[Place]:
-    """Objects that hold a file, those not known to be damaged first."""
-    rows = connection.execute(
-        "SELECT s.id, s.uuid, s.locator, s.size FROM chunks c JOIN packs p ON p.id = c.pack"
-        " JOIN sectors s ON s.id = p.sector WHERE c.id = ? AND s.target = ? AND s.state IN ('stored', 'damaged')"
-        " ORDER BY p.damaged OR s.state = 'damaged', s.id",
-        [sha256, target],
-    )
-    return [Place(*row) for row in rows]
-
-
 def why_nowhere(connection: sqlite3.Connection, target: int, sha256: bytes) -> str:
     """Why no object gives a file."""
-    row = connection.execute(
-        "SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.state = 'removed' LIMIT 1",
-        [sha256, target],
-    ).fetchone()
-    return REMOVED if row else "its object is missing"
+    return REMOVED if objects.was_removed(connection, target, sha256) else "its object is missing"
 
 
 class AtbakBringing:
@@ -140,7 +116,7 @@ class AtbakBringing:
         return map(Wanted._make, rows)
 
     def _places(self, wanted: Wanted) -> list[Place]:
-        return places_of(self._connection, self._row, wanted.sha256) if wanted.size else []
+        return objects.places_of(self._connection, self._row, wanted.sha256) if wanted.size else []
 
     def _read_whole(self, wanted: Wanted, places: list[Place]) -> tuple[bytes | str, list[Place]]:
         """In a worker: (the verified bytes, or the cause why not; places that are damaged)."""
@@ -241,7 +217,7 @@ class AtbakReading:
 
     def _verified(self, sha256: bytes) -> Iterator[tuple[bytes, bool]]:
         cause = ""
-        for place in places_of(self._connection, self._row, sha256):
+        for place in objects.places_of(self._connection, self._row, sha256):
             with tempfile.SpooledTemporaryFile(max_size=WHOLE) as held:
                 try:
                     self._hold(place, sha256, held)

@@ -18,19 +18,20 @@ from dataclasses import dataclass, field
 from blake3 import blake3
 
 from bakup.atbak import checkpoints
-from bakup.atbak.naming import locator_of, new_name, uuid_of
+from bakup.atbak.naming import locator_of, new_name, path_in, uuid_of
 from bakup.atbak.writer import PIECE, Written, write_object
 from bakup.catalog import objects, recording
 from bakup.catalog.database import transaction
 from bakup.catalog.objects import ObjectRow
 from bakup.catalog.rows import rows_of
 from bakup.errors import BakupError
+from bakup.flows.atbak_info import put_info
 from bakup.flows.atbak_loose import make_loose
 from bakup.flows.layouts import Begun, Task
 from bakup.flows.transfer import ATTEMPTS, Outcome, workers
 from bakup.format.constants import CUT_PATH
 from bakup.format.entries import decode_entries, encode_entries
-from bakup.format.preamble import Facts, told_path
+from bakup.format.preamble import Facts
 from bakup.format.structures import encode_end
 from bakup.model import Attributes, Delete, End, Entry, Extent, File, SectorLine, Unread
 from bakup.plan.spool import Spool
@@ -135,7 +136,6 @@ class AtbakSink:
         self._task = storing.task
         self._begun = begun
         self._source = source
-        self._prefix = _prefix(begun.checkpoint.location)
         self._pieces: deque[Piece] = deque()
         self._objects = self._waiting = self._batch_bytes = 0
         self._buffer = bytearray(PIECE)
@@ -211,7 +211,7 @@ class AtbakSink:
             facts = Facts(checkpoints.path_of(uuid), begun.checkpoint.time_ns, begun.checkpoint.time_ns)
             ends = _hashed(objects.ends_of(connection, begun.row, uuid, files, size), digest)
             stream = checkpoints.encode(begun.checkpoint, self._entries, ends)
-            written = storing.write(_gathered(stream), facts, spool)
+            written = storing.write(gathered(stream), facts, spool)
             objects.close_checkpoint(connection, begun.row, digest.digest(), files, size)
             row = recording.add_sector(
                 connection,
@@ -233,6 +233,7 @@ class AtbakSink:
         storing.checkpoint_objects += 1
         storing.count([written.stored])
         self._task.watch.event("sector-stored", sector=uuid_of(name), bytes=written.stored)
+        put_info(storing, begun)
 
     def close(self) -> None:
         """Forget the entries."""
@@ -296,7 +297,7 @@ class AtbakSink:
                 self._task.on_progress(self)
 
     def _facts(self, path: bytes, attributes: Attributes) -> Facts:
-        told = told_path(self._prefix + path)
+        told = path_in(self._begun.checkpoint.location, path)
         return Facts(told, attributes.mtime_ns, attributes.mtime_ns)
 
     def _stored(self, path: bytes, sha256: bytes) -> SectorLine | None:
@@ -389,13 +390,8 @@ class AtbakSink:
             facts.path,
             facts.modified_ns,
             self._storing.key is not None,
+            None if written.iv is None else written.iv + (written.body_sha256 or b""),
         )
-
-
-def _prefix(location: bytes) -> bytes:
-    """The source's folder without its root, as ATBU tells paths: one target may hold several sources."""
-    names = [name for name in location.replace(b"\\", b"/").split(b"/") if name not in (b"", b".", b"..")]
-    return b"/".join([*names, b""])
 
 
 def _file(piece: Piece, written: Written) -> File:
@@ -413,7 +409,7 @@ def _hashed(ends: Iterator[End], digest: blake3) -> Iterator[End]:
         yield end
 
 
-def _gathered(stream: Iterator[bytes]) -> Iterator[bytes]:
+def gathered(stream: Iterator[bytes]) -> Iterator[bytes]:
     """Runs of about PIECE: what is shorter is written by one call."""
     held: list[bytes] = []
     size = 0

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import sqlite3
 
+    from bakup.catalog.history import SourceRow
     from bakup.catalog.listing import Comparison, SectorRow
+    from bakup.catalog.rows import Version
     from bakup.errors import BakupError
     from bakup.flows.bringing import Brought
     from bakup.flows.ingest import Ingested
@@ -245,6 +247,11 @@ class Layout(Protocol):
 
     def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
         """(locator, path, bytes) of objects that a user took away: they are not lost, and not stored again."""
+
+    def locators(
+        self, connection: sqlite3.Connection, target_row: int, source: SourceRow, version: Version
+    ) -> list[str]:
+        """Objects at the target that hold the bytes of a file."""
 
     def storing(self, task: Task) -> Storing:
         """Begin to store."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from bakup.catalog import listing
+from bakup.catalog import history, listing, places
+from bakup.catalog.history import SourceRow
+from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, WrongAccount
 from bakup.flows.ingest import Ingested, ingest
 from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
@@ -123,6 +125,17 @@ class SectorsLayout:
     def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
         """Nobody removes sectors by hand."""
         return []
+
+    def locators(
+        self, connection: sqlite3.Connection, target_row: int, source: SourceRow, version: Version
+    ) -> list[str]:
+        """One place of each chunk, each sector once."""
+        found: dict[str, None] = {}
+        sectors = {row.id: row.locator for row in listing.sectors(connection, target_row)}
+        for extent in history.extents_of(connection, version):
+            if extent.chunk is not None and (there := places.places_of(connection, target_row, extent.chunk)):
+                found[sectors[there[0].sector]] = None
+        return list(found)
 
     def storing(self, task: Task) -> Storing:
         """Sources of a run share its sectors."""
