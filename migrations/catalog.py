@@ -14,20 +14,28 @@ CREATE TABLE targets (
 ) STRICT;
 
 -- One row a sector. pending: recorded, not yet confirmed at the target; damaged: there, but its header or metadata
--- are unusable; missing: the target lacks it now.
+-- are unusable; missing: the target lacks it now; removed: so does the user's hand, which takes objects of the plain
+-- layout away one by one. Of those header_digest is the sha256 of the file; path and modified_ns are what their
+-- preambles say, null for one that holds a check point; seal is what ATBU's backup information wants of an encrypted
+-- one: IV and sha256 of all behind its header.
 CREATE TABLE sectors (
     id INTEGER PRIMARY KEY,
     target INTEGER NOT NULL REFERENCES targets(id),
     uuid BLOB NOT NULL,
     locator TEXT NOT NULL,
     size INTEGER NOT NULL,
-    state TEXT NOT NULL CHECK (state IN ('building', 'pending', 'stored', 'damaged', 'missing')),
+    state TEXT NOT NULL CHECK (state IN ('building', 'pending', 'stored', 'damaged', 'missing', 'removed')),
     header_digest BLOB,
+    path BLOB,
+    modified_ns INTEGER,
+    seal BLOB,
     signer BLOB NOT NULL,
     encrypted INTEGER NOT NULL,
     signed INTEGER NOT NULL,
     UNIQUE (target, uuid)
 ) STRICT;
+
+CREATE INDEX sectors_by_path ON sectors (target, path) WHERE path IS NOT NULL;
 
 -- Objects at a target that are not sectors of this account, so that they are looked at once only.
 CREATE TABLE others (

@@ -76,16 +76,19 @@ class KemKey:
 class Account:
     """The secret half: opens what was sealed for the account and signs for it. Shows no secret."""
 
-    __slots__ = ("_kem", "_signing", "chunker_seed", "public")
+    __slots__ = ("_kem", "_signing", "atbak_key", "chunker_seed", "public")
 
     public: PublicKeys
     chunker_seed: int
     """u64, secret: keeps the cuts of large files from telling what they are."""
+    atbak_key: bytes
+    """32 bytes, secret: encrypts .atbake objects (docs/format/atbak.md section 5)."""
 
-    def __init__(self, kem: KemKey, signing: Ed25519PrivateKey, chunker_seed: int) -> None:
+    def __init__(self, kem: KemKey, signing: Ed25519PrivateKey, chunker_seed: int, atbak_key: bytes) -> None:
         self._kem = kem
         self._signing = signing
         self.chunker_seed = chunker_seed
+        self.atbak_key = atbak_key
         self.public = PublicKeys(kem.public, signing.public_key().public_bytes_raw())
 
     @classmethod
@@ -97,6 +100,7 @@ class Account:
             KemKey(derive(entropy, b"bakup/1 x-wing")),
             Ed25519PrivateKey.from_private_bytes(derive(entropy, b"bakup/1 ed25519")),
             int.from_bytes(derive(entropy, b"bakup/1 chunker", length=8), "little"),
+            derive(entropy, b"bakup/1 atbak"),
         )
 
     def sign(self, message: bytes) -> bytes:

@@ -14,8 +14,8 @@ CACHE_KIB = 32 * 1024
 CATALOG_FILE = "catalog.db"
 STATE_FILE = "state.db"
 
-SCHEMA = 2
-"""How many migrations there are, as `user_version` says it: only a file that has another is migrated."""
+SCHEMA = 3
+"""The number of the schema, as `user_version` says it: only a file that has another is migrated."""
 
 Name = Literal["catalog", "state"]
 

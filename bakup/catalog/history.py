@@ -34,6 +34,11 @@ class SourceRow:
     current: int | None
 
     @property
+    def made_up(self) -> bool:
+        """Whether no check point at the target says so: loose objects of the plain layout."""
+        return not self.host and not self.location
+
+    @property
     def label(self) -> str:
         """`host:/path`, or the name that the user gave it."""
         return self.name or f"{self.host}:{self.location.decode('utf-8', 'surrogateescape')}"

@@ -91,7 +91,7 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
                 groups["adopted"].append(sector_row)
             case (("stored" | "damaged"), False):
                 groups["missing"].append(sector_row)
-            case "missing", True:
+            case (("missing" | "removed"), True):
                 groups["back"].append(sector_row)
             case _:
                 pass

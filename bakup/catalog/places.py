@@ -13,6 +13,8 @@ READABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pendin
 """Places that give their chunk."""
 USABLE = f"p.damaged <> 3 AND {READABLE}"
 """Places that dedup may rely on: any reader gets the chunk, also a stricter one."""
+REMOVED = "s.state = 'removed'"
+"""Places that a user took away: what stood there is not lost, and not to be stored again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -
     for checkpoint, uuid, based_on, lost in rows:
         gone = connection.execute(
             "SELECT l.sector FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
-            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending')) ORDER BY l.position",
+            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending', 'removed'))"
+            " ORDER BY l.position",
             [target, checkpoint],
         ).fetchall()
         missing += [sector for (sector,) in gone] or ([uuid] if lost else [])
@@ -143,7 +146,7 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
             "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
             " AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND NOT EXISTS (SELECT 1 FROM chunks c"
             " JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-            f" WHERE c.id = v.digest AND s.target = :t AND {USABLE})",
+            f" WHERE c.id = v.digest AND s.target = :t AND ({USABLE} OR {REMOVED}))",
             {"s": source, "o": ordinal, "t": target},
         )
     }

@@ -11,7 +11,7 @@ from bakup.catalog.rows import Rows
 from bakup.errors import Damaged
 from bakup.model import Checkpoint, End, TableRow
 
-SectorState = Literal["building", "pending", "stored", "damaged", "missing"]
+SectorState = Literal["building", "pending", "stored", "damaged", "missing", "removed"]
 
 VERSION_VALUES = "key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, file_id, attributes, extra"
 

@@ -21,6 +21,7 @@ from typer.main import get_command
 from bakup import __version__
 from bakup.cli import (
     account,
+    atbak,
     cat,
     check,
     completion,
@@ -58,8 +59,14 @@ COMMANDS = (
     completion.completion,
     *account.COMMANDS,
     *sector.COMMANDS,
+    *atbak.COMMANDS,
 )
-_GROUPS = {"account": account.GROUP, "sector": sector.GROUP}
+_GROUPS = {
+    "account": account.GROUP,
+    "sector": sector.GROUP,
+    "atbak": atbak.GROUP,
+    "atbak key": atbak.KEY_GROUP,
+}
 
 
 def run(arguments: list[str]) -> int:
@@ -78,15 +85,14 @@ def run(arguments: list[str]) -> int:
 
 def group() -> TyperGroup:
     """The commands, as the parser knows them."""
-    app = _typer()
-    groups = {name: _typer() for name in _GROUPS}
+    groups = {name: _typer() for name in ("", *_GROUPS)}
     for command in COMMANDS:
-        first, _, second = command.name.partition(" ")
-        _add(groups[first] if second else app, second or first, command)
-    for name, inner in groups.items():
-        short, text = _GROUPS[name]
-        app.add_typer(inner, name=name, short_help=short, help=text)
-    return cast(TyperGroup, get_command(app))
+        outer, _, name = command.name.rpartition(" ")
+        _add(groups[outer], name, command)
+    for path, (short, text) in _GROUPS.items():
+        outer, _, name = path.rpartition(" ")
+        groups[outer].add_typer(groups[path], name=name, short_help=short, help=text)
+    return cast(TyperGroup, get_command(groups[""]))
 
 
 def _typer() -> typer.Typer:

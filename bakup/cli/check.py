@@ -50,6 +50,8 @@ def check(
     run.console.report(*report_lines(report, exact=run.exact))
     if report.foreign:
         run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
+    for message in notes(report):
+        run.watch.note(message)
     for problem in problems(report, exact=run.exact):
         run.watch.problem(problem)
     return run.finish(summary(report), report.exit_code)
@@ -64,7 +66,9 @@ def report_lines(report: CheckReport, *, exact: bool = False) -> list[str]:
     for state in _STATES:
         number = sum(problem.state == state for problem in report.problems)
         if number:
-            rows.text(state, numbers.count(number, "sector") + _chunks(report, state))
+            rows.text(state, numbers.count(number, report.unit) + _chunks(report, state))
+    if report.removed:
+        rows.text("removed", f"{numbers.count(len(report.removed), 'object')}: no damage, and not stored again")
     if report.problems:
         rows.text("lost", _lost(report))
     rows.text("good", _good(report))
@@ -76,6 +80,15 @@ def problems(report: CheckReport, *, exact: bool = False) -> list[Problem]:
     history = [Problem("error", message, code="history") for message in report.history]
     sectors = [_problem(report, problem, exact) for problem in report.problems]
     return [*history, *sectors, *(rejected(report.rebuilt.rejected) if report.rebuilt else ())]
+
+
+def notes(report: CheckReport) -> list[str]:
+    """What is no problem, and yet to be known."""
+    told = [report.caveat] if report.caveat else []
+    if report.removed:
+        paths = "".join(f"\n{names.shown(line.path)}" for line in report.removed)
+        told.append(f"{numbers.count(len(report.removed), 'object')} removed by hand:{paths}")
+    return told
 
 
 def summary(report: CheckReport) -> dict[str, object]:
@@ -92,6 +105,7 @@ def summary(report: CheckReport) -> dict[str, object]:
         "damaged_chunks": report.damaged_chunks,
         **{f"{state}_sectors": sum(one.state == state for one in report.problems) for state in _STATES},
         "foreign_sectors": report.foreign,
+        "removed_objects": len(report.removed),
         "lost_files": report.lost.files,
         "lost_bytes": report.lost.bytes,
         "lost_from": machine.uuid_text(report.lost_from),
@@ -104,14 +118,15 @@ def summary(report: CheckReport) -> dict[str, object]:
 
 
 def _checked(report: CheckReport, exact: bool) -> str:
-    sectors = numbers.count(report.sectors, "sector")
+    sectors = numbers.count(report.sectors, report.unit)
     if report.sectors != report.expected_sectors:
-        sectors = f"{report.sectors:,} of {numbers.count(report.expected_sectors, 'sector')}"
+        sectors = f"{report.sectors:,} of {numbers.count(report.expected_sectors, report.unit)}"
     if report.read_data:
         read = numbers.size(report.bytes, exact=exact)
         return f"{sectors}, {read} read, in {numbers.duration(report.elapsed)}"
     well = not report.problems and not report.history
-    return f"{sectors}: signatures, metadata, references{'; data not read' if well else ''}"
+    signatures = "" if report.caveat else "signatures, "
+    return f"{sectors}: {signatures}metadata, references{'; data not read' if well else ''}"
 
 
 def _chunks(report: CheckReport, state: str) -> str:

@@ -13,7 +13,7 @@ from bakup.cli.running import Run, guarded
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: `name` may be two words; `text` says what it does and what it never does."""
+    """A command: `name` may be several words; `text` says what it does and what it never does."""
 
     name: str
     short: str

@@ -69,7 +69,7 @@ _TAKES_PLACE = frozenset({"-r", "-t", "--repo", "--target"})
 
 _EVERYWHERE_FLAGS = frozenset({"--verbose", "--quiet", "--json", "--bytes"})
 _EVERYWHERE_VALUES = frozenset({"--log-file", "--lock-wait", "--passphrase-command"})
-_GROUPS = frozenset({"account", "sector"})
+_GROUPS = frozenset({"account", "sector", "atbak", "atbak key"})
 _OTHER_MACHINE = re.compile(r"([^/\\:]{2,}):(?!//)")
 _CHECK_POINT = re.compile(r"latest(~\d+)?|[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -77,7 +77,7 @@ _CHECK_POINT = re.compile(r"latest(~\d+)?|[0-9a-f]{8}|[0-9a-f]{8}(-[0-9a-f]{4}){
 def options_after_command(arguments: list[str]) -> list[str]:
     """Options of every command may stand before it; here they go behind it."""
     rest, words, moved = list(arguments), list[str](), list[str]()
-    while rest and (not words or (len(words) == 1 and words[0] in _GROUPS)):
+    while rest and (not words or " ".join(words) in _GROUPS):
         if not rest[0].startswith("-"):
             words.append(rest.pop(0))
             continue
@@ -90,9 +90,12 @@ def options_after_command(arguments: list[str]) -> list[str]:
 
 def command_path(arguments: list[str], known: Iterable[str]) -> str:
     """The command that these arguments begin with, for a hint."""
-    first = [word for word in arguments[:1] if word in known]
-    second = [word for word in arguments[1:2] if first and first[0] in _GROUPS and not word.startswith("-")]
-    return " ".join(["bakup", *first, *second])
+    words = [word for word in arguments[:1] if word in known]
+    for word in arguments[1:]:
+        if word.startswith("-") or " ".join(words) not in _GROUPS:
+            break
+        words.append(word)
+    return " ".join(["bakup", *words])
 
 
 def no_such_command(group: str, name: str, known: Iterable[str]) -> Usage:

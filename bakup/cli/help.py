@@ -29,7 +29,7 @@ _SECTIONS = (
     ("Look", ("ls", "find", "history", "diff", "cat", "stats")),
     ("Bring back", ("restore",)),
     ("Look after", ("check", "rebuild", "completion")),
-    ("Keys and single objects", ("account", "sector")),
+    ("Keys and single objects", ("account", "sector", "atbak")),
 )
 _END = """\
 Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.

@@ -31,7 +31,7 @@ def checkpoint_lines(report: TargetListing, *, exact: bool = False) -> list[str]
         lines += [bold(names.shown_text(source)), *_table(list(group), exact), ""]
     many = numbers.count(len(report.checkpoints), "check point")
     held = numbers.size(report.bytes, exact=exact)
-    foot = f"{many}, {held} in {numbers.count(report.sectors, 'sector')}; times in {numbers.zone()}"
+    foot = f"{many}, {held} in {numbers.count(report.sectors, report.unit)}; times in {numbers.zone()}"
     return [*(lines[:-1] if _one_source(report) else lines), foot]
 
 
@@ -80,6 +80,7 @@ def entry_lines(entries: Iterator[ListedEntry], *, exact: bool = False) -> Itera
         for one, (user, group, size, moment) in zip(batch, rows, strict=True):
             owner = f"{names.padded(user, widths[0])}  {names.padded(group, widths[1])}"
             yield f"{_mode(one.entry)}  {owner}  {size:>{widths[2]}}  {moment:<19}  {_name(one)}"
+            yield from (f"  {names.shown_text(locator)}" for locator in one.objects)
 
 
 def entries_foot(total: Total, *, exact: bool = False) -> str:
@@ -102,6 +103,8 @@ def entry_facts(base: bytes, one: ListedEntry) -> dict[str, object]:
             "user": attributes.user,
             "group": attributes.group,
         }
+    if one.objects:
+        facts |= {"objects": list(one.objects)}
     link = getattr(entry, "target", None)
     return facts if link is None else facts | machine.path_fields(link, "link")
 

@@ -35,6 +35,7 @@ class Listed:
     at: At = None
     tag: Annotated[str | None, option("--tag", metavar="TAG", help="only check points with TAG", group=_LIST)] = None
     recursive: Annotated[bool, option("-R", "--recursive", help="and all that is below PATH", group=_LIST)] = False
+    objects: Annotated[bool, option("--objects", help="and where the bytes of files stand at DST", group=_LIST)] = False
     print0: Annotated[bool, option("--print0", help="raw paths, a zero byte behind each", group=_LIST)] = False
 
 
@@ -99,6 +100,7 @@ def _entries(run: Run, dst: str, path: bytes, listed: Listed, target: WithTarget
             source=listed.source,
             at=listed.at or "latest",
             recursive=listed.recursive,
+            objects=listed.objects,
             target=target.options(),
             watch=run.watch,
             ask=run.ask,

@@ -13,7 +13,7 @@ from bakup.cli import numbers
 from bakup.errors import Usage
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import Selection, TargetOptions
+    from bakup.flows.reports import Compression, Selection, TargetOptions
 
 EVERYWHERE = "Everywhere"
 TARGET = "Target"
@@ -25,6 +25,7 @@ _SECTOR_MAX = 32 * 1024**3
 _SECTOR_MIN = 16 * 1024**2
 _LEVELS = range(-7, 23)
 DEFAULT_LEVEL = 2
+DEFAULT_GZIP = 6
 
 Parse = Callable[[str], Any]
 
@@ -75,14 +76,25 @@ def variable_of(names: tuple[str, ...]) -> str:
     return "BAKUP_" + names[-1].lstrip("-").replace("-", "_").upper()
 
 
-def read_compression(text: str) -> int | None:
-    """The level of `zstd:LEVEL`, None for `none`. Raises ValueError."""
+def read_compression(text: str) -> Compression:
+    """`zstd:LEVEL`, `gzip:LEVEL` or `none`. Raises ValueError."""
+    from bakup.flows.reports import Compression
+
     kind, _, level = text.partition(":")
     if text == "none":
-        return None
-    if kind != "zstd":
-        raise ValueError(f"not a compression: {text}; zstd:LEVEL or none")
-    return _number(level or str(DEFAULT_LEVEL), _LEVELS[0], _LEVELS[-1])
+        return Compression("none")
+    if kind == "zstd":
+        return Compression("zstd", _number(level or str(DEFAULT_LEVEL), _LEVELS[0], _LEVELS[-1]))
+    if kind == "gzip":
+        return Compression("gzip", _number(level or str(DEFAULT_GZIP), 1, 9))
+    raise ValueError(f"not a compression: {text}; zstd:LEVEL, gzip:LEVEL or none")
+
+
+def read_layout(text: str) -> str:
+    """`sectors` or `atbak`. Raises ValueError."""
+    if text not in ("sectors", "atbak"):
+        raise ValueError(f"not a layout: {text}; sectors or atbak")
+    return text
 
 
 def read_sector_size(text: str) -> int:
@@ -160,11 +172,16 @@ class WithTarget:
         ),
     ] = None
 
+    key_file: Annotated[
+        str | None,
+        option("--key-file", metavar="FILE", help="the key of .atbake objects, 64 hex digits in FILE", group=TARGET),
+    ] = None
+
     def options(self) -> TargetOptions:
         """As flows take them."""
         from bakup.flows.reports import TargetOptions
 
-        return TargetOptions(self.accept_plain, self.accept_unsigned, self.parallel)
+        return TargetOptions(self.accept_plain, self.accept_unsigned, self.parallel, self.key_file)
 
 
 @dataclass(frozen=True)
@@ -243,16 +260,26 @@ class How:
     standalone: Annotated[
         bool, option("--standalone", help="store all again; refer to no earlier sector", group=HOW)
     ] = False
+    layout: Annotated[
+        str | None,
+        option(
+            "--layout",
+            metavar="KIND",
+            parse=read_layout,
+            help="of a new DST: sectors, or atbak (a file an object, as ATBU has it)",
+            group=HOW,
+        ),
+    ] = None
     compression: Annotated[
-        int | None,
+        str | None,
         option(
             "--compression",
             metavar="KIND",
             parse=read_compression,
-            help="zstd:LEVEL (zstd:2) or none",
+            help="zstd:LEVEL (zstd:2), for atbak gzip:LEVEL (gzip:6), or none",
             group=HOW,
         ),
-    ] = DEFAULT_LEVEL
+    ] = None
     sector_size: Annotated[
         int,
         option(

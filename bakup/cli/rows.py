@@ -90,7 +90,7 @@ def lost_facts(lost: Sequence[Lost], **more: object) -> tuple[dict[str, object],
 
 def rebuilt(rows: Rows, report: RebuildReport) -> None:
     """What a rebuild read: `266 sectors, 2 check points; 532 reads, 12.9 MiB, in 1.1 s`."""
-    sectors = numbers.count(report.sectors, "sector")
+    sectors = numbers.count(report.sectors, report.unit)
     checkpoints = numbers.count(report.checkpoints, "check point")
     reads = numbers.count(report.reads, "read")
     read = numbers.size(report.read_bytes, exact=rows.exact)

@@ -67,7 +67,7 @@ def report_lines(report: StatsReport, *, exact: bool = False) -> list[str]:
     before, rows = Rows(exact), Rows(exact)
     if report.rebuilt:
         rebuilt(before, report.rebuilt)
-    rows.text("sectors", f"{_sectors(report, exact)}; {_checked(report.last_check)}")
+    rows.text(f"{report.unit}s", f"{_sectors(report, exact)}; {_checked(report.last_check)}")
     if report.versions:
         rows.text("all versions", _versions(report.versions, exact))
     return [*before.lines(), *_table(report.sources, exact), *rows.lines()]

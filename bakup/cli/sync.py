@@ -108,7 +108,8 @@ def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: b
         new_target=how.new_target,
         always=how.always,
         standalone=how.standalone,
-        level=how.compression,
+        layout=how.layout,  # type: ignore[arg-type]
+        compression=how.compression,  # type: ignore[arg-type]
         sector_size=how.sector_size,
         pad=how.pad,
         spool=how.spool,
@@ -227,16 +228,25 @@ def _whole(report: SyncReport, rows: Rows) -> Rows:
             rows.text("free", f"{free} at {names.shown_text(report.target)}")
     elif report.stored_sectors:
         stored = numbers.size(report.stored_bytes, exact=rows.exact)
-        sectors = numbers.count(report.stored_sectors, "sector")
+        sectors = numbers.count(report.stored_sectors, report.unit)
+        if report.checkpoint_objects:
+            rows.text(
+                "stored", f"{stored} in {sectors}, {_lacking(report.checkpoint_objects)} for what the format lacks"
+            )
+            return rows
         took = numbers.duration(report.elapsed)
         rows.text("stored", f"{stored} in {sectors} (estimated {estimated}), in {took}")
     return rows
 
 
+def _lacking(number: int) -> str:
+    return "one of them" if number == 1 else f"{number:,} of them"
+
+
 def _would_store(report: SyncReport, estimated: str) -> str:
     if not report.estimated_sectors:
         return "nothing"
-    told = f"about {estimated} in {numbers.count(report.estimated_sectors, 'sector')}"
+    told = f"about {estimated} in {numbers.count(report.estimated_sectors, report.unit)}"
     seconds = report.estimated_seconds
     return told if seconds is None else f"{told}, in about {numbers.about(seconds)}"
 

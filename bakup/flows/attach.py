@@ -7,6 +7,7 @@ the target.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,26 +15,18 @@ from dataclasses import dataclass
 from bakup.account.keys import Account, PublicKeys
 from bakup.catalog import applying, history, listing, places, recording
 from bakup.catalog.database import transaction
-from bakup.errors import Failed, History, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.errors import Failed, History, NoTarget, Untrusted, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
-from bakup.flows.ingest import Ingested, ingest
+from bakup.flows.ingest import Ingested
+from bakup.flows.layouts import Layout, Protection
+from bakup.flows.recognising import layout_of
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
 from bakup.flows.watch import Watch
-from bakup.sector.trust import Trust
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """Whether sectors are encrypted and signed, and by which public key: its chunks alone serve dedup."""
-
-    encrypt: bool
-    sign: bool
-    signer: bytes
 
 
 @dataclass(slots=True)
@@ -45,9 +38,8 @@ class Attached:
     row: int
     account: Account | None
     public: PublicKeys | None
-    trust: Trust
+    layout: Layout
     remembered: Remembered | None
-    comparison: listing.Comparison
     ingested: Ingested
     rebuilt: RebuildReport | None
     fresh: bool
@@ -59,10 +51,7 @@ class Attached:
 
     def protection(self, options: SyncOptions) -> Protection:
         """How a sync protects what it stores: a target keeps the protection that it was made with."""
-        known = None if options.new_target else self.remembered
-        encrypt = options.encrypt and (known is None or known.encrypted)
-        sign = options.sign and (known is None or known.signed)
-        return Protection(encrypt, sign, self.public.signing if self.public and (encrypt or sign) else b"")
+        return self.layout.protection(options, None if options.new_target else self.remembered)
 
     def __enter__(self) -> Attached:
         return self
@@ -82,6 +71,7 @@ def attach(
     new_target: bool = False,
     use_folder: bool = False,
     rebuild: bool = False,
+    layout: str | None = None,
 ) -> Attached:
     """Open the target at `place` and bring the catalog up to it.
 
@@ -90,12 +80,13 @@ def attach(
         new_target: what was known of this place does not matter any more.
         use_folder: a folder with other files and no sectors may be used.
         rebuild: forget the catalog of this target first.
+        layout: the one that a new target gets.
 
     Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
     """
     target = CountingTarget(open_target(place))
     try:
-        return _attach(home, place, target, options, watch, ask, writing, new_target, use_folder, rebuild)
+        return _attach(home, place, target, options, watch, ask, writing, new_target, use_folder, rebuild, layout)
     except BaseException:
         target.close()
         raise
@@ -112,6 +103,7 @@ def _attach(
     new_target: bool,
     use_folder: bool,
     rebuild: bool,
+    asked_layout: str | None,
 ) -> Attached:
     known = remembered.recall(home.state, target.url)
     if new_target and known is not None and home.locked:
@@ -122,8 +114,7 @@ def _attach(
     may_write = home.locked or home.try_lock()
     if not may_write and rebuild:
         home.lock(home.lock_wait)
-    account = home.account(ask) if home.has_account else None
-    trust = _trust(account, options, known)
+    account = home.account(ask) if home.has_account and not options.key_file else None
     connection = home.catalog
     row = recording.target_id(connection, target.url) if may_write else _row(home, target.url)
     rebuilt: RebuildReport | None = None
@@ -132,25 +123,29 @@ def _attach(
         with transaction(connection):
             if rebuild or (new_target and known is not None):
                 recording.drop_target(connection, row)
-            comparison, ingested, rebuilt = _refresh(home, target, row, there, trust, watch, account, rebuild)
+            comparison = _compared(connection, target, row, there, account)
+            layout = layout_of(
+                connection, target, row, place, None if new_target else known, account, options, asked_layout
+            )
+            ingested, rebuilt = _refresh(home, target, row, there, layout, watch, comparison, rebuild)
     else:
         watch.note("another run is using the catalog; what it has not finished is not shown")
-        comparison = listing.compare(connection, row, ())
+        listing.compare(connection, row, ())
+        layout = layout_of(connection, target, row, place, known, account, options, asked_layout)
     attached = Attached(
         place,
         target,
         row,
         account,
         account.public if account else None,
-        trust,
+        layout,
         known,
-        comparison,
         ingested,
         rebuilt,
         fresh=not there,
     )
     _expect_ours(attached, home, options, ask, writing, new_target, use_folder)
-    _expect_accepted(attached, home)
+    layout.expect_trusted(connection, row, place)
     _guard_history(home, attached, new_target, writing)
     return attached
 
@@ -163,26 +158,31 @@ def _row(home: Home, url: str) -> int:
     return int(row[0])
 
 
-def _refresh(
-    home: Home,
-    target: CountingTarget,
-    row: int,
-    there: bool,
-    trust: Trust,
-    watch: Watch,
-    account: Account | None,
-    rebuild: bool,
-) -> tuple[listing.Comparison, Ingested, RebuildReport | None]:
-    connection = home.catalog
-    begun = time.monotonic()
-    reads, read_bytes = target.counts.reads, target.counts.read_bytes
-    struck = applying.strike_open(connection, row)
+def _compared(
+    connection: sqlite3.Connection, target: CountingTarget, row: int, there: bool, account: Account | None
+) -> listing.Comparison:
     # What was not believed may be now: another account, other options.
     connection.execute(
         "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?)",
         [row, account.public.account_id if account else ""],
     )
-    comparison = listing.compare(connection, row, target.list() if there else ())
+    return listing.compare(connection, row, target.list() if there else ())
+
+
+def _refresh(
+    home: Home,
+    target: CountingTarget,
+    row: int,
+    there: bool,
+    layout: Layout,
+    watch: Watch,
+    comparison: listing.Comparison,
+    rebuild: bool,
+) -> tuple[Ingested, RebuildReport | None]:
+    connection = home.catalog
+    begun = time.monotonic()
+    reads, read_bytes = target.counts.reads, target.counts.read_bytes
+    struck = applying.strike_open(connection, row)
     empty = comparison.known == 0 and not comparison.adopted
     if comparison.adopted:
         # A run was cut off after a put: what it has put is read like another's. Its entries are forgotten already.
@@ -197,11 +197,11 @@ def _refresh(
         # A copy of what is missing, passed over until now, may serve in its place.
         connection.execute("DELETE FROM others WHERE target = ? AND reason = 'duplicate'", [row])
         comparison = listing.compare(connection, row, target.list())
-    listing.settle(connection, comparison)
+    layout.settle(connection, row, comparison)
     announce = f"no catalog of {target.url} here; rebuilding it from the target" if empty and not rebuild else ""
     ingested = Ingested()
     if comparison.new:
-        ingested = ingest(connection, target, row, comparison.new, trust, watch, announce=announce)
+        ingested = layout.ingest(connection, row, comparison.new, watch, announce=announce)
     _flag_findings(home, target.url, row)
     rebuilt = None
     if empty and ingested.sectors:
@@ -213,8 +213,9 @@ def _refresh(
             rejected=ingested.rejected,
             exit_code=22 if ingested.untrusted else 21 if ingested.damaged else 0,
             elapsed=time.monotonic() - begun,
+            unit=layout.unit,
         )
-    return comparison, ingested, rebuilt
+    return ingested, rebuilt
 
 
 def _flag_findings(home: Home, url: str, row: int) -> None:
@@ -227,20 +228,11 @@ def _flag_findings(home: Home, url: str, row: int) -> None:
         places.mark_damaged(home.catalog, row, sector, [position for position in positions if position >= 0])
 
 
-def _trust(account: Account | None, options: TargetOptions, known: Remembered | None) -> Trust:
-    return Trust(
-        account=account,
-        public=account.public if account else None,
-        accept_plain=options.accept_plain or (known is not None and not known.encrypted),
-        accept_unsigned=options.accept_unsigned or (known is not None and not known.signed),
-    )
-
-
 def _not_there(place: str, known: Remembered | None) -> NoTarget:
     if known is None:
         return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
     return NoTarget(
-        f"there is no {place}; {known.sectors:,} sectors were there on {_local(known.seen_ns)}",
+        f"there is no {place}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
         hints=("is the drive mounted?",),
         code="target-missing",
     )
@@ -264,10 +256,10 @@ def _expect_ours(
         return
     accounts = _foreign_accounts(home, attached.row)
     if accounts and not new_target:
-        raise _wrong_account(place, accounts, attached.public, writing)
+        raise attached.layout.not_ours(place, accounts, writing=writing)
     if known is not None and known.sectors and not new_target:
         raise NoTarget(
-            f"{place} is empty; {known.sectors:,} sectors were there on {_local(known.seen_ns)}",
+            f"{place} is empty; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
             hints=("is the drive mounted?",),
             code="target-empty",
         )
@@ -277,9 +269,9 @@ def _expect_ours(
         raise _untrusted(place, untrusted)
     if damaged and not new_target:
         raise Failed(
-            f"{place} holds {len(damaged):,} sectors and none of them is whole",
+            f"{place} holds {len(damaged):,} {attached.layout.unit}s and none of them is whole",
             details=tuple(damaged),
-            hints=("to look at one by itself: bakup sector inspect FILE",),
+            hints=(f"to look at one by itself: bakup {attached.layout.inspector} inspect FILE",),
             code="all-damaged",
         )
     if not writing:
@@ -297,27 +289,6 @@ def _expect_ours(
         )
 
 
-def _expect_accepted(attached: Attached, home: Home) -> None:
-    """What the catalog took in when it was accepted is not believed when it is not: the user must say so again."""
-    plain, unsigned = home.catalog.execute(
-        "SELECT coalesce(sum(encrypted = 0), 0), coalesce(sum(signed = 0), 0) FROM sectors WHERE target = ?"
-        " AND state = 'stored'",
-        [attached.row],
-    ).fetchone()
-    options = []
-    if plain and not attached.trust.accept_plain:
-        options.append("--accept-plain")
-    if unsigned and not attached.trust.accept_unsigned:
-        options.append("--accept-unsigned")
-    if options:
-        what = "encrypted" if plain else "signed"
-        raise Untrusted(
-            f"{attached.place} holds {max(plain, unsigned):,} sectors that are not {what}",
-            hints=(f"if you made them so: {' '.join(options)}",),
-            code="untrusted",
-        )
-
-
 def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:
     rows = home.catalog.execute(
         "SELECT detail, count(*) FROM others WHERE target = ? AND reason = 'foreign' GROUP BY detail"
@@ -332,28 +303,6 @@ def _others(home: Home, row: int, reason: str) -> list[tuple[str, str]]:
         "SELECT locator, detail FROM others WHERE target = ? AND reason = ? ORDER BY locator", [row, reason]
     )
     return [(str(locator), str(detail)) for locator, detail in rows]
-
-
-def _wrong_account(
-    place: str, accounts: Sequence[tuple[str, int]], public: PublicKeys | None, writing: bool
-) -> WrongAccount:
-    theirs, count = accounts[0]
-    if public is None:
-        return WrongAccount(
-            f"{place} belongs to account {theirs}; this computer has none",
-            hints=("with your 24 words: bakup account recover",),
-            code="no-account",
-        )
-    untouched = "; nothing was written" if writing else ""
-    hints = [f"with the words of {theirs}: BAKUP_HOME=DIR bakup account recover"]
-    if writing:
-        hints.append("to keep two accounts on one target, add --new-target")
-    return WrongAccount(
-        f"{place} belongs to account {theirs}; here is {public.account_id}\n"
-        f"{count:,} sectors there, none of them for this account{untouched}",
-        hints=tuple(hints),
-        code="wrong-account",
-    )
 
 
 def _untrusted(place: str, found: Sequence[tuple[str, str]]) -> Untrusted:
@@ -409,11 +358,28 @@ def remember(home: Home, attached: Attached, *, encrypted: bool, signed: bool) -
     account = attached.public.account_id if attached.public else ""
     with transaction(home.state):
         remembered.remember(
-            home.state, attached.url, account=account, encrypted=encrypted, signed=signed, sectors=count
+            home.state,
+            attached.url,
+            account=account,
+            layout=attached.layout.name,
+            encrypted=encrypted,
+            signed=signed,
+            sectors=count,
         )
         for source in history.sources(home.catalog, attached.row):
-            if (head := history.head(home.catalog, source.id)) is not None:
+            if not source.made_up and (head := history.head(home.catalog, source.id)) is not None:
                 remembered.set_head(home.state, attached.url, source, head)
+
+
+def made_with(home: Home, attached: Attached) -> tuple[bool, bool]:
+    """Whether the target was made encrypted and signed: as remembered, else as all that is there is."""
+    known = attached.remembered
+    if known is not None:
+        return known.encrypted, known.signed
+    encrypted, signed = home.catalog.execute(
+        "SELECT min(encrypted), min(signed) FROM sectors WHERE target = ? AND state = 'stored'", [attached.row]
+    ).fetchone()
+    return bool(encrypted), bool(signed)
 
 
 def _local(time_ns: int) -> str:

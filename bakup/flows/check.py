@@ -8,44 +8,20 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-
-from blake3 import blake3
 
 from bakup.catalog import damage, history, listing, places
 from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
-from bakup.errors import BakupError, Damaged, NoTarget
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach, rolled_back
+from bakup.flows.attach import Attached, attach, made_with, rolled_back
 from bakup.flows.home import Home
-from bakup.flows.opening import open_known
-from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem, TargetOptions
+from bakup.flows.layouts import Held, Seen
+from bakup.flows.reports import CheckReport, Count, Lost, PathLine, SectorProblem, TargetOptions
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
-from bakup.sector.data import BoxContent
 
 AT_ONCE = 4
-
-
-@dataclass(slots=True)
-class Seen:
-    """What reading one sector told: `reason` if it is unusable, else what of it is damaged.
-
-    `positions`: packs without a good chunk; `doubtful`: packs that are not as written but give some; `bad_chunks`:
-    (position of the pack, offset); `damage`: where in the region.
-    """
-
-    row: listing.SectorRow
-    reason: str | None = None
-    untrusted: bool = False
-    positions: list[int] = field(default_factory=list)
-    doubtful: list[int] = field(default_factory=list)
-    bad_chunks: list[tuple[int, int]] = field(default_factory=list)
-    damage: list[int] = field(default_factory=list)
-    chunks: int = 0
-    damaged_chunks: int = 0
 
 
 def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask) -> CheckReport:
@@ -74,9 +50,6 @@ def _index_chunks(connection: sqlite3.Connection, target: int) -> None:
     connection.execute("CREATE INDEX temp.held_by_pack ON held (sector, position)")
 
 
-Held = dict[int, list[tuple[int, int, bytes]]]
-
-
 def _read_all(
     home: Home, attached: Attached, rows: Sequence[listing.SectorRow], read_data: bool, watch: Watch
 ) -> Iterator[Seen]:
@@ -89,7 +62,7 @@ def _read_all(
             held = [_held(home.catalog, row) if read_data else None for row in batch]
             for row, seen in zip(
                 batch,
-                pool.map(lambda pair: _read(attached, rows, *pair), zip(batch, held, strict=True)),
+                pool.map(lambda pair: attached.layout.verify(pair[0], rows, pair[1]), zip(batch, held, strict=True)),
                 strict=True,
             ):
                 done_bytes += row.size
@@ -112,46 +85,6 @@ def _held(connection: sqlite3.Connection, row: listing.SectorRow) -> Held:
     ):
         held.setdefault(position, []).append((offset, length, chunk))
     return held
-
-
-def _read(attached: Attached, rows: Sequence[listing.SectorRow], row: listing.SectorRow, held: Held | None) -> Seen:
-    seen = Seen(row)
-    try:
-        opened = open_known(attached.target, row, rows, attached.trust)
-        meta = opened.meta()
-        for box in meta.boxes:
-            for _ in meta.groups(box):
-                pass
-        if held is not None:
-            state = opened.verify_data(meta.rows, lambda found: _judge(seen, found, held))
-            if not state.good:
-                # Damage that no chunk suffers from counts too: padding, or a box header.
-                seen.damage += state.damaged_at or (0,)
-    except Damaged as error:
-        seen.reason = error.message
-    except NoTarget as error:
-        seen.reason = error.message
-    except BakupError as error:
-        seen.reason, seen.untrusted = error.message, True
-    return seen
-
-
-def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
-    """Compare the chunks of a pack with their ids; of a damaged one, too, as far as it can be unpacked."""
-    position = found.row.position
-    chunks = held.get(position, [])
-    raw = memoryview(found.raw)
-    bad = [offset for offset, length, chunk in chunks if blake3(raw[offset : offset + length]).digest() != chunk]
-    seen.chunks += len(chunks)
-    seen.damaged_chunks += len(bad)
-    if found.damage is not None or bad:
-        seen.damage.append(position)
-    if bad and len(bad) == len(chunks):
-        seen.positions.append(position)
-        return
-    if found.damage is not None:
-        seen.doubtful.append(position)
-    seen.bad_chunks += [(position, offset) for offset in bad]
 
 
 def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: bool) -> None:
@@ -221,6 +154,9 @@ def _report(
         rebuilt=attached.rebuilt,
         exit_code=_exit_code(problems, only_older, chain),
         elapsed=time.monotonic() - begun,
+        unit=attached.layout.unit,
+        removed=tuple(PathLine("-", path, size) for _, path, size in attached.layout.removed(connection, attached.row)),
+        caveat=attached.layout.caveat(encrypted=made_with(home, attached)[0]),
     )
 
 

@@ -31,6 +31,8 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
         if not fitting:
             raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
         found = fitting
+    if name is None:
+        found = [source for source in found if not source.made_up] or found
     if len(found) > 1 and ID.fullmatch(digits := at.strip().lower().replace("-", "")):
         ids = {row.source for row in history.checkpoints(connection, target) if row.uuid.hex().startswith(digits)}
         found = [source for source in found if source.id in ids] or found

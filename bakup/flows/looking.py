@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bakup.catalog import history, places
 from bakup.catalog.rows import Version
@@ -41,7 +41,7 @@ def checkpoints(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
             [attached.row],
         ).fetchone()
-        return TargetListing(tuple(lines), count, size, attached.rebuilt)
+        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit)
 
 
 def entries(
@@ -52,11 +52,14 @@ def entries(
     source: str | None,
     at: str,
     recursive: bool,
+    objects: bool = False,
     target: TargetOptions,
     watch: Watch,
     ask: Ask,
 ) -> Listing:
     """Entries of one check point: those in the folder `path`, all below it, or the one that is no folder.
+
+    With `objects` also where the bytes of files stand at the target.
 
     Raises Failed when the path is not in the check point.
     """
@@ -74,11 +77,18 @@ def entries(
                 code="no-path",
             )
         unread = history.unread_at(connection, row.id)
+
+        def locators(found: Version) -> tuple[str, ...]:
+            wanted = objects and found.kind == Kind.FILE
+            return tuple(attached.layout.locators(connection, attached.row, chosen, found)) if wanted else ()
+
         if version is not None and version.kind != Kind.DIR:
             folder, _, name = inner.rpartition(b"/")
-            one = ListedEntry(name, version.entry(()), version.size, version.key in unread)
+            one = _entry(name, version, unread, locators)
             return Listing(line, folder, iter((one,)))
-        return Listing(line, inner, _listed(home, chosen.id, row.ordinal, inner, recursive, unread))
+        below = _below(home, chosen.id, row.ordinal, inner, recursive=recursive)
+        cut = len(inner) + 1 if inner else 0
+        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below))
 
 
 def _lines(home: Home, attached: Attached, source: history.SourceRow) -> Iterator[CheckpointLine]:
@@ -95,9 +105,7 @@ def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: boo
             yield version
 
 
-def _listed(
-    home: Home, source: int, ordinal: int, base: bytes, recursive: bool, unread: dict[bytes, str]
-) -> Iterator[ListedEntry]:
-    cut = len(base) + 1 if base else 0
-    for version in _below(home, source, ordinal, base, recursive=recursive):
-        yield ListedEntry(version.path[cut:], version.entry(()), version.size, version.key in unread)
+def _entry(
+    name: bytes, version: Version, unread: dict[bytes, str], locators: Callable[[Version], tuple[str, ...]]
+) -> ListedEntry:
+    return ListedEntry(name, version.entry(()), version.size, version.key in unread, locators(version))

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from bakup.catalog import recording
 from bakup.catalog.rows import rows_of
+from bakup.flows.layouts import Begun
 from bakup.flows.watch import Watch
 from bakup.format.action import frame, group_action, longest_action
 from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
@@ -25,7 +26,6 @@ from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
 from bakup.model import (
     Attributes,
-    Checkpoint,
     Closing,
     Dir,
     End,
@@ -69,14 +69,9 @@ class OpenFile:
 
 
 @dataclass(slots=True)
-class Stream:
+class Stream(Begun):
     """A check point being written: where its two streams are, and the entries that wait for their GROUP."""
 
-    checkpoint: Checkpoint
-    header: bytes
-    row: int
-    source: int
-    ordinal: int
     data_offset: int = 0
     meta_offset: int = 0
     entries: list[Entry] = field(default_factory=list)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
-from bakup.flows.attach import attach, remember
+from bakup.flows.attach import attach, made_with, remember
 from bakup.flows.home import Home
 from bakup.flows.reports import RebuildReport, TargetOptions
 from bakup.flows.watch import Watch
@@ -21,11 +19,6 @@ def rebuild(home: Home, dst: str, *, target: TargetOptions, watch: Watch, ask: A
     with attach(home, dst, target, watch, ask, rebuild=True) as attached:
         if attached.rebuilt is None:
             raise Failed(f"{dst} holds no sectors of this account", code="no-sectors")
-        known = attached.remembered
-        remember(
-            home,
-            attached,
-            encrypted=known.encrypted if known else not target.accept_plain,
-            signed=known.signed if known else not target.accept_unsigned,
-        )
-        return replace(attached.rebuilt)
+        encrypted, signed = made_with(home, attached)
+        remember(home, attached, encrypted=encrypted, signed=signed)
+        return attached.rebuilt

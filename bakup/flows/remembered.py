@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.flows.layouts import UNITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,11 @@ class Remembered:
     sectors: int
     seen_ns: int
 
+    @property
+    def unit(self) -> str:
+        """What one object is called."""
+        return UNITS[self.layout]
+
 
 def recall(state: sqlite3.Connection, url: str) -> Remembered | None:
     """What is remembered of the target `url`."""
@@ -34,12 +40,14 @@ def recall(state: sqlite3.Connection, url: str) -> Remembered | None:
     return Remembered(url, account, layout, bool(encrypted), bool(signed), sectors, seen_ns)
 
 
-def remember(state: sqlite3.Connection, url: str, *, account: str, encrypted: bool, signed: bool, sectors: int) -> None:
+def remember(
+    state: sqlite3.Connection, url: str, *, account: str, layout: str, encrypted: bool, signed: bool, sectors: int
+) -> None:
     """Write down how many sectors are at `url` now. Its protection stays as it was first made."""
     state.execute(
-        "INSERT INTO targets VALUES (?, ?, 'sectors', ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
+        "INSERT INTO targets VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO UPDATE SET"
         " account = excluded.account, sectors = excluded.sectors, seen_ns = excluded.seen_ns",
-        [url, account, int(encrypted), int(signed), sectors, time.time_ns()],
+        [url, account, layout, int(encrypted), int(signed), sectors, time.time_ns()],
     )
 
 

@@ -31,6 +31,7 @@ class TargetOptions:
     accept_plain: bool = False
     accept_unsigned: bool = False
     parallel: int | None = None
+    key_file: str | None = None  # a key for objects of the plain layout instead of the account's
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ class Selection:
     larger_than: int | None = None
     caches: bool = False
     one_file_system: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """What was asked for: zstd for sectors, gzip for the plain layout."""
+
+    kind: Literal["zstd", "gzip", "none"]
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,8 @@ class SyncOptions:
     use_folder: bool = False  # the user answered yes to "DST holds 12 other files ..."
     always: bool = False
     standalone: bool = False
-    level: int | None = 2  # zstd level; None = not compressed
+    layout: Literal["sectors", "atbak"] | None = None  # None: as the target has it; a new one gets sectors
+    compression: Compression | None = None  # None: as the layout does it
     sector_size: int = 256 * 1024 * 1024
     pad: bool = False
     spool: str | None = None
@@ -135,6 +145,8 @@ class SyncReport:
     estimated_seconds: float | None = None
     stored_bytes: int = 0
     stored_sectors: int = 0
+    checkpoint_objects: int = 0  # of those, objects that hold nothing but a check point
+    unit: str = "sector"  # what one object of the layout is called
     free_bytes: int | None = None
     missing_sectors: tuple[Uuid, ...] = ()  # sectors found missing whose content was stored again
     gone: tuple[Lost, ...] = ()  # of those, files that the source no longer has
@@ -168,6 +180,7 @@ class ListedEntry:
     entry: Entry
     bytes: int | None
     unread: bool = False
+    objects: tuple[str, ...] = ()  # where its bytes stand at the target, if that was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +191,7 @@ class TargetListing:
     sectors: int
     bytes: int
     rebuilt: RebuildReport | None = None
+    unit: str = "sector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +244,7 @@ class RebuildReport:
     rejected: tuple[tuple[str, str], ...] = ()  # object's name, reason: damaged, unsigned, another account's
     exit_code: int = 0
     elapsed: float = 0.0
+    unit: str = "sector"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +284,9 @@ class CheckReport:
     rebuilt: RebuildReport | None = None
     exit_code: int = 0
     elapsed: float = 0.0
+    unit: str = "sector"
+    removed: tuple[PathLine, ...] = ()  # objects that a user took away
+    caveat: str = ""  # what the layout cannot promise
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,3 +486,4 @@ class StatsReport:
     last_check: LastCheck | None
     versions: VersionTotals | None
     rebuilt: RebuildReport | None = None
+    unit: str = "sector"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Protocol
 
-from bakup.catalog import damage, history, listing, places
+from bakup.catalog import damage, history, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
@@ -19,15 +19,14 @@ from bakup.errors import Failed, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
-from bakup.flows.bringing import Bringing, Brought
+from bakup.flows.bringing import Brought
 from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
-from bakup.flows.opening import open_known
+from bakup.flows.layouts import Bringer
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.watch import Watch
 from bakup.model import Extent, Kind
 from bakup.sector.naming import sector_name
-from bakup.sector.reader import OpenSector
 from bakup.source.destination import Destination
 
 GLOB = re.compile(rb"[*?\[]")
@@ -116,19 +115,6 @@ def restore(
             )
 
 
-def opener(attached: Attached, connection: sqlite3.Connection) -> Callable[[int], OpenSector]:
-    """Open sectors by row id, each once. The rows are read here: workers must not touch the connection."""
-    rows = {row.id: row for row in listing.sectors(connection, attached.row)}
-    opened: dict[int, OpenSector] = {}
-
-    def open_sector(sector: int) -> OpenSector:
-        if sector not in opened:
-            opened[sector] = open_known(attached.target, rows[sector], list(rows.values()), attached.trust)
-        return opened[sector]
-
-    return open_sector
-
-
 class Tree(Protocol):
     """Versions to bring back, given as often as they are asked for, in key order or backwards."""
 
@@ -137,7 +123,7 @@ class Tree(Protocol):
 
 
 def bring_tree(
-    bringing: Bringing,
+    bringing: Bringer,
     destination: Destination,
     tree: Tree,
     extents: Callable[[Version], Iterable[Extent]],
@@ -213,9 +199,7 @@ def _bring(
     watch: Watch,
 ) -> Brought:
     connection = home.catalog
-    bringing = Bringing(
-        connection, attached.row, opener(attached, connection), destination, watch, partial=options.partial
-    )
+    bringing = attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial)
     return bring_tree(
         bringing,
         destination,

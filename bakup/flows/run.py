@@ -5,17 +5,16 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
 
-from bakup.catalog import applying, history, places, recording
+from bakup.catalog import applying, history, recording
 from bakup.errors import Failed
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
 from bakup.flows.home import Home
-from bakup.flows.populate import Filling, Stream
+from bakup.flows.layouts import Begun, Sink, Storing, Task
 from bakup.flows.reports import (
     CheckpointLine,
     Count,
@@ -27,13 +26,11 @@ from bakup.flows.reports import (
     UnreadPath,
 )
 from bakup.flows.scanning import Job
-from bakup.flows.transfer import Claims, Transfer, workers
 from bakup.flows.watch import Mark, Progress, Watch
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Checkpoint, Delete, Kind
 from bakup.plan.changes import Change, Planned, Tally
 from bakup.plan.cutting import chunker
-from bakup.sector.writer import SectorWriter
 from bakup.source.interface import Found, Unreadable, Vanished
 from bakup.store.faults import no_space
 
@@ -55,8 +52,8 @@ class Stored:
     """What became of one source; `tally` counts the files that were really stored."""
 
     job: Job
-    stream: Stream
-    transfer: Transfer
+    begun: Begun
+    sink: Sink
     tally: Tally
 
     @property
@@ -97,7 +94,7 @@ class Run:
         self.done_bytes = 0
         self.total_files = sum(job.files_to_store for job in jobs)
         self.total_bytes = sum(job.bytes_to_store for job in jobs)
-        self.filling: Filling | None = None
+        self.storing: Storing | None = None
 
     def run(self, report: SyncReport) -> SyncReport:
         """Store what the jobs planned."""
@@ -113,12 +110,13 @@ class Run:
         elapsed = time.monotonic() - self.begun
         for run_id in run_ids:
             remembered.end_run(self.home.state, run_id, elapsed)
-        filling = self.filling
+        storing = self.storing
         return replace(
             report,
             sources=tuple(results.get(id(job)) or self._standing(job) for job in self.jobs),
-            stored_bytes=filling.stored_bytes if filling else 0,
-            stored_sectors=filling.stored_sectors if filling else 0,
+            stored_bytes=storing.stored_bytes if storing else 0,
+            stored_sectors=storing.stored_objects if storing else 0,
+            checkpoint_objects=storing.checkpoint_objects if storing else 0,
             missing_sectors=missing,
             gone=tuple(Lost(path, size, 0) for job in self.jobs for path, size in job.gone),
             elapsed=elapsed,
@@ -150,104 +148,80 @@ class Run:
 
     def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
         connection = self.home.catalog
-        spool = self.options.spool or self.attached.target.spool_folder() or tempfile.gettempdir()
-        filling = Filling(
-            self.attached.target,
-            self.attached.row,
+        task = Task(
             connection,
-            lambda: SectorWriter(
-                spool,
-                self.attached.account,
-                encrypt=self.protection.encrypt,
-                sign=self.protection.sign,
-                limit=min(self.options.sector_size, self.attached.target.limits.largest),
-            ),
-            replace(self.attached.trust, accept_plain=True, accept_unsigned=True),
-            signer=self.protection.signer,
-            encrypted=self.protection.encrypt,
-            signed=self.protection.sign,
-            level=self.options.level,
-            pad=self.options.pad,
-            watch=self.watch,
-            on_stored=self._visible,
-            on_put=lambda size, sectors: remembered.stored_so_far(self.home.state, run_ids, size, sectors),
+            self.attached.row,
+            self.options,
+            self.protection,
+            self.options.spool or self.attached.target.spool_folder() or tempfile.gettempdir(),
+            self.watch,
+            on_visible=self._visible,
+            on_put=lambda size, objects: remembered.stored_so_far(self.home.state, run_ids, size, objects),
+            on_progress=self._progress,
         )
-        self.filling = filling
-        pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
         try:
-            claims = Claims(
-                connection,
-                self.attached.row,
-                signer=self.protection.signer,
-                encrypted=self.protection.encrypt,
-                from_catalog=not self.options.standalone and places.has_chunks(connection, self.attached.row),
-            )
-            outcomes = [self._transfer(job, filling, claims, pool) for job in work]
-            filling.flush()
+            with self.attached.layout.storing(task) as storing:
+                self.storing = storing
+                outcomes = [self._transfer(job, storing) for job in work]
+                storing.flush()
         except BaseException as error:
             connection.rollback()
             if isinstance(error, Failed) and error.code == "no-space" and self.options.spool is None:
                 raise no_space(self.attached.place, self.attached.place, self.options.sector_size) from error
             raise
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            filling.close()
         return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
 
-    def _transfer(self, job: Job, filling: Filling, claims: Claims, pool: ThreadPoolExecutor) -> Stored:
-        stream = self._begin(job)
-        filling.begin(stream)
-        transfer = Transfer(
-            job.tree, stream, filling, claims, pool, level=self.options.level, on_drained=self._progress
-        )
+    def _transfer(self, job: Job, storing: Storing) -> Stored:
+        begun = self._begin(job)
+        sink = storing.begin(begun, job.tree)
         replaced: list[bytes] = []
-        incremental = stream.checkpoint.incremental
+        incremental = begun.checkpoint.incremental
         gone: bytes | None = None
         stored = Tally()
         for count, item in enumerate(job.spool):
             change, path, size, found = item
             if count % PROGRESS_EVERY == 0:
-                self._progress(transfer)
+                self._progress(sink)
             if change == Change.DELETED:
                 if incremental and not _below(path, gone):
                     gone = path
-                    transfer.deleted(path)
+                    sink.deleted(path)
                 self.watch.path("-", path, size)
                 continue
             if change == Change.SAME:
-                self._same(job, transfer, path)
+                self._same(job, sink, path)
                 continue
             self.watch.path(MARKS[change], path, size if found and found.kind == Kind.FILE else None)
             if found is None:
                 continue
             if change == Change.UNREAD:
-                transfer.unread(path, found.reason, size)
+                sink.unread(path, found.reason, size)
                 continue
             if incremental and change == Change.TYPE:
                 gone = path
-                transfer.entry(Delete(path))
+                sink.entry(Delete(path))
             if found.kind == Kind.FILE:
-                changing = len(transfer.outcome.changing)
-                made = transfer.file(found)
-                if len(transfer.outcome.changing) > changing:
+                changing = len(sink.outcome.changing)
+                made = sink.file(found)
+                if len(sink.outcome.changing) > changing:
                     # A row of its own; here it counts for the totals only.
                     stored.add(Change.SAME, found.size)
                 elif made:
                     stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
                 self.done_files += 1
             else:
-                made = transfer.other(found)
+                made = sink.other(found)
             if made and incremental and change not in (Change.NEW, Change.TYPE):
                 replaced.append(path.replace(b"/", b"\0"))
-        transfer.finish()
+        sink.finish()
         if replaced:
-            recording.add_replaced(self.home.catalog, stream.row, replaced)
-        outcome = Stored(job, stream, transfer, stored)
-        filling.end(stream, outcome.files, outcome.size)
-        self.done_bytes += transfer.done_bytes
+            recording.add_replaced(self.home.catalog, begun.row, replaced)
+        outcome = Stored(job, begun, sink, stored)
+        sink.end(outcome.files, outcome.size)
+        self.done_bytes += sink.done_bytes
         return outcome
 
-    def _same(self, job: Job, transfer: Transfer, path: bytes) -> None:
+    def _same(self, job: Job, sink: Sink, path: bytes) -> None:
         """An unchanged path in a check point that lists everything: its version again, with known extents."""
         if job.source is None or job.head is None:
             return
@@ -256,11 +230,11 @@ class Run:
         if version is None:
             return
         if version.kind == Kind.FILE and version.parted:
-            transfer.known_file(version.path, version.attributes, history.extents_of(connection, version))
+            sink.known_file(version.path, version.attributes, history.extents_of(connection, version))
         else:
-            transfer.entry(version.entry(tuple(history.extents_of(connection, version))))
+            sink.entry(version.entry(tuple(history.extents_of(connection, version))))
 
-    def _begin(self, job: Job) -> Stream:
+    def _begin(self, job: Job) -> Begun:
         head = None if self.options.new_target and job.head is None else job.head
         incremental = head is not None and not job.full
         checkpoint = Checkpoint(
@@ -290,30 +264,30 @@ class Run:
         ordinal = applying.reserve(connection, row)
         if not nested:
             connection.commit()
-        return Stream(checkpoint, content, row, source, ordinal)
+        return Begun(checkpoint, content, row, source, ordinal)
 
-    def _visible(self, stream: Stream) -> None:
-        applying.finish(self.home.catalog, stream.row)
-        self.watch.event("check-point-stored", check_point=stream.checkpoint.uuid)
+    def _visible(self, begun: Begun) -> None:
+        applying.finish(self.home.catalog, begun.row)
+        self.watch.event("check-point-stored", check_point=begun.checkpoint.uuid)
 
-    def _progress(self, transfer: Transfer) -> None:
-        filling = self.filling
+    def _progress(self, sink: Sink) -> None:
+        storing = self.storing
         self.watch.progress(
             Progress(
                 "storing",
                 done_files=self.done_files,
                 total_files=self.total_files,
-                done_bytes=self.done_bytes + transfer.done_bytes,
+                done_bytes=self.done_bytes + sink.done_bytes,
                 total_bytes=self.total_bytes,
-                done_sectors=filling.stored_sectors if filling else 0,
-                path=transfer.path,
+                done_sectors=storing.stored_objects if storing else 0,
+                path=sink.path,
             )
         )
 
     def _stored(self, outcome: Stored) -> SourceReport:
-        job, checkpoint = outcome.job, outcome.stream.checkpoint
-        read = outcome.transfer.outcome
-        row = history.head(self.home.catalog, outcome.stream.source)
+        job, checkpoint = outcome.job, outcome.begun.checkpoint
+        read = outcome.sink.outcome
+        row = history.head(self.home.catalog, outcome.begun.source)
         line = CheckpointLine(
             checkpoint.uuid,
             job.label,

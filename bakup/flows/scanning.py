@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
-import zstandard
-
 from bakup.catalog import history, places
 from bakup.catalog.database import reader
 from bakup.errors import Failed, Usage
@@ -186,14 +184,9 @@ def find_source(
     return None
 
 
-def ratio(jobs: list[Job], level: int | None) -> float:
-    """How much of the raw bytes is left after compression, guessed from the starts of some files."""
-    if level is None:
-        return 1.0
-    # Together, as packs hold them: small files alone compress far worse.
-    raw = b"".join(_sample(job, found) for job in jobs for _, _, found in job.samples)
-    packed = zstandard.ZstdCompressor(level=level).compress(raw)
-    return min(1.0, len(packed) / len(raw)) if raw else 1.0
+def sample(jobs: list[Job]) -> bytes:
+    """The starts of some files, together, as packs hold them: small files alone compress far worse."""
+    return b"".join(_sample(job, found) for job in jobs for _, _, found in job.samples)
 
 
 def _sample(job: Job, found: Found) -> bytes:

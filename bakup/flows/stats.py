@@ -59,6 +59,7 @@ def stats(
             _last_check(home.state, attached.url),
             None if at is not None else _versions(connection, chosen, sectors),
             attached.rebuilt,
+            attached.layout.unit,
         )
 
 

@@ -12,6 +12,7 @@ from bakup.flows import accounts, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.home import Home
+from bakup.flows.layouts import Estimated
 from bakup.flows.reports import (
     CheckpointLine,
     Count,
@@ -22,7 +23,7 @@ from bakup.flows.reports import (
     UnreadPath,
 )
 from bakup.flows.run import MARKS, Run, source_report
-from bakup.flows.scanning import Job, open_tree, plan, ratio, refuse_target
+from bakup.flows.scanning import Job, open_tree, plan, refuse_target, sample
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.source.tree import LocalTree
@@ -54,10 +55,11 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
         writing=True,
         new_target=options.new_target,
         use_folder=options.use_folder or options.dry_run,
+        layout=options.layout,
     ) as attached:
         _expect_protection(attached, options)
         _say_where(attached, sources, watch)
-        if home.has_account or options.dry_run:
+        if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
             return _planned_run(home, attached, trees, options, watch, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
         return _planned_run(home, attached, trees, options, watch, begun)
@@ -103,7 +105,17 @@ def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, 
     draft = accounts.draft(dst)
     ask.new_account(draft.card)
     accounts.keep(home.folder, draft, ask.given_passphrase())
-    return attach(home, dst, options.target, watch, ask, writing=True, new_target=options.new_target, use_folder=True)
+    return attach(
+        home,
+        dst,
+        options.target,
+        watch,
+        ask,
+        writing=True,
+        new_target=options.new_target,
+        use_folder=True,
+        layout=options.layout,
+    )
 
 
 def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> None:
@@ -131,17 +143,20 @@ def _carry_out(
     home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
 ) -> SyncReport:
     todo = sum(job.bytes_to_store for job in jobs)
-    share = ratio(jobs, options.level) if todo else 1.0
     entries = sum(job.spool.length for job in jobs)
-    estimated = round(todo * share) + 160 * entries if entries else 0
+    files = sum(job.files_to_store for job in jobs)
+    checkpoints = sum(job.spool.length > 0 for job in jobs)
+    work = Estimated(todo, files, entries, checkpoints, lambda: sample(jobs))
+    estimated, objects = attached.layout.estimate(options, work)
     report = SyncReport(
         target=attached.place,
         sources=(),
         dry_run=options.dry_run,
         estimated_bytes=estimated,
-        estimated_sectors=-(-estimated // options.sector_size),
+        estimated_sectors=objects,
         free_bytes=attached.target.free_bytes() if attached.target.exists() else None,
         strict=options.strict,
+        unit=attached.layout.unit,
     )
     if options.dry_run:
         speed = remembered.rate(home.state, attached.url)
@@ -153,6 +168,10 @@ def _carry_out(
         )
     if report.free_bytes is not None and estimated > report.free_bytes:
         watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
+    if attached.remembered is None and (
+        caveat := attached.layout.caveat(encrypted=attached.protection(options).encrypt)
+    ):
+        watch.note(caveat)
     return Run(home, attached, jobs, options, watch, begun).run(report)
 
 

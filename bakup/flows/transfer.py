@@ -196,6 +196,10 @@ class Transfer:
         while self._queue:
             self._drain()
 
+    def end(self, files: int, size: int) -> None:
+        """The check point's END goes last into the sector that is open then."""
+        self._filling.end(self._stream, files, size)
+
     def _small(self, found: Found) -> None:
         try:
             data, attributes, changing = self._source.read_small(found)

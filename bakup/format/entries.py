@@ -44,15 +44,15 @@ def encode_entries(entries: Sequence[Entry]) -> bytes:
     return encode(entries)
 
 
-def decode_entries(data: Buffer) -> tuple[Entry, ...]:
-    """The entries of a GROUP, strictly (section 8, items 8 and 9). Raises Damaged.
+def decode_entries(data: Buffer, *, chunk_max: int = CHUNK_MAX) -> tuple[Entry, ...]:
+    """The entries of a GROUP, strictly (section 8, items 8 and 9), no chunk longer than `chunk_max`. Raises Damaged.
 
     Faults that spoil one file only (item 11) are left to `entry_problem`.
     """
     entries = decode(_decoder, data, "a group")
     expect(len(entries) > 0, "a group has no entries")
     for entry in entries:
-        _check_entry(entry)
+        _check_entry(entry, chunk_max)
     _check_paths([entry.path for entry in entries], entries)
     return entries
 
@@ -68,13 +68,13 @@ def entry_problem(entry: Entry) -> str | None:
     return None
 
 
-def _check_entry(entry: Entry) -> None:
+def _check_entry(entry: Entry, chunk_max: int) -> None:
     if isinstance(entry, File):
-        _check_file(entry)
+        _check_file(entry, chunk_max)
     elif isinstance(entry, Dir | Symlink):
         _check_attributes(entry.attributes)
     elif isinstance(entry, Part):
-        _check_part(entry)
+        _check_part(entry, chunk_max)
     elif isinstance(entry, Special):
         _check_special(entry)
     elif isinstance(entry, Record):
@@ -82,10 +82,10 @@ def _check_entry(entry: Entry) -> None:
         check_record(entry.record, entry.content)
 
 
-def _check_file(entry: File) -> None:
+def _check_file(entry: File, chunk_max: int) -> None:
     _check_attributes(entry.attributes)
     extents = entry.extents
-    _check_extents(extents)
+    _check_extents(extents, chunk_max)
     if not 0 <= entry.size <= I64_MAX or (entry.digest is not None and len(entry.digest) != DIGEST):
         raise Damaged("a file's size or digest is out of range")
     follows = not extents or (len(extents) == 1 and extents[0].chunk is not None)
@@ -93,8 +93,8 @@ def _check_file(entry: File) -> None:
         raise Damaged("a file's digest is missing or not expected")
 
 
-def _check_part(entry: Part) -> None:
-    _check_extents(entry.extents)
+def _check_part(entry: Part, chunk_max: int) -> None:
+    _check_extents(entry.extents, chunk_max)
     closing = entry.closing
     numbers = (entry.file_id, entry.offset, entry.length)
     expect(min(numbers) >= 0 and max(numbers[1:]) <= I64_MAX, "a part's number is out of range")
@@ -140,7 +140,7 @@ def _check_ascending(xattrs: list[bytes], objects: list[str]) -> None:
     expect(all(one < two for one, two in pairwise(objects)), "an object's attributes do not ascend")
 
 
-def _check_extents(extents: tuple[Extent, ...]) -> None:
+def _check_extents(extents: tuple[Extent, ...], chunk_max: int) -> None:
     if len(extents) > EXTENTS_MAX:
         raise Damaged(f"an entry of {len(extents):,} extents has too many")
     for extent in extents:
@@ -148,9 +148,9 @@ def _check_extents(extents: tuple[Extent, ...]) -> None:
         if chunk is None:
             good = box is None and offset is None and 0 < extent.length <= I64_MAX
         elif box is None or offset is None:
-            good = box is offset and len(chunk) == DIGEST and 0 < extent.length <= CHUNK_MAX
+            good = box is offset and len(chunk) == DIGEST and 0 < extent.length <= chunk_max
         else:
-            good = len(chunk) == DIGEST and 0 < extent.length <= CHUNK_MAX
+            good = len(chunk) == DIGEST and 0 < extent.length <= chunk_max
             good = good and 0 <= box <= I64_MAX and 0 <= offset <= I64_MAX
         if not good:
             raise Damaged("an extent is out of range")

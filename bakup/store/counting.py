@@ -65,6 +65,16 @@ class CountingTarget:
             self.counts.put_bytes += size
         return locator
 
+    def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
+        """As many puts, and their bytes."""
+        with faults(self.url):
+            size = sum(os.path.getsize(spool) for _, spool in objects)
+        locators = self._target.put_all(objects)
+        with self._guard:
+            self.counts.puts += len(objects)
+            self.counts.put_bytes += size
+        return locators
+
     def list(self) -> Iterator[tuple[Locator, int]]:
         """One list."""
         with self._guard:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from bakup.errors import StoreError
+from bakup.store.durable import sync_files, sync_folders
 from bakup.store.faults import faults, missing, missing_object
 from bakup.store.spool import SPOOL, Spool
 from bakup.store.target import Capabilities, Limits, Locator
@@ -19,7 +20,6 @@ COMPARED = 65_536
 """Bytes at the start of two objects that tell whether they are the same sector: the longest header."""
 
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES)
-_NO_FOLDER_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class FolderTarget:
@@ -54,23 +54,26 @@ class FolderTarget:
                 os.mkdir(self._root)
             except FileExistsError:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
-        _sync_folder(parent)
+        sync_folders([parent])
 
     def put_new(self, name: str, spool: str) -> Locator:
         """Link `spool` to its name and unlink it; copied first when it lies in another file system."""
-        final = self._path(name)
+        return self.put_all([(name, spool)])[0]
+
+    def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
+        """All contents are made durable before the first has its name, then all names."""
         with faults(self.url):
-            size = os.path.getsize(spool)
-        with faults(self.url, folder=self._root, need=size):
-            _sync_file(spool)
-            try:
-                self._place(spool, final)
-            except FileExistsError:
-                self._expect_same(spool, name)
-            _sync_folder(self._root)
-            with suppress(FileNotFoundError):
-                os.unlink(spool)
-        return name
+            need = sum(os.path.getsize(spool) for _, spool in objects)
+        with faults(self.url, folder=self._root, need=need):
+            sync_files([spool for _, spool in objects])
+            folders = {self._root}
+            for name, spool in objects:
+                folders.add(self._link(name, spool))
+            sync_folders(folders)
+            for _, spool in objects:
+                with suppress(FileNotFoundError):
+                    os.unlink(spool)
+        return [name for name, _ in objects]
 
     def list(self) -> Iterator[tuple[Locator, int]]:
         """Every regular file. Links and folders that deny access (`lost+found`) are passed over."""
@@ -122,6 +125,18 @@ class FolderTarget:
         if os.path.isabs(locator) or not all(parts) or ".." in parts or "." in parts:
             raise StoreError(f"{locator} is no object of {self.url}", code="locator")
         return os.path.join(self._root, *parts)
+
+    def _link(self, name: str, spool: str) -> str:
+        """Give a file its name in a folder that is made, and returned."""
+        final = self._path(name)
+        folder = os.path.dirname(final)
+        if folder != self._root:
+            os.makedirs(folder, exist_ok=True)
+        try:
+            self._place(spool, final)
+        except FileExistsError:
+            self._expect_same(spool, name)
+        return folder
 
     def _place(self, spool: str, final: str) -> None:
         try:
@@ -184,23 +199,3 @@ def _read_at(file: io.FileIO, offset: int, length: int) -> bytes:
     while len(found) < length and (more := file.read(length - len(found))):
         found += more
     return found
-
-
-def _sync_file(path: str) -> None:
-    # Opened for writing: Windows flushes no other handle.
-    with open(path, "rb+", buffering=0) as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: str) -> None:
-    """Make names in `folder` durable, where a system lets folders be opened at all."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,9 @@ from bakup.errors import BakupError, NoTarget, StoreError, Usage
 from bakup.store.faults import missing, missing_object, reason
 from bakup.store.folder import COMPARED
 from bakup.store.target import Capabilities, Limits, Locator
+
+AT_ONCE = 16
+"""Small objects that are uploaded beside each other."""
 
 _EXTRAS = {
     "abfs": "azure",
@@ -77,6 +81,11 @@ class RemoteTarget:
             self._confirm(name, path, size, start)
         os.unlink(spool)
         return name
+
+    def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
+        """Several uploads beside each other."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="put") as pool:
+            return list(pool.map(lambda pair: self.put_new(*pair), objects))
 
     def list(self) -> Iterator[tuple[Locator, int]]:
         """Every object below the URL."""

@@ -66,6 +66,12 @@ class Target(Protocol):
         Another object of that name is never replaced: StoreError. Raises Failed when there is no space.
         """
 
+    def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
+        """Store many small objects, (name, spool) each as `put_new` does, and make them durable together.
+
+        After an error some are stored and some are not; all may be put again.
+        """
+
     def list(self) -> Iterator[tuple[Locator, int]]:
         """Every object below the target, with its size in bytes: sectors and whatever else is there.
 

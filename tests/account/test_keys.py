@@ -40,6 +40,7 @@ def test_words_give_the_keys_of_the_vector(vector: dict[str, Any]) -> None:
     assert account.public.signing.hex() == vector["signing_public"]
     assert account.public.account_id == vector["account_id"]
     assert account.chunker_seed == vector["chunker_seed"]
+    assert account.atbak_key.hex() == vector["atbak_key"]
     assert account.sign(vector["message"].encode()).hex() == vector["signature"]
 
 
@@ -49,6 +50,7 @@ def test_seeds_come_from_entropy_as_the_spec_says(vector: dict[str, Any]) -> Non
     assert hkdf(entropy, b"bakup/1 x-wing").hex() == vector["kem_seed"]
     assert hkdf(entropy, b"bakup/1 ed25519").hex() == vector["signing_seed"]
     assert int.from_bytes(hkdf(entropy, b"bakup/1 chunker")[:8], "little") == vector["chunker_seed"]
+    assert hkdf(entropy, b"bakup/1 atbak").hex() == vector["atbak_key"]
     assert KemKey(bytes.fromhex(vector["kem_seed"])).public.hex() == vector["kem_public"]
 
 
@@ -145,3 +147,4 @@ def test_account_shows_no_secret(account: Account) -> None:
     assert repr(account) == str(account) == f"Account({account.public.account_id})"
     assert not hasattr(account, "__dict__")
     assert str(account.chunker_seed) not in repr(account)
+    assert account.atbak_key.hex() not in repr(account)

@@ -36,6 +36,7 @@ Look after:
 Keys and single objects:
   account     make, show, recover by 24 words, set a passphrase
   sector      inspect or restore one sector by itself
+  atbak       inspect or decrypt one .atbak object, show the key for ATBU
 
 Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
 DST: a folder, on this disk or another.
@@ -113,13 +114,13 @@ def test_every_example_is_a_call_that_the_parser_takes(name: str) -> None:
         assert inner.make_context(name, args, parent=ctx).params is not None
 
 
-@pytest.mark.parametrize("group", ["account", "sector"])
+@pytest.mark.parametrize("group", ["account", "sector", "atbak", "atbak key"])
 def test_groups_list_their_commands(group: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = page(group, capsys)
     for name in NAMES:
         if name.startswith(group + " "):
-            assert re.search(rf"^  {name.split()[1]} ", text, re.MULTILINE)
-    assert app.run([group]) == 2
+            assert re.search(rf"^  {name.removeprefix(group).split()[0]} ", text, re.MULTILINE)
+    assert app.run(group.split()) == 2
     assert capsys.readouterr().err == text
 
 

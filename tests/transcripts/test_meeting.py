@@ -31,6 +31,9 @@ COMMANDS = (
     ["account", "passphrase"],
     ["sector", "inspect"],
     ["sector", "restore"],
+    ["atbak", "inspect"],
+    ["atbak", "decrypt"],
+    ["atbak", "key", "show"],
 )
 
 OVERVIEW = """\
@@ -61,6 +64,7 @@ Look after:
 Keys and single objects:
   account     make, show, recover by 24 words, set a passphrase
   sector      inspect or restore one sector by itself
+  atbak       inspect or decrypt one .atbak object, show the key for ATBU
 
 Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
 DST: a folder, on this disk or another.

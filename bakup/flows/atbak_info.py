@@ -1,0 +1,70 @@
+"""ATBU's backup information beside a check point: what `atbu recover` and `atbu restore` read. bakup never does."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from bakup.atbak.backup_info import StoredFile, info_name, name_of, write_info
+from bakup.atbak.naming import path_in
+from bakup.catalog import history, objects
+from bakup.errors import StoreError
+from bakup.flows.layouts import Begun
+from bakup.format.preamble import BLOCK, Facts
+from bakup.model import Kind
+
+if TYPE_CHECKING:
+    from bakup.flows.atbak_storing import AtbakStoring
+
+PIECE = 4 << 20
+SECOND = 10**9
+
+
+def put_info(storing: AtbakStoring, begun: Begun) -> None:
+    """Put the backup information of a check point that is stored, with all files that stand at it."""
+    plain = os.path.join(storing.task.spool, "info")
+    location, time_ns = begun.checkpoint.location, begun.checkpoint.time_ns
+    name, root = name_of(storing.target.url), path_in(location, b"")
+    files = _files(storing.task.connection, storing.task.target_row, begun)
+    try:
+        write_info(files, plain, name=name, root=root, time_ns=time_ns)
+        _put(storing, plain, time_ns)
+    finally:
+        with suppress(FileNotFoundError):
+            os.unlink(plain)
+
+
+def _put(storing: AtbakStoring, plain: str, time_ns: int) -> None:
+    """Its name says the time to the second: of two check points in one second one is told a second later."""
+    spool = f"{plain}.object"
+    storing.write(_pieces(plain), Facts(b"info.atbuinf", time_ns, time_ns), spool)
+    while True:
+        try:
+            storing.target.put_new(storing.locator(info_name(time_ns)), spool)
+        except StoreError as error:
+            if error.code != "object-exists":
+                raise
+            time_ns += SECOND
+        else:
+            return
+
+
+def _files(connection: sqlite3.Connection, target: int, begun: Begun) -> Iterator[StoredFile]:
+    """What stands at the check point and is there; a seal may be known in part, from an object's header alone."""
+    location = begun.checkpoint.location
+    for version in history.versions_at(connection, begun.source, begun.ordinal, kinds=(Kind.FILE,)):
+        sha256 = (version.digest if version.size else objects.EMPTY_SHA256) or b""
+        row = objects.object_of(connection, target, path_in(location, version.path), sha256)
+        if row is not None:
+            facts = Facts(row.path, row.modified_ns, row.modified_ns)
+            iv, body = (None, None) if row.seal is None else (row.seal[:BLOCK], row.seal[BLOCK:] or None)
+            yield StoredFile(facts, row.size, sha256, row.locator.rpartition("/")[2], iv, body)
+
+
+def _pieces(file: str) -> Iterator[bytes]:
+    with open(file, "rb") as opened:
+        while piece := opened.read(PIECE):
+            yield piece

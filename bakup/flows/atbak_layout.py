@@ -1,0 +1,212 @@
+"""The plain layout: each file is one .atbak or .atbake object, which ATBU opens too (docs/format/atbak.md)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bakup.atbak import checkpoints
+from bakup.atbak.naming import path_in
+from bakup.atbak.reader import OpenObject, open_object
+from bakup.catalog import listing, objects
+from bakup.catalog.history import SourceRow
+from bakup.catalog.rows import Version
+from bakup.errors import BakupError, Damaged, NoTarget, Usage, WrongAccount
+from bakup.flows import atbak_ingest
+from bakup.flows.ingest import Ingested
+from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
+from bakup.flows.remembered import Remembered
+from bakup.flows.reports import SyncOptions
+from bakup.flows.watch import Watch
+from bakup.store.target import Locator, Target
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from bakup.source.destination import Destination
+
+GZIP = 6
+"""The level of gzip unless another is asked for."""
+OBJECT_BYTES = 200
+"""Bytes that an object has beside its file's, and its share of the check point's, about."""
+TRIED = 3
+"""Objects that are opened to see whether the key is theirs."""
+
+
+class AtbakLayout:
+    """See `bakup.flows.layouts.Layout`.
+
+    Args:
+        key: 32 bytes for .atbake objects; None without an account or key file.
+        folders: objects go below folders of two characters, as ATBU does it in local targets.
+    """
+
+    name = "atbak"
+    unit = "object"
+    inspector = "atbak"
+
+    def __init__(self, target: Target, key: bytes | None, *, folders: bool) -> None:
+        self._target = target
+        self._key = key
+        self._folders = folders
+        self._plain = False
+
+    def protection(self, options: SyncOptions, known: Remembered | None) -> Protection:
+        """Encrypted, unless the target was made without; never signed."""
+        plain = self._plain if known is None else not known.encrypted
+        return Protection(options.encrypt and not plain, False, b"")
+
+    def needs_account(self, protection: Protection) -> bool:
+        """Only for its key."""
+        return protection.encrypt and self._key is None
+
+    def caveat(self, *, encrypted: bool) -> str:
+        """What nobody should expect of it."""
+        what = "encrypted, not signed" if encrypted else "neither encrypted nor signed"
+        return f"this layout is {what}: damage is noticed, forgery is not"
+
+    def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
+        """What gzip leaves."""
+        if not work.entries:
+            return 0, 0
+        sample = work.sample() if work.size else b""
+        level = self._level(options)
+        share = min(1.0, len(zlib.compress(sample, level)) / len(sample)) if sample and level else 1.0
+        return round(work.size * share) + OBJECT_BYTES * work.entries, work.files + work.checkpoints
+
+    def expect_trusted(self, connection: sqlite3.Connection, target_row: int, place: str) -> None:
+        """Objects that the catalog knows must open with the key. Raises WrongAccount."""
+        rows = connection.execute(
+            "SELECT locator, size, encrypted FROM sectors WHERE target = ? AND state = 'stored'"
+            " ORDER BY encrypted DESC, id DESC LIMIT ?",
+            [target_row, TRIED],
+        ).fetchall()
+        self._plain = bool(rows) and not rows[0][2]
+        if rows and rows[0][2] and not any(self._opens(locator, size) for locator, size, _ in rows):
+            count = connection.execute(
+                "SELECT count(*) FROM sectors WHERE target = ? AND encrypted AND state = 'stored'", [target_row]
+            ).fetchone()[0]
+            raise self.not_ours(place, [("", count)], writing=False)
+
+    def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
+        """No object opens; whose they are cannot be told."""
+        count = sum(number for _, number in accounts)
+        if self._key is None:
+            return WrongAccount(
+                f"{place} holds {count:,} encrypted objects; this computer has no account",
+                hints=("with your 24 words: bakup account recover", "with the key in a file: --key-file FILE"),
+                code="no-account",
+            )
+        return WrongAccount(
+            f"{place} holds {count:,} encrypted objects, and none opens with this key",
+            hints=("with the key in a file: --key-file FILE",),
+            code="wrong-account",
+        )
+
+    def ingest(
+        self,
+        connection: sqlite3.Connection,
+        target_row: int,
+        objects: Sequence[tuple[Locator, int]],
+        watch: Watch,
+        *,
+        announce: str = "",
+    ) -> Ingested:
+        """One read an object; those of check points whole."""
+        return atbak_ingest.ingest(connection, self._target, target_row, objects, self._key, watch, announce=announce)
+
+    def settle(self, connection: sqlite3.Connection, target_row: int, comparison: listing.Comparison) -> None:
+        """Objects of files are managed by hand: those that are not there were removed."""
+        listing.settle(connection, comparison)
+        objects.remove(connection, target_row)
+
+    def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
+        """Since files are managed by hand."""
+        return objects.removed(connection, target_row)
+
+    def locators(
+        self, connection: sqlite3.Connection, target_row: int, source: SourceRow, version: Version
+    ) -> list[str]:
+        """The one object of the file; one with the same content where that is removed or loose."""
+        sha256 = (version.digest if version.size else objects.EMPTY_SHA256) or b""
+        own = objects.object_of(connection, target_row, path_in(source.location, version.path), sha256)
+        if own is not None:
+            return [own.locator]
+        return [place.locator for place in objects.places_of(connection, target_row, sha256)[:1]]
+
+    def storing(self, task: Task) -> Storing:
+        """Object by object."""
+        from bakup.flows.atbak_storing import AtbakStoring
+
+        key = self._key if task.protection.encrypt else None
+        return AtbakStoring(self._target, key, task, folders=self._folders, level=self._level(task.options))
+
+    def bringing(
+        self,
+        connection: sqlite3.Connection,
+        target_row: int,
+        destination: Destination,
+        watch: Watch,
+        *,
+        partial: bool,
+    ) -> Bringer:
+        """File by file; `partial` is in vain: half a file cannot be verified."""
+        from bakup.flows.atbak_reading import AtbakBringing
+
+        return AtbakBringing(connection, target_row, self._target, self._key, destination, watch)
+
+    def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
+        """A file is verified before its first byte is given away."""
+        from bakup.flows.atbak_reading import AtbakReading
+
+        return AtbakReading(connection, target_row, self._target, self._key)
+
+    def verify(self, row: listing.SectorRow, rows: Sequence[listing.SectorRow], held: Held | None) -> Seen:
+        """The preamble; with `held`, and always of a check point, every byte."""
+        seen = Seen(row)
+        try:
+            opened = open_object(self._target, row.locator, row.size, self._key)
+            if opened.preamble.sha256 != row.header_digest:
+                raise Damaged(f"{row.locator} is damaged: it holds another file than it did")
+        except (Damaged, NoTarget) as error:
+            seen.reason = error.message
+            return seen
+        if checkpoints.is_checkpoint(opened.preamble.path):
+            _verify_checkpoint(seen, opened)
+        elif held is not None:
+            _verify_file(seen, opened)
+        return seen
+
+    def _opens(self, locator: str, size: int) -> bool:
+        try:
+            open_object(self._target, locator, size, self._key)
+        except BakupError as error:
+            return error.code != atbak_ingest.NO_KEY
+        return True
+
+    def _level(self, options: SyncOptions) -> int | None:
+        asked = options.compression
+        if asked is None:
+            return GZIP
+        if asked.kind == "zstd":
+            raise Usage("--layout atbak has no zstd", hints=("--compression gzip:LEVEL or none",), code="compression")
+        return asked.level if asked.kind == "gzip" else None
+
+
+def _verify_checkpoint(seen: Seen, opened: OpenObject) -> None:
+    try:
+        for _ in atbak_ingest.read_checkpoint(opened):
+            pass
+    except (Damaged, NoTarget) as error:
+        seen.reason = error.message
+
+
+def _verify_file(seen: Seen, opened: OpenObject) -> None:
+    seen.chunks = 1
+    try:
+        for _ in opened.stream():
+            pass
+    except (Damaged, NoTarget):
+        seen.damaged_chunks = 1
+        seen.damage, seen.positions = [0], [0]

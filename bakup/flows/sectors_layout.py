@@ -1,0 +1,234 @@
+"""The layout of sectors: many files share one object (docs/format/sector.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from bakup.catalog import history, listing, places
+from bakup.catalog.history import SourceRow
+from bakup.catalog.rows import Version
+from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.flows.ingest import Ingested, ingest
+from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
+from bakup.flows.opening import open_known
+from bakup.flows.remembered import Remembered
+from bakup.flows.reports import SyncOptions
+from bakup.flows.watch import Watch
+from bakup.sector.data import BoxContent
+from bakup.sector.reader import OpenSector
+from bakup.sector.trust import Trust
+from bakup.store.target import Locator, Target
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from bakup.source.destination import Destination
+
+ZSTD = 2
+"""The level unless another is asked for."""
+ENTRY_STORED = 160
+"""Bytes that an entry takes at the target, about."""
+
+
+class SectorsLayout:
+    """See `bakup.flows.layouts.Layout`."""
+
+    name = "sectors"
+    unit = "sector"
+    inspector = "sector"
+
+    def __init__(self, target: Target, trust: Trust) -> None:
+        self._target = target
+        self._trust = trust
+
+    def protection(self, options: SyncOptions, known: Remembered | None) -> Protection:
+        """Encrypted and signed, unless the target was made without."""
+        encrypt = options.encrypt and (known is None or known.encrypted)
+        sign = options.sign and (known is None or known.signed)
+        public = self._trust.keys
+        return Protection(encrypt, sign, public.signing if public and (encrypt or sign) else b"")
+
+    def needs_account(self, protection: Protection) -> bool:
+        """Always: it is what sources are known by."""
+        return True
+
+    def caveat(self, *, encrypted: bool) -> str:
+        """None."""
+        return ""
+
+    def expect_trusted(self, connection: sqlite3.Connection, target_row: int, place: str) -> None:
+        """What the catalog took in when it was accepted is not believed when it is not: the user must say so again."""
+        plain, unsigned = connection.execute(
+            "SELECT coalesce(sum(encrypted = 0), 0), coalesce(sum(signed = 0), 0) FROM sectors WHERE target = ?"
+            " AND state = 'stored'",
+            [target_row],
+        ).fetchone()
+        options = []
+        if plain and not self._trust.accept_plain:
+            options.append("--accept-plain")
+        if unsigned and not self._trust.accept_unsigned:
+            options.append("--accept-unsigned")
+        if options:
+            what = "encrypted" if plain else "signed"
+            raise Untrusted(
+                f"{place} holds {max(plain, unsigned):,} sectors that are not {what}",
+                hints=(f"if you made them so: {' '.join(options)}",),
+                code="untrusted",
+            )
+
+    def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
+        """The account of most of the sectors is named."""
+        public = self._trust.keys
+        theirs, count = accounts[0]
+        if public is None:
+            return WrongAccount(
+                f"{place} belongs to account {theirs}; this computer has none",
+                hints=("with your 24 words: bakup account recover",),
+                code="no-account",
+            )
+        untouched = "; nothing was written" if writing else ""
+        hints = [f"with the words of {theirs}: BAKUP_HOME=DIR bakup account recover"]
+        if writing:
+            hints.append("to keep two accounts on one target, add --new-target")
+        return WrongAccount(
+            f"{place} belongs to account {theirs}; here is {public.account_id}\n"
+            f"{count:,} sectors there, none of them for this account{untouched}",
+            hints=tuple(hints),
+            code="wrong-account",
+        )
+
+    def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
+        """What packs and metadata take, in sectors of the size that was asked for."""
+        share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0
+        size = round(work.size * share) + ENTRY_STORED * work.entries
+        return size, -(-size // options.sector_size)
+
+    def ingest(
+        self,
+        connection: sqlite3.Connection,
+        target_row: int,
+        objects: Sequence[tuple[Locator, int]],
+        watch: Watch,
+        *,
+        announce: str = "",
+    ) -> Ingested:
+        """Two reads a sector."""
+        return ingest(connection, self._target, target_row, objects, self._trust, watch, announce=announce)
+
+    def settle(self, connection: sqlite3.Connection, target_row: int, comparison: listing.Comparison) -> None:
+        """A sector that is not there is missing."""
+        listing.settle(connection, comparison)
+
+    def removed(self, connection: sqlite3.Connection, target_row: int) -> list[tuple[str, bytes, int]]:
+        """Nobody removes sectors by hand."""
+        return []
+
+    def locators(
+        self, connection: sqlite3.Connection, target_row: int, source: SourceRow, version: Version
+    ) -> list[str]:
+        """One place of each chunk, each sector once."""
+        found: dict[str, None] = {}
+        sectors = {row.id: row.locator for row in listing.sectors(connection, target_row)}
+        for extent in history.extents_of(connection, version):
+            if extent.chunk is not None and (there := places.places_of(connection, target_row, extent.chunk)):
+                found[sectors[there[0].sector]] = None
+        return list(found)
+
+    def storing(self, task: Task) -> Storing:
+        """Sources of a run share its sectors."""
+        from bakup.flows.sectors_storing import SectorsStoring
+
+        return SectorsStoring(self._target, self._trust, task)
+
+    def bringing(
+        self,
+        connection: sqlite3.Connection,
+        target_row: int,
+        destination: Destination,
+        watch: Watch,
+        *,
+        partial: bool,
+    ) -> Bringer:
+        """Pack by pack."""
+        from bakup.flows.bringing import Bringing
+
+        opener = self._opener(connection, target_row)
+        return Bringing(connection, target_row, opener, destination, watch, partial=partial)
+
+    def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
+        """Chunk by chunk."""
+        from bakup.flows.reading import Reading
+
+        return Reading(connection, target_row, self._opener(connection, target_row))
+
+    def verify(self, row: listing.SectorRow, rows: Sequence[listing.SectorRow], held: Held | None) -> Seen:
+        """Header, signature and metadata; with `held` every byte."""
+        seen = Seen(row)
+        try:
+            opened = open_known(self._target, row, rows, self._trust)
+            meta = opened.meta()
+            for box in meta.boxes:
+                for _ in meta.groups(box):
+                    pass
+            if held is not None:
+                state = opened.verify_data(meta.rows, lambda found: _judge(seen, found, held))
+                if not state.good:
+                    # Damage that no chunk suffers from counts too: padding, or a box header.
+                    seen.damage += state.damaged_at or (0,)
+        except (Damaged, NoTarget) as error:
+            seen.reason = error.message
+        except BakupError as error:
+            seen.reason, seen.untrusted = error.message, True
+        return seen
+
+    def _opener(self, connection: sqlite3.Connection, target_row: int) -> Callable[[int], OpenSector]:
+        """Open sectors by row id, each once. The rows are read here: workers must not touch the connection."""
+        rows = {row.id: row for row in listing.sectors(connection, target_row)}
+        opened: dict[int, OpenSector] = {}
+
+        def open_sector(sector: int) -> OpenSector:
+            if sector not in opened:
+                opened[sector] = open_known(self._target, rows[sector], list(rows.values()), self._trust)
+            return opened[sector]
+
+        return open_sector
+
+
+def zstd_level(options: SyncOptions) -> int | None:
+    """The level of packs; None when they are not compressed. Raises Usage when gzip was asked for."""
+    asked = options.compression
+    if asked is None:
+        return ZSTD
+    if asked.kind == "gzip":
+        raise Usage("gzip is for --layout atbak", hints=("--compression zstd:LEVEL or none",), code="compression")
+    return asked.level if asked.kind == "zstd" else None
+
+
+def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
+    """Compare the chunks of a pack with their ids; of a damaged one, too, as far as it can be unpacked."""
+    position = found.row.position
+    chunks = held.get(position, [])
+    raw = memoryview(found.raw)
+    bad = [offset for offset, length, chunk in chunks if blake3(raw[offset : offset + length]).digest() != chunk]
+    seen.chunks += len(chunks)
+    seen.damaged_chunks += len(bad)
+    if found.damage is not None or bad:
+        seen.damage.append(position)
+    if bad and len(bad) == len(chunks):
+        seen.positions.append(position)
+        return
+    if found.damage is not None:
+        seen.doubtful.append(position)
+    seen.bad_chunks += [(position, offset) for offset in bad]
+
+
+def _ratio(sample: bytes, level: int | None) -> float:
+    """How much of the raw bytes is left after compression, guessed from a sample."""
+    if level is None or not sample:
+        return 1.0
+    import zstandard
+
+    return min(1.0, len(zstandard.ZstdCompressor(level=level).compress(sample)) / len(sample))
