@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from fsspec.asyn import get_loop
@@ -15,6 +16,8 @@ from bakup.store.faults import cut_off
 
 Result = TypeVar("Result")
 
+CONNECT_S = 15
+"""Seconds for a connection to come about."""
 SILENCE_S = 60.0
 """After so many seconds in which nothing moves, a request counts as lost."""
 
@@ -52,12 +55,17 @@ class Coroutines:
             with self._guard:
                 self._running.discard(future)
 
-    def end(self) -> None:
-        """Cancel what runs; nothing runs any more."""
+    def end(self, last: Coroutine[Any, Any, object] | None = None) -> None:
+        """Cancel what runs; nothing runs any more but `last`, which lets go of connections. May be called again."""
         with self._guard:
-            self._ended = True
+            again, self._ended = self._ended, True
             for future in self._running:
                 future.cancel()
+        if last is not None and again:
+            last.close()
+        elif last is not None:
+            with suppress(Exception):
+                asyncio.run_coroutine_threadsafe(last, get_loop()).result(timeout=1)
 
 
 async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,9 @@ from bakup.store.remote import RemoteTarget
 from bakup.store.secrets import Secrets
 from bakup.store.target import Terms
 from bakup.store.wire import Wire
+
+_LIBRARIES = ("aiobotocore", "asyncio", "asyncssh", "azure", "botocore", "gcsfs", "httpx", "s3fs", "smbprotocol")
+"""What they log would be printed where a program has no logging; what counts of it is told as an error."""
 
 PARALLEL = 8
 """Requests at once where `--parallel` says nothing."""
@@ -35,6 +39,8 @@ _EXTRAS = {
 
 def remote(url: str, options: Mapping[str, Any], terms: Terms) -> RemoteTarget:
     """The target at `url`, which has no user info. Raises Usage for a kind of store or option that cannot be used."""
+    for name in _LIBRARIES:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     secrets = Secrets(options)
     wire = Wire(terms.upload, terms.download)
     parallel = terms.parallel or PARALLEL
@@ -53,6 +59,30 @@ def _backend(url: str, options: Mapping[str, Any], wire: Wire, parallel: int) ->
             from bakup.store.s3 import S3
 
             return S3(parts.netloc + parts.path, options, wire, parallel)
+        case "gs" | "gcs":
+            from bakup.store.gcs import Gcs
+
+            return Gcs(parts.netloc + parts.path, options, wire)
+        case "abfs" | "abfss" | "az":
+            from bakup.store.azure import Azure
+
+            return Azure(url, options, wire)
+        case "sftp" | "ssh":
+            from bakup.store.sftp import Sftp
+
+            return Sftp(url, options, wire)
+        case "webdav" | "webdavs" | "dav" | "davs":
+            from bakup.store.webdav import Webdav
+
+            return Webdav(url, options, wire)
+        case "smb":
+            from bakup.store.smb import Smb
+
+            return Smb(url, options, wire)
+        case "ftp" | "ftps":
+            from bakup.store.ftp import Ftp
+
+            return Ftp(url, options, wire)
         case _:
             from bakup.store.anyfs import AnyFilesystem
 

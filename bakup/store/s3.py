@@ -8,12 +8,9 @@ from typing import Any
 import s3fs
 
 from bakup.store.backend import Page, Upload
-from bakup.store.coroutines import SILENCE_S, Coroutines
+from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
 from bakup.store.target import Capabilities
 from bakup.store.wire import Body, Sink, Wire
-
-CONNECT_S = 15
-_AWS = ".amazonaws.com"
 
 
 class S3:
@@ -122,8 +119,9 @@ class S3:
         self._call("abort_multipart_upload", Key=self._prefix + upload.key, UploadId=upload.token)
 
     def close(self) -> None:
-        """End what runs; s3fs closes its client with itself."""
-        self._coroutines.end()
+        """End what runs, and the connections."""
+        client = self._fs._s3
+        self._coroutines.end(client.close() if client else None)
 
     def _at_aws(self) -> bool:
         return not self._fs.endpoint_url and not self._fs.client_kwargs.get("endpoint_url")

@@ -145,9 +145,10 @@ class Body(io.RawIOBase):
         return got
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Nothing: libraries close what they sent, and then send it again. `with` lets go of the file."""
+
+    def __exit__(self, *error: object) -> None:
         self._file.close()
-        super().close()
 
 
 class Sink:
