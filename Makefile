@@ -31,7 +31,8 @@ lock: ## requirements.lock anew from pyproject.toml: every version, every platfo
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
-	build/lock/bin/uv pip compile --quiet --system-certs --no-config --universal --python-version 3.11 --group dev \
+	build/lock/bin/uv pip compile --quiet --system-certs --no-config --universal --python-version 3.11 \
+	    --group dev --extra stores \
 	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade \
 	    --output-file requirements.lock pyproject.toml
 	rm -rf build/lock

@@ -4,7 +4,8 @@
     ├── Failed            1    nothing wrong was written
     ├── Usage             2    a choice that only the user can make
     ├── NoTarget         10    the target is not there or denies access
-    │   └── StoreError   10    an answer of the store; `retry_may_help` says which
+    │   └── StoreError   10    an answer of the store
+    │       └── NoAnswer  1    the store did not answer, or wants to be asked later: a retry may help
     ├── Locked           11    another run holds this BAKUP_HOME
     ├── WrongAccount     12    wrong account, words or passphrase
     ├── Damaged          21    bytes that are not what they claim to be
@@ -68,6 +69,13 @@ class NoTarget(BakupError):
 
 class StoreError(NoTarget):
     """A store answered with an error."""
+
+
+class NoAnswer(StoreError):
+    """The store did not answer, broke off, or wants to be asked later."""
+
+    exit_code = 1
+    retry_may_help = True
 
 
 class Locked(BakupError):

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import card as cards
-from bakup.cli import names
+from bakup.cli import names, places
 from bakup.cli.command import command
 from bakup.cli.log import os_reason
 from bakup.cli.options import argument, option
@@ -81,7 +81,7 @@ def new(
 
     home = run.account_home()
     _refuse_second(home)
-    draft = accounts.draft(dst)
+    draft = accounts.draft(places.target(dst) if dst else None)
     if words_file is None:
         run.ask.new_account(draft.card)
         accounts.keep(home, draft, run.ask.given_passphrase())

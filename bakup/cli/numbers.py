@@ -90,6 +90,18 @@ def read_size(text: str) -> int:
     return int(Decimal(digits) * base**power)
 
 
+def read_rate(text: str) -> int:
+    """Bytes a second of `500` (KiB/s, as in restic), `2MiB` or `2MiB/s`. Raises ValueError."""
+    bare = text.strip().removesuffix("/s")
+    try:
+        rate = read_size(f"{bare}KiB" if bare.replace(".", "", 1).isdecimal() else bare)
+    except ValueError:
+        rate = 0
+    if rate < 1:
+        raise ValueError(f"not a rate: {text}; for example 500 (KiB/s) or 2MiB")
+    return rate
+
+
 def read_duration(text: str) -> float:
     """Seconds of `90`, `30s`, `5min` or `2h`. Raises ValueError."""
     found = _DURATION.fullmatch(text)

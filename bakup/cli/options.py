@@ -167,10 +167,50 @@ class WithTarget:
             "--parallel",
             metavar="N",
             parse=_workers,
-            help="so many workers at once",
+            help="so many sectors up, and ranges down, at once",
             group=TARGET,
         ),
     ] = None
+    store_option: Annotated[
+        list[str] | None,
+        option(
+            "--store-option",
+            metavar="K=V",
+            many=True,
+            help="for the store's library (K=@FILE: from a file, K=env:NAME)",
+            group=TARGET,
+        ),
+    ] = None
+    limit_upload: Annotated[
+        int | None,
+        option(
+            "--limit-upload",
+            metavar="RATE",
+            parse=numbers.read_rate,
+            help="at most so much a second (KiB, or 2MiB)",
+            group=TARGET,
+        ),
+    ] = None
+    limit_download: Annotated[
+        int | None,
+        option(
+            "--limit-download",
+            metavar="RATE",
+            parse=numbers.read_rate,
+            help="at most so much a second (KiB, or 2MiB)",
+            group=TARGET,
+        ),
+    ] = None
+    retry_for: Annotated[
+        float,
+        option(
+            "--retry-for",
+            metavar="TIME",
+            parse=numbers.read_duration,
+            help="wait so long for a store that is silent (10min)",
+            group=TARGET,
+        ),
+    ] = 600.0
 
     key_file: Annotated[
         str | None,
@@ -178,10 +218,20 @@ class WithTarget:
     ] = None
 
     def options(self) -> TargetOptions:
-        """As flows take them."""
+        """As flows take them. Raises Usage for a store option that cannot be read."""
         from bakup.flows.reports import TargetOptions
+        from bakup.store.words import read_words
 
-        return TargetOptions(self.accept_plain, self.accept_unsigned, self.parallel, self.key_file)
+        return TargetOptions(
+            accept_plain=self.accept_plain,
+            accept_unsigned=self.accept_unsigned,
+            parallel=self.parallel,
+            key_file=self.key_file,
+            store=read_words(self.store_option or ()),
+            upload=self.limit_upload,
+            download=self.limit_download,
+            retry_for=self.retry_for,
+        )
 
 
 @dataclass(frozen=True)

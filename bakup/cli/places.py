@@ -7,6 +7,7 @@ from typing import Annotated
 
 from bakup.cli.habits import refuse_other_machine
 from bakup.cli.options import argument
+from bakup.store.secrets import Place
 
 Sources = Annotated[list[str], argument("SRC...")]
 Target = Annotated[str, argument("DST")]
@@ -19,9 +20,9 @@ def source(place: str) -> bytes:
 
 
 def target(place: str) -> str:
-    """A target as it was given. Raises Usage for `host:path`."""
+    """A target as it may be shown, which keeps its user info to itself. Raises Usage for `host:path`."""
     refuse_other_machine(place)
-    return place
+    return Place(place)
 
 
 def inside(path: str) -> bytes:

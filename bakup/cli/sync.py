@@ -154,7 +154,7 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
         with run.home(write=not chosen.dry_run) as home:
             report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
     except NoTarget as error:
-        raise _with_way_out(error, sources, dst) from None
+        raise _with_way_out(error, sources, place) from None
     run.console.report(*report_lines(report, exact=run.exact))
     for facts in sync_json.paths(report):
         run.console.object(facts)

@@ -33,7 +33,6 @@ AHEAD = 16
 BATCH = 4096
 _ZEROS = bytes(WHOLE)
 _attributes = msgspec.msgpack.Decoder(Attributes)
-_encode = msgspec.msgpack.Encoder().encode
 
 REMOVED = "removed from the target"
 """Why a file cannot be had whose object the user took away."""
@@ -79,14 +78,14 @@ class AtbakBringing:
             " attributes BLOB NOT NULL, sha256 BLOB NOT NULL)"
         )
 
-    def add(self, files: Iterable[tuple[bytes, int, Attributes, Iterable[Extent]]]) -> None:
+    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
         """Spilled to a temporary table."""
         batch: list[Wanted] = []
         for path, size, attributes, extents in files:
             self._total[0] += 1
             self._total[1] += size
             chunks = [extent.chunk for extent in extents if extent.chunk is not None]
-            batch.append(Wanted(path, size, _encode(attributes), chunks[0] if chunks else objects.EMPTY_SHA256))
+            batch.append(Wanted(path, size, attributes, chunks[0] if chunks else objects.EMPTY_SHA256))
             if len(batch) == BATCH:
                 self._spill(batch)
                 batch = []

@@ -84,7 +84,7 @@ def attach(
 
     Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
     """
-    target = CountingTarget(open_target(place))
+    target = CountingTarget(open_target(place, options=options.store, terms=options.terms(watch)))
     try:
         return _attach(home, place, target, options, watch, ask, writing, new_target, use_folder, rebuild, layout)
     except BaseException:

@@ -152,8 +152,8 @@ class Bringer(Protocol):
 
     brought: Brought
 
-    def add(self, files: Iterable[tuple[bytes, int, Attributes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, attributes, extents)."""
+    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
+        """Files as (path, size in bytes, encoded attributes, extents)."""
 
     def run(self) -> Brought:
         """Read and write everything. Raises Failed when the destination takes nothing more."""

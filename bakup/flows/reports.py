@@ -5,12 +5,13 @@ Sizes are in bytes, times in nanoseconds since 1970 UTC, durations in seconds, u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from bakup.flows.watch import Mark
+from bakup.flows.watch import Mark, Watch
 from bakup.model import Entry, Kind
+from bakup.store.target import PATIENCE_S, Terms
 
 Uuid: TypeAlias = bytes
 Path: TypeAlias = bytes
@@ -32,6 +33,14 @@ class TargetOptions:
     accept_unsigned: bool = False
     parallel: int | None = None
     key_file: str | None = None  # a key for objects of the plain layout instead of the account's
+    store: Mapping[str, object] = field(default_factory=dict, repr=False)  # the store's own; may be secret
+    upload: int | None = None  # bytes a second
+    download: int | None = None
+    retry_for: float = PATIENCE_S  # seconds
+
+    def terms(self, watch: Watch) -> Terms:
+        """How the store is spoken to."""
+        return Terms(self.parallel, self.upload, self.download, self.retry_for, watch.event)
 
 
 @dataclass(frozen=True, slots=True)

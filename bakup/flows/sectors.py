@@ -36,7 +36,7 @@ def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: 
 
     Raises Failed when it is no sector, NoTarget when it is not there.
     """
-    with _opened(file) as (store, locator, size):
+    with _opened(file, target, watch) as (store, locator, size):
         found = fetch_header(store, locator, size)
         if found is None:
             raise Failed(f"{file} is no sector: it does not begin with BKUP", code="no-sector")
@@ -66,7 +66,7 @@ def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: 
         )
         if not meta_good or (header.encrypted and not ours):
             return report
-        return _with_holdings(home, report, [file], ask)
+        return _with_holdings(home, report, [file], target, watch, ask)
 
 
 def restore(
@@ -83,7 +83,7 @@ def restore(
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
         connection = database.open_catalog(folder)
         with closing(connection):
-            opened, rejected = _load(home, connection, files, _trust(home, target, ask))
+            opened, rejected = _load(connection, files, _trust(home, target, ask), target, watch)
             if not opened:
                 raise _nothing(rejected)
             restored, partial, lost = [0, 0], [0, 0], []
@@ -108,9 +108,9 @@ def restore(
 
 
 @contextmanager
-def _opened(file: str) -> Iterator[tuple[Target, str, int]]:
+def _opened(file: str, target: TargetOptions, watch: Watch) -> Iterator[tuple[Target, str, int]]:
     """The target, locator and size of one object."""
-    store, locator, size = open_object(file)
+    store, locator, size = open_object(file, options=target.store, terms=target.terms(watch))
     with closing(store):
         yield store, locator, size
 
@@ -121,7 +121,7 @@ def _trust(home: Home, target: TargetOptions, ask: Ask) -> Trust:
 
 
 def _load(
-    home: Home, connection: sqlite3.Connection, files: Sequence[str], trust: Trust
+    connection: sqlite3.Connection, files: Sequence[str], trust: Trust, target: TargetOptions, watch: Watch
 ) -> tuple[dict[int, OpenSector], list[tuple[str, str]]]:
     """Record the sectors in a catalog of their own; (open sectors by row, [(file, why not)])."""
     row = recording.target_id(connection, "sectors")
@@ -129,7 +129,7 @@ def _load(
     rejected: list[tuple[str, str]] = []
     with database.transaction(connection):
         for file in files:
-            store, locator, size = open_object(file)
+            store, locator, size = open_object(file, options=target.store, terms=target.terms(watch))
             try:
                 found = fetch_header(store, locator, size)
                 if found is None:
@@ -213,13 +213,15 @@ def _bring(
         )
 
 
-def _with_holdings(home: Home, report: SectorReport, files: Sequence[str], ask: Ask) -> SectorReport:
+def _with_holdings(
+    home: Home, report: SectorReport, files: Sequence[str], target: TargetOptions, watch: Watch, ask: Ask
+) -> SectorReport:
     """Add what the sector can give back by itself: the account opens it."""
     trust = replace(_trust(home, TargetOptions(), ask), accept_plain=True, accept_unsigned=True)
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
         connection = database.open_catalog(folder)
         with closing(connection):
-            _, rejected = _load(home, connection, files, trust)
+            _, rejected = _load(connection, files, trust, target, watch)
             if rejected:
                 return replace(report, meta_state="damaged", exit_code=21)
             held = [

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from bakup.store.faults import faults
 from bakup.store.target import Capabilities, Limits, Locator, Target
@@ -13,21 +14,44 @@ from bakup.store.target import Capabilities, Limits, Locator, Target
 
 @dataclass(slots=True)
 class Counts:
-    """Requests and bytes so far. `ranges` holds the (offset, length) asked of each object."""
+    """Requests and bytes so far, in the classes that stores ask money for.
+
+    Args:
+        lists: pages of listings.
+        puts: objects put whole, or parts of one and what begins and ends them.
+        put_bytes: bytes up, with those that had to be sent again.
+        reads: ranges read.
+        read_bytes: bytes down, of objects.
+        heads: looks at one object, or whether the bucket or folder is there.
+        deletes: halves of objects thrown away.
+        ranges: the (offset, length) asked of each object.
+    """
 
     lists: int = 0
     puts: int = 0
     put_bytes: int = 0
     reads: int = 0
     read_bytes: int = 0
+    heads: int = 0
+    deletes: int = 0
     ranges: dict[Locator, list[tuple[int, int]]] = field(default_factory=dict)
 
 
+@runtime_checkable
+class Counted(Protocol):
+    """A target that counts by itself, request by request."""
+
+    @property
+    def counts(self) -> Counts:
+        """So far."""
+
+
 class CountingTarget:
-    """Passes all to another target and counts it; safe for several threads."""
+    """Passes all to another target and counts it, unless that one does; safe for several threads."""
 
     def __init__(self, target: Target, *, keep_ranges: bool = False) -> None:
-        self.counts = Counts()
+        self._counts_itself = isinstance(target, Counted)
+        self.counts = target.counts if isinstance(target, Counted) else Counts()
         self._target = target
         self._keep_ranges = keep_ranges
         self._guard = threading.Lock()
@@ -60,9 +84,7 @@ class CountingTarget:
         with faults(self.url):
             size = os.path.getsize(spool)
         locator = self._target.put_new(name, spool)
-        with self._guard:
-            self.counts.puts += 1
-            self.counts.put_bytes += size
+        self._count(puts=1, put_bytes=size)
         return locator
 
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
@@ -77,20 +99,24 @@ class CountingTarget:
 
     def list(self) -> Iterator[tuple[Locator, int]]:
         """One list."""
-        with self._guard:
-            self.counts.lists += 1
+        self._count(lists=1)
         return self._target.list()
+
+    def size(self, locator: Locator) -> int | None:
+        """One look at an object."""
+        self._count(heads=1)
+        return self._target.size(locator)
 
     def read(self, locator: Locator, offset: int, length: int) -> bytes:
         """One read."""
         found = self._target.read(locator, offset, length)
-        self._count(locator, [(offset, length)], len(found))
+        self._read(locator, [(offset, length)], len(found))
         return found
 
     def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         """As many reads as ranges."""
         found = self._target.read_ranges(locator, ranges)
-        self._count(locator, ranges, sum(map(len, found)))
+        self._read(locator, ranges, sum(map(len, found)))
         return found
 
     def free_bytes(self) -> int | None:
@@ -101,13 +127,23 @@ class CountingTarget:
         """Not counted."""
         return self._target.spool_folder()
 
+    def abort(self) -> None:
+        """Not counted."""
+        self._target.abort()
+
     def close(self) -> None:
         """Not counted."""
         self._target.close()
 
-    def _count(self, locator: Locator, ranges: Sequence[tuple[int, int]], size: int) -> None:
-        with self._guard:
-            self.counts.reads += len(ranges)
-            self.counts.read_bytes += size
-            if self._keep_ranges:
+    def _read(self, locator: Locator, ranges: Sequence[tuple[int, int]], size: int) -> None:
+        self._count(reads=len(ranges), read_bytes=size)
+        if self._keep_ranges:
+            with self._guard:
                 self.counts.ranges.setdefault(locator, []).extend(ranges)
+
+    def _count(self, **numbers: int) -> None:
+        if self._counts_itself:
+            return
+        with self._guard:
+            for name, number in numbers.items():
+                setattr(self.counts, name, getattr(self.counts, name) + number)

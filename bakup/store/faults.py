@@ -41,6 +41,11 @@ def missing_object(name: str) -> StoreError:
     return StoreError(f"there is no object {name}", code=OBJECT_MISSING)
 
 
+def cut_off() -> StoreError:
+    """The error for what was under way when the run was ended from another thread."""
+    return StoreError("cut off with the run", code="cut")
+
+
 def shown(size: int) -> str:
     """A size in bytes, for people: powers of 1024, three digits."""
     if size < 1024:

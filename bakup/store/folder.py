@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -83,6 +84,15 @@ class FolderTarget:
             if entry.name != SPOOL:
                 yield from self._walk(entry, "")
 
+    def size(self, locator: Locator) -> int | None:
+        """As the file system tells it."""
+        with faults(self.url):
+            try:
+                found = os.lstat(self._path(locator))
+            except FileNotFoundError:
+                return None
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+
     def read(self, locator: Locator, offset: int, length: int) -> bytes:
         """A range of a file."""
         return self.read_ranges(locator, [(offset, length)])[0]
@@ -112,6 +122,9 @@ class FolderTarget:
                     raise missing(self.url)
                 self._spool = Spool(self._root)
             return self._spool.folder
+
+    def abort(self) -> None:
+        """A link or a read of a file is over at once."""
 
     def close(self) -> None:
         """Remove the run's spool folder."""

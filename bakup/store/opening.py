@@ -8,7 +8,9 @@ from urllib.parse import unquote, urlsplit
 
 from bakup.errors import NoTarget
 from bakup.store.folder import FolderTarget
-from bakup.store.target import Locator, Target
+from bakup.store.limited import limited
+from bakup.store.secrets import Place
+from bakup.store.target import TERMS, Locator, Target, Terms
 
 
 def is_url(place: str) -> bool:
@@ -17,34 +19,45 @@ def is_url(place: str) -> bool:
     return bool(colon and rest) and scheme.isalnum() and scheme != "file"
 
 
-def open_target(place: str, *, create: bool = False, options: Mapping[str, object] | None = None) -> Target:
+def open_target(
+    place: str, *, create: bool = False, options: Mapping[str, object] | None = None, terms: Terms = TERMS
+) -> Target:
     """The target at a local path, a `file://` URL or any URL that fsspec knows.
 
     Nothing is looked at yet, so a missing target shows at first use, or by `exists()`; with `create` its last
     folder is made. `options` are the store's own. Raises Usage for an unknown or not installed kind of store.
     """
     target: Target
+    place = Place(place)
     if is_url(place):
-        from bakup.store.remote import RemoteTarget  # fsspec takes 60 ms to load, and folders need none of it
+        from bakup.store.kinds import remote  # fsspec takes 60 ms to load, and folders need none of it
 
-        target = RemoteTarget(place, options)
+        target = remote(place, {**place.credentials, **(options or {})}, terms)
     else:
-        target = FolderTarget(local_path(place))
+        target = limited(FolderTarget(local_path(place)), terms)
     if create:
         target.create()
     return target
 
 
-def open_object(place: str, *, options: Mapping[str, object] | None = None) -> tuple[Target, Locator, int]:
+def open_object(
+    place: str, *, options: Mapping[str, object] | None = None, terms: Terms = TERMS
+) -> tuple[Target, Locator, int]:
     """One object by itself, from a path or URL: the target that holds it, its locator, its size in bytes.
 
     Raises NoTarget when it is not there.
     """
+    place = Place(place)
     folder, _, name = (place if is_url(place) else os.path.abspath(local_path(place))).rpartition("/")
-    target = open_target(folder or "/", options=options)
-    for locator, size in target.list():
-        if locator == name:
-            return target, locator, size
+    target = open_target(folder or "/", options={**place.credentials, **(options or {})}, terms=terms)
+    try:
+        size = target.size(name) if name else None
+    except BaseException:
+        target.close()
+        raise
+    if size is not None:
+        return target, name, size
+    target.close()
     raise NoTarget(f"there is no {place}", code="target-missing")
 
 

@@ -1,54 +1,41 @@
-"""Any store that fsspec knows, as target."""
+"""Any store as target: what all kinds of backends have in common."""
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
-import fsspec
-
-from bakup.errors import BakupError, NoTarget, StoreError, Usage
-from bakup.store.faults import missing, missing_object, reason
+from bakup.errors import StoreError
+from bakup.store import parts
+from bakup.store.backend import HALF, PART, Backend, Page, TakesParts
+from bakup.store.counting import Counts
+from bakup.store.faults import faults
 from bakup.store.folder import COMPARED
+from bakup.store.patience import Patience
 from bakup.store.target import Capabilities, Limits, Locator
+from bakup.store.wire import Body, Wire
 
 AT_ONCE = 16
 """Small objects that are uploaded beside each other."""
 
-_EXTRAS = {
-    "abfs": "azure",
-    "abfss": "azure",
-    "az": "azure",
-    "gcs": "gs",
-    "gs": "gs",
-    "s3": "s3",
-    "s3a": "s3",
-    "sftp": "sftp",
-    "smb": "smb",
-    "ssh": "sftp",
-    "webdav": "webdav",
-}
-
 
 class RemoteTarget:
-    """Objects below a URL. See `bakup.store.target.Target`."""
+    """Objects below a URL. See `bakup.store.target.Target`.
+
+    Args:
+        url: as it is shown, without user info.
+        parallel: most requests under way for one call.
+    """
 
     limits = Limits()
 
-    def __init__(self, url: str, options: Mapping[str, object] | None = None) -> None:
-        self._url = without_user(url)
-        try:
-            self._fs, root = fsspec.url_to_fs(url, **dict(options or {}))
-        except ImportError as error:
-            raise _not_installed(url, error) from None
-        except ValueError as error:
-            raise Usage(f"{self._url}: {reason(error)}", code="url") from None
-        self._root = str(root).rstrip("/")
-        self._creates = "mode" in inspect.signature(self._fs.put_file).parameters
+    def __init__(self, url: str, backend: Backend, wire: Wire, patience: Patience, parallel: int) -> None:
+        self._url = url
+        self._backend = backend
+        self._wire = wire
+        self._patience = patience
+        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="store")
 
     @property
     def url(self) -> str:
@@ -57,28 +44,41 @@ class RemoteTarget:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The least that any store promises."""
-        return Capabilities(exclusive_create=False, atomic=False)
+        """What this kind of store promises."""
+        return self._backend.capabilities
+
+    @property
+    def counts(self) -> Counts:
+        """What was asked of the store so far, retries with it."""
+        return self._wire.counts
 
     def exists(self) -> bool:
         """Whether the bucket or folder is there."""
-        with self._faults():
-            return bool(self._fs.exists(self._root))
+        self._wire.count("heads")
+        return self._patience.ask(self._backend.exists)
 
     def create(self) -> None:
-        """Make the folder, never its parents."""
-        with self._faults():
-            if not self._fs.exists(self._root):
-                self._fs.mkdir(self._root, create_parents=False)
+        """Make the folder, never its parents, never a bucket."""
+        if self.exists():
+            return
+        self._wire.count("puts")
+        try:
+            self._patience.ask(self._backend.create)
+        except FileExistsError:
+            return
 
     def put_new(self, name: str, spool: str) -> Locator:
-        """Upload `spool`, confirm its size, and unlink it."""
-        path = self._path(name)
-        with self._faults(name), open(spool, "rb") as file:
+        """Upload `spool`, confirm it, and unlink it."""
+        self._check(name)
+        with faults(self._url), open(spool, "rb") as file:
             size, start = os.path.getsize(spool), file.read(COMPARED)
-            if not self._fs.exists(path):
-                self._fs.put_file(spool, path, **({"mode": "create"} if self._creates else {}))
-            self._confirm(name, path, size, start)
+        if not self._stored(name, size, start):
+            try:
+                self._send(name, spool, size)
+                surely_ours = self.capabilities.exclusive_create
+            except FileExistsError:
+                surely_ours = False
+            self._confirm(name, size, b"" if surely_ours else start)
         os.unlink(spool)
         return name
 
@@ -88,26 +88,32 @@ class RemoteTarget:
             return list(pool.map(lambda pair: self.put_new(*pair), objects))
 
     def list(self) -> Iterator[tuple[Locator, int]]:
-        """Every object below the URL."""
-        with self._faults():
-            if not self._fs.exists(self._root):
-                raise missing(self._url)
-            found = self._fs.find(self._root, detail=True)
-        for path, facts in sorted(found.items()):
-            yield path[len(self._root) :].lstrip("/"), int(facts["size"] or 0)
+        """Every object below the URL, page by page; names that no target gives are passed over."""
+        after: str | None = None
+        while True:
+            found, after = self._page(after)
+            yield from ((key, size) for key, size in found if _plain(key) and HALF not in key)
+            if after is None:
+                return
+
+    def size(self, locator: Locator) -> int | None:
+        """One request."""
+        self._check(locator)
+        self._wire.count("heads")
+        return self._patience.ask(lambda: self._backend.size(locator))
 
     def read(self, locator: Locator, offset: int, length: int) -> bytes:
         """A range of an object."""
-        with self._faults(locator):
-            return bytes(self._fs.cat_file(self._path(locator), start=offset, end=offset + length))
+        self._check(locator)
+        if length <= 0:
+            return b""
+        return self._patience.ask(lambda: self._get(locator, offset, length), f"{self._url}/{locator}")
 
     def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        """Ranges of an object, at once where the store can."""
-        paths = [self._path(locator)] * len(ranges)
-        starts = [offset for offset, _ in ranges]
-        ends = [offset + length for offset, length in ranges]
-        with self._faults(locator):
-            return [bytes(part) for part in self._fs.cat_ranges(paths, starts, ends, on_error="raise")]
+        """Ranges of an object, several at once."""
+        if len(ranges) == 1:
+            return [self.read(locator, *ranges[0])]
+        return [*self._pool.map(lambda run: self.read(locator, *run), ranges)]
 
     def free_bytes(self) -> int | None:
         """Stores of this kind do not tell."""
@@ -117,43 +123,58 @@ class RemoteTarget:
         """There is none: a file is uploaded from wherever it is."""
         return None
 
+    def abort(self) -> None:
+        """Nothing moves any more."""
+        self._wire.cut()
+        self._backend.close()
+
     def close(self) -> None:
-        """Nothing is held."""
+        """Let go of threads and connections."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._backend.close()
 
-    def _path(self, locator: Locator) -> str:
-        parts = locator.split("/")
-        if not all(parts) or ".." in parts or "." in parts:
-            raise StoreError(f"{locator} is no object of {self._url}", code="locator")
-        return f"{self._root}/{locator}"
+    def _page(self, after: str | None) -> Page:
+        def request() -> Page:
+            self._wire.count("lists")
+            return self._backend.page(after)
 
-    def _confirm(self, name: str, path: str, size: int, start: bytes) -> None:
-        there = int(self._fs.info(path)["size"])
-        if there != size or self._fs.cat_file(path, start=0, end=len(start)) != start:
+        return self._patience.ask(request)
+
+    def _get(self, locator: Locator, offset: int, length: int) -> bytes:
+        self._wire.count("reads")
+        return self._backend.get(locator, offset, length)
+
+    def _send(self, name: str, spool: str, size: int) -> None:
+        backend = self._backend
+        if size > PART and isinstance(backend, TakesParts):
+            parts.send(backend, name, spool, size, self._pool, self._patience, self._wire)
+        else:
+            self._patience.ask(lambda: self._put(name, spool, size))
+
+    def _put(self, name: str, spool: str, size: int) -> None:
+        self._wire.count("puts")
+        with Body(spool, 0, size, self._wire) as body:
+            self._backend.put(name, body)
+
+    def _stored(self, name: str, size: int, start: bytes) -> bool:
+        """Whether this very object is there. Raises StoreError for another one."""
+        there = self.size(name)
+        if there is None:
+            return False
+        if there != size or self.read(name, 0, len(start)) != start:
             raise StoreError(f"another object {name} is at {self._url} already", code="object-exists")
+        return True
 
-    @contextmanager
-    def _faults(self, name: str | None = None) -> Iterator[None]:
-        """Every backend raises exceptions of its own; none passes this border."""
-        try:
-            yield
-        except BakupError:
-            raise
-        except FileNotFoundError as error:
-            raise (missing_object(f"{self._url}/{name}") if name else missing(self._url)) from error
-        except PermissionError as error:
-            raise NoTarget(f"{self._url} denies access: {reason(error)}", code="target-denied") from error
-        except Exception as error:
-            raise StoreError(f"{self._url}: {reason(error)}", code="store") from error
+    def _confirm(self, name: str, size: int, start: bytes) -> None:
+        if not self._stored(name, size, start):
+            raise StoreError(f"{self._url} took {name} and does not have it", code="store")
+
+    def _check(self, locator: Locator) -> None:
+        if not _plain(locator):
+            raise StoreError(f"{locator} is no object of {self._url}", code="locator")
 
 
-def without_user(url: str) -> str:
-    """A URL without user name and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-
-
-def _not_installed(url: str, error: ImportError) -> Usage:
-    scheme = urlsplit(url).scheme
-    extra = _EXTRAS.get(scheme)
-    hints = (f"pip install 'bakup[{extra}]'",) if extra else (reason(error),)
-    return Usage(f"{scheme}:// needs a package that is not installed", hints=hints, code="not-installed")
+def _plain(locator: Locator) -> bool:
+    """Whether a key is a path that stays below the target for every kind of store and library."""
+    parts = locator.split("/")
+    return all(parts) and ".." not in parts and "." not in parts

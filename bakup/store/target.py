@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -28,6 +28,36 @@ class Capabilities:
 
     exclusive_create: bool
     atomic: bool
+
+
+PATIENCE_S = 600.0
+"""How long a remote store may be silent before a run gives up."""
+
+
+def _tell_nobody(event: str, **facts: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a store is spoken to.
+
+    Args:
+        parallel: requests at once, None for the default.
+        upload, download: most bytes a second, None for no limit.
+        patience: seconds that a remote store may be silent before a run gives up.
+        tell: is told of retries, as an event's name and its facts, from any thread.
+    """
+
+    parallel: int | None = None
+    upload: int | None = None
+    download: int | None = None
+    patience: float = PATIENCE_S
+    tell: Callable[..., None] = _tell_nobody
+
+
+TERMS = Terms()
+"""As if the user said nothing."""
 
 
 class Target(Protocol):
@@ -79,6 +109,9 @@ class Target(Protocol):
         nothing, one that is not there raises NoTarget.
         """
 
+    def size(self, locator: Locator) -> int | None:
+        """Bytes of one object; None if there is none."""
+
     def read(self, locator: Locator, offset: int, length: int) -> bytes:
         """`length` bytes from `offset`; fewer only where the object ends. Idempotent.
 
@@ -97,6 +130,9 @@ class Target(Protocol):
         It is on the target's own file system, is never listed, and is removed by `close` or, after a crash,
         by the next run.
         """
+
+    def abort(self) -> None:
+        """End what other threads have under way, as soon as can be: their calls raise. Then only `close` is called."""
 
     def close(self) -> None:
         """Let go of the spool folder and connections. May be called again."""

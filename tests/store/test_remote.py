@@ -1,13 +1,11 @@
-import uuid
 from pathlib import Path
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
 
-from bakup.errors import NoTarget, StoreError, Usage
+from bakup.errors import Usage
 from bakup.store.folder import FolderTarget
 from bakup.store.opening import is_url, local_path, open_target
-from bakup.store.remote import RemoteTarget, without_user
+from bakup.store.secrets import without_user
 
 
 @pytest.mark.parametrize(
@@ -54,37 +52,3 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(Usage, match="s3:// needs a package") as caught:
         open_target("s3://bucket/x")
     assert caught.value.hints == ("pip install 'bakup[s3]'",)
-
-
-class Failing(MemoryFileSystem):
-    """A store whose answers are exceptions of its own."""
-
-    cachable = False
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
-
-    def find(self, *_: object, **__: object) -> None:
-        raise self.error
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "text"),
-    [
-        (PermissionError("Forbidden."), NoTarget, "denies access: forbidden"),
-        (FileNotFoundError("x"), NoTarget, "there is no memory://"),
-        (TimeoutError("timed out"), StoreError, ": timed out"),
-        (KeyError("odd"), StoreError, ": 'odd'"),
-        (RuntimeError(), StoreError, ": runtimeerror"),
-    ],
-)
-def test_no_foreign_exception_passes(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type[NoTarget], text: str
-) -> None:
-    target = RemoteTarget(f"memory://{uuid.uuid4().hex}")
-    target.create()
-    monkeypatch.setattr(target, "_fs", Failing(error))
-    with pytest.raises(kind, match=text) as caught:
-        list(target.list())
-    assert type(caught.value) is kind

@@ -1,0 +1,76 @@
+"""Any other store that fsspec knows: what its common interface gives, and no promises."""
+
+from __future__ import annotations
+
+import inspect
+import posixpath
+from collections.abc import Mapping
+from typing import Any
+
+import fsspec
+
+from bakup.errors import Usage
+from bakup.store.backend import Page
+from bakup.store.faults import reason
+from bakup.store.folders import Folders
+from bakup.store.target import Capabilities
+from bakup.store.wire import Body, Wire
+
+
+class AnyFilesystem:
+    """A folder of an fsspec file system."""
+
+    capabilities = Capabilities(exclusive_create=False, atomic=False)
+
+    def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
+        try:
+            self._fs, root = fsspec.url_to_fs(url, **{"use_listings_cache": False, **options})
+        except (ValueError, TypeError) as error:
+            raise Usage(f"{url}: {reason(error)}", code="url") from None
+        self._root = str(root).rstrip("/")
+        self._wire = wire
+        self._folders = Folders(self._entries)
+        self._creates = "mode" in inspect.signature(self._fs.put_file).parameters
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return bool(self._fs.exists(self._root))
+
+    def create(self) -> None:
+        """Make the folder."""
+        self._fs.mkdir(self._root, create_parents=False)
+
+    def page(self, after: str | None) -> Page:
+        """A folder's objects."""
+        return self._folders.page(after)
+
+    def size(self, key: str) -> int | None:
+        """As `info` tells it."""
+        try:
+            return int(self._fs.info(self._path(key))["size"])
+        except FileNotFoundError:
+            return None
+
+    def get(self, key: str, offset: int, length: int) -> bytes:
+        """One `cat_file`."""
+        found = bytes(self._fs.cat_file(self._path(key), start=offset, end=offset + length))
+        self._wire.took(len(found))
+        return found
+
+    def put(self, key: str, body: Body) -> None:
+        """One `put_file` of the whole spool; its bytes count when they are up."""
+        self._fs.put_file(body.path, self._path(key), **({"mode": "create"} if self._creates else {}))
+        self._wire.sent(len(body))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    def _entries(self, folder: str) -> list[tuple[str, int | None]]:
+        found = self._fs.ls(posixpath.join(self._root, folder) if folder else self._root, detail=True)
+        return [
+            (posixpath.basename(one["name"].rstrip("/")), None if one["type"] == "directory" else int(one["size"] or 0))
+            for one in found
+        ]

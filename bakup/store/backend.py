@@ -1,0 +1,81 @@
+"""What one kind of store can do, request by request. `RemoteTarget` makes a target of it.
+
+A method asks the store once and raises whatever its library raises; `bakup.store.answers` knows what that means.
+Keys are what stands below the target's URL, with "/" between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from bakup.store.target import Capabilities
+from bakup.store.wire import Body
+
+Page: TypeAlias = tuple[list[tuple[str, int]], str | None]
+"""Some (key, size in bytes) of a listing, and what to ask the next page by; None after the last."""
+
+PART = 16 << 20
+"""Bytes of a part: 32 GiB are 2,048 of them, S3 takes 10,000."""
+
+HALF = ".bakup-half-"
+"""How names of objects begin that are not whole yet, where a store would show them."""
+
+
+class Backend(Protocol):
+    """A kind of store. Its methods may be called by several threads at once."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What its creates promise."""
+
+    def exists(self) -> bool:
+        """Whether the bucket or folder is there."""
+
+    def create(self) -> None:
+        """Make the last folder, never its parents nor a bucket."""
+
+    def page(self, after: str | None) -> Page:
+        """A page of the listing: the first one, or the one that `after` names."""
+
+    def size(self, key: str) -> int | None:
+        """Bytes of an object, None if there is none."""
+
+    def get(self, key: str, offset: int, length: int) -> bytes:
+        """A range, `length` being at least 1; fewer bytes only where the object ends."""
+
+    def put(self, key: str, body: Body) -> None:
+        """A whole object. Raises FileExistsError where the store can tell that there is one."""
+
+    def close(self) -> None:
+        """Let go of connections; what is under way fails. May be called again."""
+
+
+@dataclass(slots=True)
+class Upload:
+    """An object going up in parts; `token` is the store's word for it."""
+
+    key: str
+    size: int
+    token: str
+
+
+@runtime_checkable
+class TakesParts(Protocol):
+    """A backend that takes an object in parts and shows it only when it is finished."""
+
+    in_order: bool
+    """Whether a part may go only after the one before it."""
+
+    def begin(self, key: str, size: int) -> Upload:
+        """Begin an object of `size` bytes."""
+
+    def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
+        """Send part `number`, counted from 0; returns the store's word for it. May be repeated."""
+
+    def finish(self, upload: Upload, parts: Iterable[str]) -> None:
+        """Make it one object. Raises FileExistsError if there is one, or if the upload is known no more."""
+
+    def abort(self, upload: Upload) -> None:
+        """Throw the parts away."""

@@ -1,0 +1,128 @@
+"""Google Cloud Storage, through gcsfs: its credentials and its session; requests are of the JSON API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+from gcsfs.core import GCSFileSystem, initiate_upload
+
+from bakup.store.backend import Page, Upload
+from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.target import Capabilities
+from bakup.store.wire import Body, Sink, Wire
+
+
+class _Once(GCSFileSystem):  # type: ignore[misc] # gcsfs has no types
+    """Asks once; asking again is our own, and seen."""
+
+    _request = GCSFileSystem._request.__wrapped__
+
+
+class Gcs:
+    """A bucket, below a prefix. Creates ask for `ifGenerationMatch=0`; parts go up one after the other."""
+
+    in_order = True
+
+    def __init__(self, path: str, options: Mapping[str, Any], wire: Wire) -> None:
+        self._bucket, _, prefix = path.strip("/").partition("/")
+        self._prefix = f"{prefix}/" if prefix else ""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
+        self._fs = _Once(**{"requests_timeout": timeout, **options}, skip_instance_cache=True)
+        self._custom = bool(options.get("endpoint_url"))
+        self._wire = wire
+        self._coroutines = Coroutines()
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Conditions hold at Google; an emulator may take them and do nothing."""
+        return Capabilities(exclusive_create=not self._custom, atomic=True)
+
+    def exists(self) -> bool:
+        """Whether the bucket is there: asked by a listing, as that right is needed anyway."""
+        try:
+            self._list(maxResults=1)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def create(self) -> None:
+        """Buckets are for their owner to make; prefixes need not be made."""
+        self._list(maxResults=1)
+
+    def page(self, after: str | None) -> Page:
+        """1,000 objects."""
+        found = self._list(**({"pageToken": after} if after else {}))
+        objects = [(one["name"][len(self._prefix) :], int(one.get("size", 0))) for one in found.get("items", ())]
+        return objects, found.get("nextPageToken")
+
+    def size(self, key: str) -> int | None:
+        """The object's facts."""
+        path = "b/{}/o/{}"
+        try:
+            found = self._run(self._fs._call("GET", path, self._bucket, self._prefix + key, json_out=True))
+        except FileNotFoundError:
+            return None
+        return int(found["size"])
+
+    def get(self, key: str, offset: int, length: int) -> bytes:
+        """A range; one that begins behind the end is refused by Google and is empty here."""
+        sink = Sink(self._wire)
+        self._coroutines.run(self._read(key, offset, length, sink), sink)
+        return sink.content()
+
+    def put(self, key: str, body: Body) -> None:
+        """One upload of media."""
+        where = f"{self._fs._location}/upload/storage/v1/b/{quote(self._bucket)}/o"
+        words = {"uploadType": "media", "name": self._prefix + key, "ifGenerationMatch": "0"}
+        self._coroutines.run(self._fs._call("POST", where, headers=_length(body), data=body, **words), body)
+
+    def begin(self, key: str, size: int) -> Upload:
+        """A resumable session."""
+        started = initiate_upload(self._fs, self._bucket, self._prefix + key, mode="create")
+        return Upload(key, size, str(self._run(started)))
+
+    def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
+        """The next bytes of the session. What of them the store has already, it passes over."""
+        last = offset + len(body) - 1
+        headers = {**_length(body), "Content-Range": f"bytes {offset}-{last}/{upload.size}"}
+        got, _ = self._coroutines.run(self._fs._call("PUT", upload.token, headers=headers, data=body), body)
+        if last + 1 < upload.size and got.get("Range") != f"bytes=0-{last}":
+            raise ConnectionError(f"took {got.get('Range', 'nothing')} of {last + 1} bytes")
+        return ""
+
+    def finish(self, upload: Upload, parts: Iterable[str]) -> None:
+        """The last part made it one object."""
+
+    def abort(self, upload: Upload) -> None:
+        """End the session."""
+        self._run(self._fs._call("DELETE", upload.token))
+
+    def close(self) -> None:
+        """End what runs, and the connections."""
+        session = self._fs._session
+        self._coroutines.end(session.close() if session else None)
+
+    def _list(self, **words: Any) -> dict[str, Any]:
+        found = self._fs._call("GET", "b/{}/o", self._bucket, prefix=self._prefix, json_out=True, **words)
+        return dict(self._run(found))
+
+    async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
+        await self._fs._set_session()
+        url = f"{self._fs._location}/download/storage/v1/b/{quote(self._bucket)}/o/{quote(self._prefix + key, safe='')}"
+        headers = self._fs._get_headers({"Range": f"bytes={offset}-{offset + length - 1}"})
+        async with self._fs.session.get(url, params=self._fs._get_params({"alt": "media"}), headers=headers) as answer:
+            if answer.status == 416:
+                return
+            answer.raise_for_status()
+            async for piece in answer.content.iter_chunked(sink.piece):
+                await sink.take_soon(piece)
+
+    def _run(self, work: Any) -> Any:
+        return self._coroutines.run(work)
+
+
+def _length(body: Body) -> dict[str, str]:
+    return {"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"}

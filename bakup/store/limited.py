@@ -1,0 +1,95 @@
+"""A local target held to a rate. Remote ones are held to theirs where the bytes move."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from bakup.store.faults import faults
+from bakup.store.target import Capabilities, Limits, Locator, Target, Terms
+from bakup.store.wire import Wire
+
+
+def limited(target: Target, terms: Terms) -> Target:
+    """`target` itself where there is no limit."""
+    return LimitedTarget(target, terms) if terms.upload or terms.download else target
+
+
+class LimitedTarget:
+    """Passes all to another target, not faster than its terms allow: what is put waits as long as it would move."""
+
+    def __init__(self, target: Target, terms: Terms) -> None:
+        self._target = target
+        self._wire = Wire(terms.upload, terms.download)
+
+    @property
+    def url(self) -> str:
+        """The inner target's."""
+        return self._target.url
+
+    @property
+    def limits(self) -> Limits:
+        """The inner target's."""
+        return self._target.limits
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """The inner target's."""
+        return self._target.capabilities
+
+    def exists(self) -> bool:
+        """At once."""
+        return self._target.exists()
+
+    def create(self) -> None:
+        """At once."""
+        self._target.create()
+
+    def put_new(self, name: str, spool: str) -> Locator:
+        """Waits first, since the put itself is a link."""
+        with faults(self.url):
+            size = os.path.getsize(spool)
+        self._wire.sent(size)
+        return self._target.put_new(name, spool)
+
+    def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
+        """Waits first."""
+        with faults(self.url):
+            size = sum(os.path.getsize(spool) for _, spool in objects)
+        self._wire.sent(size)
+        return self._target.put_all(objects)
+
+    def list(self) -> Iterator[tuple[Locator, int]]:
+        """At once."""
+        return self._target.list()
+
+    def size(self, locator: Locator) -> int | None:
+        """At once."""
+        return self._target.size(locator)
+
+    def read(self, locator: Locator, offset: int, length: int) -> bytes:
+        """Waits after the read."""
+        return self.read_ranges(locator, [(offset, length)])[0]
+
+    def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        """Waits after the reads."""
+        found = self._target.read_ranges(locator, ranges)
+        self._wire.took(sum(map(len, found)))
+        return found
+
+    def free_bytes(self) -> int | None:
+        """At once."""
+        return self._target.free_bytes()
+
+    def spool_folder(self) -> str | None:
+        """At once."""
+        return self._target.spool_folder()
+
+    def abort(self) -> None:
+        """What waits is over."""
+        self._wire.cut()
+        self._target.abort()
+
+    def close(self) -> None:
+        """At once."""
+        self._target.close()

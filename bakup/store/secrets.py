@@ -1,0 +1,70 @@
+"""What must never be seen: user info of URLs and the values of store options. Kept out of every message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from bakup.errors import BakupError
+
+_USER_INFO = re.compile(r"(?<=://)[^/?#@]*@")
+_SHORTEST = 5
+"""A value this short is a flag or a number, and stands in ordinary words too."""
+_OPEN = frozenset(
+    ["endpoint_url", "base_url", "region_name", "account_name", "account_host", "host", "port", "project", "profile"]
+)
+"""Options whose values are addresses and names."""
+_AZURE = ("abfs://", "abfss://", "az://")
+
+
+def without_user(url: str) -> str:
+    """A URL without user names and passwords, also inside a chain. In Azure's, what stands there is the container."""
+    return url if url.startswith(_AZURE) else _USER_INFO.sub("", url)
+
+
+class Place(str):
+    """A target's path or URL as it may be shown; `credentials` are the store options of the user info it came with."""
+
+    __slots__ = ("credentials",)
+    credentials: Mapping[str, str]
+
+    def __new__(cls, typed: str) -> Place:
+        """From what was typed; a Place stays what it is."""
+        if isinstance(typed, Place):
+            return typed
+        place = super().__new__(cls, without_user(typed))
+        place.credentials = {} if place == typed else _user_info(typed)
+        return place
+
+
+class Secrets:
+    """The secret texts of one target's store options."""
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        texts = list(_texts(options))
+        spellings = {spelling for text in texts for spelling in (text, quote(text, safe=""))}
+        self._texts = sorted((text for text in spellings if len(text) >= _SHORTEST), key=len, reverse=True)
+
+    def hidden(self, error: BakupError) -> BakupError:
+        """The same error, its message without secrets."""
+        for text in self._texts:
+            error.message = error.message.replace(text, "***").replace(text.lower(), "***")
+        error.message = without_user(error.message)
+        error.args = (error.message,)
+        return error
+
+
+def _texts(options: Mapping[str, Any]) -> Iterable[str]:
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _texts(value)
+        elif isinstance(value, str) and name not in _OPEN:
+            yield value
+
+
+def _user_info(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    given = {"username": parts.username, "password": parts.password}
+    return {name: unquote(text) for name, text in given.items() if text}

@@ -1,0 +1,143 @@
+"""SMB 2 and 3, through smbprotocol."""
+
+from __future__ import annotations
+
+import ntpath
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import smbclient
+from smbprotocol.exceptions import SMBConnectionClosed, SMBOSError
+
+from bakup.store.backend import HALF, Page, Upload
+from bakup.store.coroutines import CONNECT_S
+from bakup.store.folders import Folders
+from bakup.store.target import Capabilities
+from bakup.store.wire import PIECE, Body, Sink, Wire
+
+_PORT = 445
+
+
+class Smb:
+    """A folder of a share. Objects grow under a name of their own; a rename, which replaces nothing, makes them seen.
+
+    That a rename fails where the new name is taken: ReplaceIfExists 0 of FileRenameInformation, MS-FSCC 2.4.37.
+    """
+
+    capabilities = Capabilities(exclusive_create=True, atomic=True)
+    in_order = False
+
+    def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or int(options.get("port", _PORT))
+        share, _, below = unquote(parts.path).strip("/").partition("/")
+        self._root = f"\\\\{self._host}\\{share}\\" + below.replace("/", "\\")
+        self._cache: dict[str, Any] = {}
+        self._session: dict[str, Any] = {
+            "connection_timeout": CONNECT_S,
+            **{name: value for name, value in options.items() if name not in ("port", "host")},
+            "port": self._port,
+            "connection_cache": self._cache,
+        }
+        self._wire = wire
+        self._folders = Folders(self._entries)
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return bool(self._call(smbclient.path.isdir, self._root))
+
+    def create(self) -> None:
+        """Make the folder."""
+        self._call(smbclient.mkdir, self._root)
+
+    def page(self, after: str | None) -> Page:
+        """A folder's files."""
+        return self._folders.page(after)
+
+    def size(self, key: str) -> int | None:
+        """As `stat` tells it."""
+        try:
+            return int(self._call(smbclient.stat, self._path(key)).st_size)
+        except FileNotFoundError:
+            return None
+
+    def get(self, key: str, offset: int, length: int) -> bytes:
+        """A range."""
+        sink = Sink(self._wire)
+        with self._call(smbclient.open_file, self._path(key), mode="rb", buffering=0, share_access="rwd") as file:
+            file.seek(offset)
+            while sink.size < length and (piece := file.read(min(sink.piece, length - sink.size))):
+                sink.take(piece)
+        return sink.content()
+
+    def put(self, key: str, body: Body) -> None:
+        """As one part."""
+        upload = self.begin(key, len(body))
+        try:
+            self.part(upload, 0, 0, body)
+            self.finish(upload, ())
+        except BaseException:
+            with suppress(Exception):
+                self.abort(upload)
+            raise
+
+    def begin(self, key: str, size: int) -> Upload:
+        """An empty file that no listing shows."""
+        half = ntpath.join(ntpath.dirname(self._path(key)), HALF + uuid.uuid4().hex)
+        self._call(smbclient.open_file, half, mode="xb", buffering=0).close()
+        return Upload(key, size, half)
+
+    def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
+        """Bytes in their place, flushed by the server."""
+        with self._call(smbclient.open_file, upload.token, mode="r+b", buffering=0, share_access="rw") as file:
+            file.seek(offset)
+            while piece := body.read(PIECE):
+                _write(file, piece)
+            file.flush()
+        return ""
+
+    def finish(self, upload: Upload, parts: Iterable[str]) -> None:
+        """Rename. A file that is there no more was renamed by an earlier try."""
+        try:
+            self._call(smbclient.rename, upload.token, self._path(upload.key))
+        except FileNotFoundError:
+            raise FileExistsError(upload.key) from None
+
+    def abort(self, upload: Upload) -> None:
+        """Remove the file."""
+        self._call(smbclient.remove, upload.token)
+
+    def close(self) -> None:
+        """Hang up."""
+        smbclient.reset_connection_cache(fail_on_error=False, connection_cache=self._cache)
+
+    def _path(self, key: str) -> str:
+        return ntpath.join(self._root, key.replace("/", "\\"))
+
+    def _call(self, function: Any, path: str, *more: Any, **words: Any) -> Any:
+        """Ask, on the connection that is kept; one that broke is not."""
+        try:
+            return function(path, *more, **words, **self._session)
+        except (SMBConnectionClosed, ConnectionError, TimeoutError):
+            self._cache.clear()
+            raise
+        except SMBOSError as error:
+            # Python's own kinds of OSError, which the library's are not.
+            raise OSError(error.errno, error.strerror, path) from error
+
+    def _entries(self, folder: str) -> list[tuple[str, int | None]]:
+        with self._call(smbclient.scandir, self._path(folder) if folder else self._root) as entries:
+            return [
+                (entry.name, None if entry.is_dir() else int(entry.smb_info.end_of_file))
+                for entry in entries
+                if not entry.is_symlink()
+            ]
+
+
+def _write(file: Any, piece: bytes) -> None:
+    view = memoryview(piece)
+    while view:
+        view = view[file.write(view) :]
