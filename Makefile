@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 NONE_IS_FINE := || test $$? -eq 5
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo test test-peers soak check format bench wheel wheels clean
+.PHONY: help venv lock demo test test-peers servers soak check format bench wheel wheels clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -27,7 +27,7 @@ $(READY): pyproject.toml requirements.lock
 venv: $(READY) ## .venv with bakup (editable) and what its tests need
 
 # uv.lock would name registry hosts; this form has hashes and no addresses.
-lock: ## requirements.lock anew from pyproject.toml: every version, every platform, with hashes
+lock: ## requirements*.lock anew from pyproject.toml: every version, every platform, with hashes
 	rm -rf build/lock
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -35,6 +35,9 @@ lock: ## requirements.lock anew from pyproject.toml: every version, every platfo
 	    --group dev --extra stores \
 	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade \
 	    --output-file requirements.lock pyproject.toml
+	build/lock/bin/uv pip compile --quiet --system-certs --no-config --universal --python-version 3.11 --group servers \
+	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade \
+	    --output-file requirements-servers.lock
 	rm -rf build/lock
 
 demo: $(READY) ## back up real files, lose everything local, bring it all back, compare
@@ -46,7 +49,12 @@ test: $(READY) ## the tests that need nothing but Python
 test-peers: $(READY) ## the tests beside other programs, servers, Pythons
 	bash bench/install.sh
 	bash tests/circumstances/install.sh
+	bash tests/servers/install.sh
 	$(PYTEST) -ra -m peer $(ARGS) $(NONE_IS_FINE)
+
+servers: $(READY) ## the stores of the tests on loopback until ctrl-C, and how bakup is told of each: ONLY="ceph sftp"
+	bash tests/servers/install.sh
+	$(PY) -m tests.servers $(ONLY)
 
 soak: $(READY) ## the tests that take many minutes
 	$(PYTEST) -ra -m soak $(ARGS) $(NONE_IS_FINE)
@@ -76,5 +84,5 @@ wheels: $(READY) ## does every dependency come as a wheel on every platform?
 	$(PY) tools/wheels.py
 
 clean: ## remove what make made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-servers build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

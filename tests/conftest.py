@@ -1,0 +1,16 @@
+"""What tests of all rooms share: the real servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def fleet() -> Iterator[object]:
+    """Real stores by name, started when asked for: `fleet["ceph"]` (tests/servers)."""
+    from tests.servers.fleet import Fleet  # wants the packages of every store, which other tests do without
+
+    with Fleet() as running:
+        yield running
