@@ -7,32 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import blocks
+
 from bakup.cli import card
 from bakup.flows.reports import AccountCard
 
-WORDS = (
-    "legal winner thank year wave sausage worth useful legal winner thank year "
-    "wave sausage worth useful legal winner thank year wave sausage worth title"
-)
-CARD = AccountCard("7c41-9e02-b3aa", tuple(WORDS.split()), "/mnt/usb/backup")
+CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/backup")
 
-SCREEN = """\
-No account on this computer yet, so here is a new one. These 24 words are the
-key to every backup made with it. Write this card on paper; keep it elsewhere.
-
-   1 legal       7 worth      13 wave       19 thank
-   2 winner      8 useful     14 sausage    20 year
-   3 thank       9 legal      15 worth      21 wave
-   4 year       10 winner     16 useful     22 sausage
-   5 wave       11 thank      17 legal      23 worth
-   6 sausage    12 year       18 winner     24 title
-
-   account      7c41-9e02-b3aa
-   target       /mnt/usb/backup
-   also needed  nothing: the drive and these words bring everything back
-
-Who has the words can read every backup; who loses them can read none.
-"""
 
 PROGRAM = f"""
 import sys
@@ -40,7 +21,7 @@ from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
 from bakup.flows.reports import AccountCard
 run = Run("sync", Everywhere(bytes=False))
-card = AccountCard("7c41-9e02-b3aa", tuple({WORDS!r}.split()), "/mnt/usb/backup")
+card = AccountCard("7c41-9e02-b3aa", tuple({blocks.WORDS!r}.split()), "/mnt/usb/backup")
 def work():
     print("before")
     run.ask.new_account(card)
@@ -59,7 +40,7 @@ def answers(lines: list[str]) -> list[str]:
 def test_the_card_to_the_letter(terminal: Callable[..., Any]) -> None:
     at = terminal(ARGUMENTS)
     lines = at.until("Written down?")
-    assert "\n".join(lines[:-1]) + "\n" == SCREEN
+    assert "\n".join(lines[:-1]) + "\n" == blocks.CARD
     assert re.fullmatch(r"Written down\? Type word \d+:", lines[-1])
 
 

@@ -7,11 +7,10 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
-
-NOBODY = 65534
+from nobody import as_nobody
 
 
 @pytest.fixture
@@ -24,28 +23,10 @@ def base() -> Iterator[bytes]:
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
-@contextmanager
-def _unprivileged() -> Iterator[None]:
-    if os.geteuid():
-        yield
-        return
-    group = os.getegid()
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
-
-
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """Runs a block without root's powers."""
-    return _unprivileged
+    return as_nobody
 
 
 @pytest.fixture
