@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from bakup.cli import habits, numbers
+from bakup.cli import habits, numbers, places
 from bakup.cli.asked import Asked, asked
 from bakup.cli.command import command
 from bakup.cli.options import argument
@@ -89,7 +89,7 @@ def _found(ctx: Context, owner: Command | Parameter, typed: str) -> Answer:
     """What may stand where `owner` - a parameter, or a command that has all of its own - takes a word."""
     from typer.core import TyperArgument, TyperOption
 
-    dst, source = str(ctx.params.get("dst")), ctx.params.get("source")
+    dst, source = places.target(str(ctx.params.get("dst"))), ctx.params.get("source")
     match owner.name:
         case "at" | "before" | "after":
             return "words", _check_points(dst, source, typed)

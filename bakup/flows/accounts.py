@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from bakup.account import keyfile, private
@@ -10,6 +11,8 @@ from bakup.account.keyfile import AskPassphrase, Protection
 from bakup.account.keys import Account, PublicKeys
 from bakup.errors import Failed
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
+from bakup.store.opening import is_url, local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +85,8 @@ def write_words(file: str, words: tuple[str, ...], card_text: str) -> None:
 
 def _card(entropy: bytes, target: str | None = None) -> AccountCard:
     account = Account.from_entropy(entropy).public.account_id
-    return AccountCard(account=account, words=bip39.to_words(entropy), target=target)
+    words = bip39.to_words(entropy)
+    if target is None:
+        return AccountCard(account, words)
+    place = target if is_url(target) else os.path.abspath(local_path(target))
+    return AccountCard(account, words, place, also_needed(target))

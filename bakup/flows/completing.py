@@ -59,7 +59,5 @@ def _catalog(dst: str) -> Iterator[tuple[sqlite3.Connection, int]]:
 def _url(dst: str) -> str:
     """The name under which the catalog knows a target, as the target itself would say it."""
     if is_url(dst):
-        from bakup.store.remote import without_user
-
-        return without_user(dst)
+        return dst
     return os.path.abspath(os.path.expanduser(local_path(dst)))

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import blocks
+import pytest
 
 from bakup.cli import card
+from bakup.flows import accounts
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
 
-CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/backup")
+CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
 
 
 PROGRAM = f"""
@@ -20,8 +24,9 @@ import sys
 from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
 run = Run("sync", Everywhere(bytes=False))
-card = AccountCard("7c41-9e02-b3aa", tuple({blocks.WORDS!r}.split()), "/mnt/usb/backup")
+card = AccountCard("7c41-9e02-b3aa", tuple({blocks.WORDS!r}.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
 def work():
     print("before")
     run.ask.new_account(card)
@@ -82,3 +87,30 @@ def test_a_card_without_a_target_leaves_the_row_out() -> None:
 def test_the_words_stand_in_no_representation() -> None:
     assert "sausage" not in repr(CARD)
     assert "sausage" not in card.text(CARD)
+
+
+@pytest.mark.parametrize(
+    ("target", "place", "needed"),
+    [
+        ("backup", os.path.abspath("backup"), "nothing: the drive and these words"),
+        ("file:///mnt/usb", "/mnt/usb", "nothing: the drive and these words"),
+        ("s3://bucket/photos", "s3://bucket/photos", "an access key for this bucket"),
+        ("gs://bucket", "gs://bucket", "a Google login"),
+        ("abfs://box@name.dfs.core.windows.net", "abfs://box@name.dfs.core.windows.net", "the storage account's name"),
+        ("sftp://host/backup", "sftp://host/backup", "a login at this host: user, and SSH key"),
+        ("webdav://host/backup", "webdav://host/backup", "a login at this server"),
+        ("dmc://node/1", "dmc://node/1", "what opens this store"),
+    ],
+)
+def test_what_is_needed_besides_the_words(target: str, place: str, needed: str) -> None:
+    face = card.face(accounts.draft(target).card).splitlines()
+    assert f"   target       {place}" in face
+    (line,) = [line for line in face if line.startswith("   also needed  ")]
+    assert line.removeprefix("   also needed  ").startswith(needed)
+    assert len(line) <= 72
+
+
+def test_a_card_without_a_target_says_nothing_of_one() -> None:
+    face = card.face(accounts.draft().card)
+    assert "target" not in face
+    assert "needed" not in face
