@@ -48,7 +48,7 @@ test: $(READY) ## the tests that need nothing but Python
 
 test-peers: $(READY) ## the tests beside other programs, servers, Pythons
 	bash bench/install.sh
-	bash tests/circumstances/install.sh
+	bash tests/install.sh
 	bash tests/servers/install.sh
 	$(PYTEST) -ra -m peer $(ARGS) $(NONE_IS_FINE)
 

@@ -1,4 +1,6 @@
-"""The account's file in `BAKUP_HOME`: mode 0600, in clear or under a passphrase, never replaced by another.
+"""The account's file in `BAKUP_HOME`: mode 0600, never replaced by another.
+
+Its secret stands in it in clear or under a passphrase, or it is in the system's keyring.
 
 Under a passphrase the entropy is sealed by AES-256-GCM (key from Argon2id, the other fields as aad).
 """
@@ -19,7 +21,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from bakup.account import private
+from bakup.account import private, ring
 from bakup.account.keys import ENTROPY_BYTES, KEM_PUBLIC_BYTES, SIGNING_PUBLIC_BYTES, Account, PublicKeys
 from bakup.account.stream import TAG
 from bakup.errors import Damaged, Failed, Usage, WrongAccount
@@ -29,6 +31,8 @@ VERSION: Final = 1
 
 AskPassphrase: TypeAlias = Callable[[str], str]
 """Gives the passphrase of the account with this id; called only when the file has one."""
+
+Protection = Literal["none", "passphrase", "keyring"]
 
 _MOST_BYTES = 16_384
 _SALT_BYTES = 16
@@ -61,13 +65,19 @@ class _Sealed(Struct, frozen=True, forbid_unknown_fields=True, tag_field="protec
     lanes: Annotated[int, Meta(ge=1, le=16)] = _LANES
 
 
+class _InKeyring(Struct, frozen=True, forbid_unknown_fields=True, tag_field="protection", tag="keyring"):
+    """Entropy is in the keyring of the system, under a name of its own: no other file refers to it."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+
+
 class _File(Struct, frozen=True, forbid_unknown_fields=True):
     """The file's content."""
 
     account: str
     kem: Annotated[bytes, Meta(min_length=KEM_PUBLIC_BYTES, max_length=KEM_PUBLIC_BYTES)]
     signing: Annotated[bytes, Meta(min_length=SIGNING_PUBLIC_BYTES, max_length=SIGNING_PUBLIC_BYTES)]
-    secret: _Clear | _Sealed
+    secret: _Clear | _Sealed | _InKeyring
     version: Literal[1] = VERSION
 
 
@@ -80,24 +90,21 @@ def exists(folder: str) -> bool:
     return os.path.lexists(_path(folder))
 
 
-def save(folder: str, entropy: bytes, passphrase: str | None = None) -> PublicKeys:
-    """Keep a new account in `folder`, which is made if need be (mode 0700).
+def save(folder: str, entropy: bytes, passphrase: str | None = None, *, keyring: bool = False) -> PublicKeys:
+    """Keep a new account in `folder`, which is made if need be (mode 0700); `keyring`: its secret in the system's.
 
-    Raises Failed when there is an account already or the file cannot be written, Usage for an empty
-    passphrase.
+    Raises Failed when there is an account already, the file cannot be written or the keyring not used, Usage for an
+    empty passphrase.
     """
-    public = Account.from_entropy(entropy).public
-    data = _encode(_protect(public, entropy, passphrase))
-    path = _path(folder)
+    if exists(folder):
+        raise _there_is_one(folder)
     _make_folder(folder)
+    file = _protect(entropy, passphrase, keyring)
     try:
-        private.create_whole(path, data)
-        private.sweep(path)
+        _write(folder, file, private.create_whole)
     except FileExistsError:
         raise _there_is_one(folder) from None
-    except OSError as error:
-        _cannot("write", path, error)
-    return public
+    return _public(file)
 
 
 def load(folder: str, passphrase: AskPassphrase) -> Account:
@@ -113,7 +120,7 @@ def load_entropy(folder: str, passphrase: AskPassphrase) -> bytes:
     """The 32 secret bytes behind the account in `folder`, to show its words. Raises as `load`."""
     file = _load(folder)
     entropy = _unprotect(file, passphrase)
-    if Account.from_entropy(entropy).public != _public(file):
+    if len(entropy) != ENTROPY_BYTES or Account.from_entropy(entropy).public != _public(file):
         raise _damaged(folder)
     return entropy
 
@@ -125,22 +132,31 @@ def load_public(folder: str) -> PublicKeys:
 
 def has_passphrase(folder: str) -> bool:
     """Whether the account in `folder` is under a passphrase. Raises as `load_public`."""
-    return isinstance(_load(folder).secret, _Sealed)
+    return protection(folder) == "passphrase"
 
 
-def set_passphrase(folder: str, old: AskPassphrase, new: str | None) -> None:
-    """Put the account in `folder` under the passphrase `new`, or under none, in one step.
+def protection(folder: str) -> Protection:
+    """Where the secret of the account in `folder` is: in its file as it is or under a passphrase, or in the keyring.
 
-    What stood in clear before may survive on the medium. Raises as `load`, and Usage for an empty passphrase.
+    Raises as `load_public`.
     """
-    entropy = load_entropy(folder, old)
-    data = _encode(_protect(Account.from_entropy(entropy).public, entropy, new))
-    path = _path(folder)
-    try:
-        private.replace(path, data)
-        private.sweep(path)
-    except OSError as error:
-        _cannot("write", path, error)
+    match _load(folder).secret:
+        case _Clear():
+            return "none"
+        case _Sealed():
+            return "passphrase"
+        case _InKeyring():
+            return "keyring"
+
+
+def set_passphrase(folder: str, old: AskPassphrase, new: str | None, *, keyring: bool = False) -> None:
+    """Put the account in `folder` under the passphrase `new`, into the keyring, or under none, in one step.
+
+    What stood in clear before may survive on the medium. Raises as `load`, and as `save`.
+    """
+    before = _load(folder)
+    _write(folder, _protect(load_entropy(folder, old), new, keyring), private.replace)
+    _leave_keyring(before)
 
 
 def _path(folder: str) -> str:
@@ -193,8 +209,30 @@ def _public(file: _File) -> PublicKeys:
     return PublicKeys(file.kem, file.signing)
 
 
-def _protect(public: PublicKeys, entropy: bytes, passphrase: str | None) -> _File:
+def _write(folder: str, file: _File, write: Callable[[str, bytes], None]) -> None:
+    path = _path(folder)
+    try:
+        write(path, _encode(file))
+        private.sweep(path)
+    except OSError as error:
+        _leave_keyring(file)
+        if isinstance(error, FileExistsError):
+            raise
+        _cannot("write", path, error)
+
+
+def _leave_keyring(file: _File) -> None:
+    if isinstance(file.secret, _InKeyring):
+        ring.drop(file.secret.name)
+
+
+def _protect(entropy: bytes, passphrase: str | None, keyring: bool) -> _File:
+    public = Account.from_entropy(entropy).public
     file = _File(public.account_id, public.kem, public.signing, _Clear(entropy))
+    if keyring:
+        name = f"account {file.account} {secrets.token_hex(4)}"
+        ring.put(name, entropy)
+        return replace(file, secret=_InKeyring(name))
     if passphrase is None:
         return file
     if not passphrase:
@@ -208,11 +246,21 @@ def _unprotect(file: _File, passphrase: AskPassphrase) -> bytes:
     secret = file.secret
     if isinstance(secret, _Clear):
         return secret.entropy
+    if isinstance(secret, _InKeyring):
+        return _from_keyring(file.account, secret.name)
     aead = _aead(secret, passphrase(file.account))
     try:
         return aead.decrypt(secret.nonce, secret.ciphertext, _aad(file, secret))
     except InvalidTag:
         raise WrongAccount(f"wrong passphrase for account {file.account}", code="passphrase") from None
+
+
+def _from_keyring(account: str, name: str) -> bytes:
+    entropy = ring.get(name)
+    if entropy is None:
+        hint = "move its file away, then with your 24 words: bakup account recover"
+        raise Failed(f"the keyring of this system has no key of account {account}", hints=(hint,), code="keyring")
+    return entropy
 
 
 def _aead(sealed: _Sealed, passphrase: str) -> AESGCM:

@@ -12,10 +12,20 @@ from typing import Any
 from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
 from bakup.model import CheckpointRef, Extent, Kind, path_key
 
+_CONTENTS = (
+    "((SELECT coalesce(sum(length), 0) FROM packs WHERE sector = k.id {of_pack})"
+    " + (SELECT coalesce(sum(length), 0) FROM boxes WHERE sector = k.id {of_box}))"
+)
+_MINE = _CONTENTS.format(of_pack="AND checkpoint = c.uuid", of_box="AND checkpoint = c.id")
+_ALL = _CONTENTS.format(of_pack="", of_box="")
+_SHARED = "(SELECT count(*) FROM (SELECT 1 FROM lines o WHERE o.sector = l.sector LIMIT 2)) > 1"
+_PART = f"coalesce(CASE WHEN {_SHARED} THEN k.size * {_MINE} / nullif({_ALL}, 0) END, k.size, l.bytes)"
+"""A check point's part of a sector, in bytes: one that several list is divided by the contents of the boxes."""
+
 SELECT_CHECKPOINT = (
     "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
     " c.entries_lost, c.previous_uuid, c.previous_digest, c.based_on,"
-    " coalesce((SELECT sum(coalesce(k.size, l.bytes)) FROM lines l LEFT JOIN sectors k ON k.target = s.target"
+    f" coalesce((SELECT sum({_PART}) FROM lines l LEFT JOIN sectors k ON k.target = s.target"
     " AND k.uuid = l.sector WHERE l.checkpoint = c.id), 0)"
     " FROM checkpoints c JOIN sources s ON s.id = c.source"
 )
@@ -46,7 +56,7 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """A complete check point. `stored` is the bytes of the sectors that it lists; `files` None when its END is lost."""
+    """A complete check point. `stored`: its part of the sectors it lists, in bytes; `files`: None when END is lost."""
 
     id: int
     uuid: bytes

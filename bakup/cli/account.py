@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 _WORDS = "Words"
 _MANY = 24
+_WHERE = "Where its key is kept"
+_KEPT = {
+    "none": "in its file, readable by this user alone",
+    "passphrase": "in its file, under a passphrase",
+    "keyring": "in the keyring of this system",
+}
+
+_BARE = "has no passphrase"
+
+Keyring = Annotated[bool, option("--keyring", help="in the keyring of this system, not in a file", group=_WHERE)]
 
 GROUP = (
     "make, show, recover by 24 words, set a passphrase",
@@ -56,6 +66,8 @@ BAKUP_HOME=DIR bakup account recover
 """
 PROTECT_TEXT = """
 Set, change or remove the passphrase of the account's file on this computer.
+With --keyring its key goes into the keyring of this system instead; a
+passphrase, or none, takes it out again.
 
 It never changes the 24 words: they open every backup without a passphrase.
 """
@@ -75,18 +87,20 @@ def new(
         str | None,
         option("--words-file", metavar="FILE", help="a new file for the card (mode 0600)", group=_WORDS),
     ] = None,
+    keyring: Keyring = False,
 ) -> int:
     """Make an account."""
     from bakup.flows import accounts
 
     home = run.account_home()
+    _refuse_both(run, keyring)
     _refuse_second(home)
     draft = accounts.draft(places.target(dst) if dst else None)
     if words_file is None:
         run.ask.new_account(draft.card)
-        accounts.keep(home, draft, run.ask.given_passphrase())
+        accounts.keep(home, draft, run.ask.given_passphrase(), keyring=keyring)
     else:
-        _keep_with_file(run, home, draft, words_file)
+        _keep_with_file(run, home, draft, words_file, keyring)
     return run.finish({"account": draft.card.account, "words_file": words_file}, 0)
 
 
@@ -95,14 +109,22 @@ def show(run: Run) -> int:
     """Show what is public."""
     from bakup.flows import accounts
 
-    account, keys = accounts.show(run.account_home())
+    home = run.account_home()
+    account, keys = accounts.show(home)
     sealing = base64.b64encode(keys.kem).decode()
     rows = Rows()
     rows.text("account", bold(account))
     rows.text("signing key", f"ed25519 {keys.signing.hex()}")
     rows.text("sealing key", f"x-wing {sealing}")
+    rows.text("kept", _KEPT[kept := accounts.kept(home)])
     run.console.product(*rows.lines())
-    return run.finish({"account": account, "signing_key": keys.signing.hex(), "sealing_key_b64": sealing}, 0)
+    facts: dict[str, object] = {
+        "account": account,
+        "signing_key": keys.signing.hex(),
+        "sealing_key_b64": sealing,
+        "protection": kept,
+    }
+    return run.finish(facts, 0)
 
 
 @command(
@@ -146,12 +168,14 @@ def recover(
         str | None,
         option("--words-file", metavar="FILE", help="read them from FILE (-: standard input)", group=_WORDS),
     ] = None,
+    keyring: Keyring = False,
 ) -> int:
     """Bring an account back."""
     from bakup.flows import accounts
 
+    _refuse_both(run, keyring)
     typed = _ask_for_words(run) if words_file is None else _read_words(words_file)
-    account = accounts.recover(run.account_home(), typed, run.ask.given_passphrase())
+    account = accounts.recover(run.account_home(), typed, run.ask.given_passphrase(), keyring=keyring)
     run.console.report(f"account {account} is here again")
     return run.finish({"account": account}, 0)
 
@@ -160,19 +184,19 @@ def recover(
     "account passphrase",
     short="set, change or remove a passphrase",
     text=PROTECT_TEXT,
-    examples=("bakup account passphrase",),
+    examples=("bakup account passphrase", "bakup account passphrase --keyring"),
 )
-def passphrase(run: Run) -> int:
-    """Set, change or remove the passphrase."""
+def passphrase(run: Run, *, keyring: Keyring = False) -> int:
+    """Set, change or remove the passphrase, or use the keyring."""
     from bakup.flows import accounts
 
     home = run.account_home()
     account, _ = accounts.show(home)
-    chosen = _new_passphrase(run)
-    accounts.change_passphrase(home, run.ask.passphrase, chosen or None)
-    done = f"account {account} is under the new passphrase" if chosen else f"account {account} has no passphrase"
-    run.console.report(done)
-    return run.finish({"account": account, "passphrase": bool(chosen)}, 0)
+    chosen = "" if keyring else _new_passphrase(run)
+    accounts.change_passphrase(home, run.ask.passphrase, chosen or None, keyring=keyring)
+    done = "is in the keyring of this system" if keyring else "is under the new passphrase" if chosen else _BARE
+    run.console.report(f"account {account} {done}")
+    return run.finish({"account": account, "passphrase": bool(chosen), "keyring": keyring}, 0)
 
 
 COMMANDS = (new, show, words, recover, passphrase)
@@ -188,14 +212,19 @@ def _refuse_second(home: str) -> None:
         raise Failed(f"account {account} is here already; it is never replaced", hints=hints, code="account-exists")
 
 
-def _keep_with_file(run: Run, home: str, draft: Draft, words_file: str) -> None:
+def _refuse_both(run: Run, keyring: bool) -> None:
+    if keyring and run.everywhere.passphrase_command is not None:
+        raise Usage("--keyring needs no passphrase; leave out --passphrase-command", code="usage")
+
+
+def _keep_with_file(run: Run, home: str, draft: Draft, words_file: str, keyring: bool) -> None:
     """The words are safe before the account is kept; a failure leaves neither."""
     from bakup.flows import accounts
 
     given = run.ask.given_passphrase()
     _write(draft.card, words_file)
     try:
-        accounts.keep(home, draft, given)
+        accounts.keep(home, draft, given, keyring=keyring)
     except BaseException:
         os.unlink(words_file)
         raise

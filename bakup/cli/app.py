@@ -34,6 +34,7 @@ from bakup.cli import (
     rebuild,
     restore,
     sector,
+    shells,
     stats,
     sync,
 )
@@ -105,8 +106,8 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    if os.environ.get(completion.VARIABLE):
-        return completion.complete(group(), os.environ[completion.VARIABLE])
+    if os.environ.get(shells.VARIABLE):
+        return completion.complete(group(), arguments)
     if arguments in (["-V"], ["--version"]):
         print(f"bakup {__version__}")
         return 0

@@ -33,8 +33,8 @@ _SECTIONS = (
 )
 _END = """\
 Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
-DST: a folder, on this disk or another.
-Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'"""
+DST: a folder or a URL: s3:// gs:// abfs:// sftp:// webdav:// ftp:// smb:// ...
+Example: bakup sync ~/Photos s3://my-bucket/photos --exclude '*.tmp'"""
 _VARIABLES = "Each option has a variable: BAKUP_LOG_FILE for --log-file."
 _LAST_GROUPS = (TARGET, EVERYWHERE)
 

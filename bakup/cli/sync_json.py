@@ -40,7 +40,8 @@ def summary(report: SyncReport) -> Facts:
 def sources(report: SyncReport) -> Iterator[Facts]:
     """An object a source, when there are several."""
     for source in report.sources if len(report.sources) > 1 else ():
-        yield {"message_type": "source", **_checkpoint(source), **_counts((source,))}
+        stored = source.checkpoint.stored if source.checkpoint and source.made else 0
+        yield {"message_type": "source", **_checkpoint(source), **_counts((source,)), "stored_bytes": stored}
 
 
 def paths(report: SyncReport) -> Iterator[Facts]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from bakup.account import keyfile, private
 from bakup.account import words as bip39
-from bakup.account.keyfile import AskPassphrase
+from bakup.account.keyfile import AskPassphrase, Protection
 from bakup.account.keys import Account, PublicKeys
 from bakup.errors import Failed
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
+from bakup.store.opening import is_url, local_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,17 @@ def has_account(home: str) -> bool:
     return keyfile.exists(home)
 
 
-def keep(home: str, draft: Draft, passphrase: str | None = None) -> None:
-    """Write a drafted account into `home`, its words being safe. Raises Failed when there is one already."""
-    keyfile.save(home, draft.entropy, passphrase)
+def keep(home: str, draft: Draft, passphrase: str | None = None, *, keyring: bool = False) -> None:
+    """Write a drafted account into `home`, its words being safe. Raises as `keyfile.save`."""
+    keyfile.save(home, draft.entropy, passphrase, keyring=keyring)
 
 
-def recover(home: str, words_text: str, passphrase: str | None = None) -> str:
+def recover(home: str, words_text: str, passphrase: str | None = None, *, keyring: bool = False) -> str:
     """Bring an account back into `home` from its 24 words; gives its id.
 
     Raises WrongAccount when the words are wrong, Failed when there is an account already.
     """
-    return keyfile.save(home, bip39.from_words(words_text), passphrase).account_id
+    return keyfile.save(home, bip39.from_words(words_text), passphrase, keyring=keyring).account_id
 
 
 def show(home: str) -> tuple[str, PublicKeys]:
@@ -55,9 +58,14 @@ def words(home: str, passphrase: AskPassphrase) -> AccountCard:
     return _card(keyfile.load_entropy(home, passphrase))
 
 
-def change_passphrase(home: str, old: AskPassphrase, new: str | None) -> None:
-    """Set, change or (None) remove the account's passphrase. Raises as `keyfile.set_passphrase`."""
-    keyfile.set_passphrase(home, old, new)
+def kept(home: str) -> Protection:
+    """How the secret of the account in `home` is kept. Raises Usage when there is none."""
+    return keyfile.protection(home)
+
+
+def change_passphrase(home: str, old: AskPassphrase, new: str | None, *, keyring: bool = False) -> None:
+    """Set, change or (None) remove the account's passphrase, or use the keyring. Raises as `keyfile.set_passphrase`."""
+    keyfile.set_passphrase(home, old, new, keyring=keyring)
 
 
 def write_words(file: str, words: tuple[str, ...], card_text: str) -> None:
@@ -77,4 +85,8 @@ def write_words(file: str, words: tuple[str, ...], card_text: str) -> None:
 
 def _card(entropy: bytes, target: str | None = None) -> AccountCard:
     account = Account.from_entropy(entropy).public.account_id
-    return AccountCard(account=account, words=bip39.to_words(entropy), target=target)
+    words = bip39.to_words(entropy)
+    if target is None:
+        return AccountCard(account, words)
+    place = target if is_url(target) else os.path.abspath(local_path(target))
+    return AccountCard(account, words, place, also_needed(target))

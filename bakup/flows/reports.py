@@ -89,7 +89,7 @@ class SyncOptions:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointLine:
-    """A check point as `ls` shows it. `stored` is what it added to the target; `whole` = nothing of it is missing."""
+    """A check point as `ls` shows it. `stored`: its part of the sectors it added; `whole`: nothing of it is missing."""
 
     uuid: Uuid
     source: str  # "laptop:/home/ana/Photos" or its name
@@ -350,7 +350,7 @@ class AccountCard:
     account: str
     words: tuple[str, ...] = field(repr=False)
     target: str | None = None
-    also_needed: str = "nothing: the drive and these words bring everything back"
+    also_needed: str | None = None  # to bring back what is at `target`
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ class LoopDisk:
         self._image = folder / f"{kind}.img"
         self.path.mkdir()
         if shutil.which(f"mkfs.{kind}") is None:
-            pytest.fail(f"there is no mkfs.{kind}: tests/circumstances/install.sh installs it")
+            pytest.fail(f"there is no mkfs.{kind}: tests/install.sh installs it")
         with open(self._image, "wb") as file:
             file.truncate(size_mib << 20)
         command(f"mkfs.{kind}", "-q", self._image)

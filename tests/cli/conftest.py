@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
-import select
-import struct
-import subprocess
-import termios
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import pyte
 import pytest
+from terminal import Terminal
 
 from bakup.cli.console import Console
 from bakup.cli.problems import Problem
@@ -63,72 +57,14 @@ def rendered(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str], list[Pr
     return render
 
 
-class Terminal:
-    """A program on a real terminal of 80 columns, whose screen can be looked at."""
-
-    def __init__(self, arguments: list[str], columns: int = 80, rows: int = 24, **environment: str) -> None:
-        self.screen = pyte.Screen(columns, rows)
-        self.written = b""
-        self._stream = pyte.ByteStream(self.screen)
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.process = subprocess.Popen(
-            arguments,
-            env={**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", **environment},
-            preexec_fn=lambda: os.login_tty(slave),  # noqa: PLW1509
-            pass_fds=(slave,),
-        )
-        os.close(slave)
-
-    def lines(self) -> list[str]:
-        """What stands on the screen, without the empty lines below."""
-        return "\n".join(row.rstrip() for row in self.screen.display).rstrip("\n").split("\n")
-
-    def until(self, text: str, timeout: float = 20.0) -> list[str]:
-        """Reads until the screen holds a text; gives its lines."""
-        end = time.monotonic() + timeout
-        while text not in "\n".join(self.lines()):
-            if time.monotonic() > end or not self._read(0.2):
-                raise AssertionError(f"no {text!r} on the screen:\n" + "\n".join(self.lines()))
-        return self.lines()
-
-    def type(self, text: str) -> None:
-        """Types on the keyboard."""
-        os.write(self._master, text.encode())
-
-    def finish(self, timeout: float = 20.0) -> int:
-        """Reads to the end; gives the exit code."""
-        end = time.monotonic() + timeout
-        while self._read(0.2):
-            assert time.monotonic() < end, "\n".join(self.lines())
-        return self.process.wait(timeout)
-
-    def close(self) -> None:
-        """Ends the program."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._master)
-
-    def _read(self, wait: float) -> bool:
-        if not select.select([self._master], [], [], wait)[0]:
-            return self.process.poll() is None
-        try:
-            data = os.read(self._master, 65536)
-        except OSError:
-            return False
-        self.written += data
-        self._stream.feed(data)
-        return bool(data)
-
-
 @pytest.fixture
 def terminal() -> Iterator[Callable[..., Terminal]]:
     """Starts programs on terminals, and ends them."""
     started: list[Terminal] = []
 
-    def start(arguments: list[str], **settings: object) -> Terminal:
-        started.append(Terminal(arguments, **settings))  # type: ignore[arg-type]
+    def start(arguments: list[str], columns: int = 80, rows: int = 24, **environment: str) -> Terminal:
+        settings = {**os.environ, "TERM": "xterm", "PYTHONUTF8": "1", **environment}
+        started.append(Terminal(arguments, settings, columns=columns, rows=rows))
         return started[-1]
 
     yield start

@@ -107,7 +107,7 @@ def test_recover_asks(home: Path, tmp_path: Path, terminal: Callable[..., Any]) 
     at.until(f"{words[13][:4]}\n>")
     at.type(" ".join(words[14:]).upper() + "\n")
     assert at.finish() == 0
-    assert re.fullmatch(rf"account {ID} is here again", at.lines()[-1])
+    assert re.fullmatch(rf"account {ID} is here again", at.lines[-1])
 
 
 def test_a_wrong_word_is_named_by_its_number(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
@@ -115,7 +115,7 @@ def test_a_wrong_word_is_named_by_its_number(home: Path, tmp_path: Path, termina
     at.until("\n>")
     at.type("legal winer " + "thank " * 22 + "\n")
     assert at.finish() == 12
-    assert any(re.search(r"\b2\b", line) for line in at.lines() if line.startswith("error:"))
+    assert any(re.search(r"\b2\b", line) for line in at.lines if line.startswith("error:"))
 
 
 def test_a_first_account_on_a_terminal(home: Path, terminal: Callable[..., Any]) -> None:
@@ -152,7 +152,7 @@ def test_a_passphrase_set_used_and_removed(home: Path, tmp_path: Path, terminal:
     at.until("the same again:")
     at.type("two words\n")
     assert at.finish() == 0
-    assert "is under the new passphrase" in at.lines()[-1]
+    assert "is under the new passphrase" in at.lines[-1]
     ask = ["account", "words", "--words-file", str(tmp_path / "again")]
     assert app.run(ask) == 2
     assert app.run([*ask, "--passphrase-command", "echo wrong"]) == 12
@@ -165,7 +165,7 @@ def test_a_passphrase_set_used_and_removed(home: Path, tmp_path: Path, terminal:
     at.until("passphrase of account")
     at.type("two words\n")
     assert at.finish() == 0
-    assert "has no passphrase" in at.lines()[-1]
+    assert "has no passphrase" in at.lines[-1]
     assert app.run([*ask[:-1], str(tmp_path / "third")]) == 0
 
 

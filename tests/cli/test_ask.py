@@ -66,7 +66,7 @@ def test_a_folder_with_other_files_is_asked_about(terminal: Callable[..., Any], 
     at.until("/mnt/x holds 12 other files and no sectors; use it? [y/N]")
     at.type(answer)
     assert at.finish() == 0
-    assert at.lines()[-1] == used
+    assert at.lines[-1] == used
 
 
 def test_a_passphrase_is_not_shown(terminal: Callable[..., Any]) -> None:
@@ -74,5 +74,5 @@ def test_a_passphrase_is_not_shown(terminal: Callable[..., Any]) -> None:
     at.until("passphrase of account 7c41-9e02-b3aa:")
     at.type("secret\n")
     assert at.finish() == 0
-    assert at.lines()[-1] == "True"
+    assert at.lines[-1] == "True"
     assert b"secret" not in at.written

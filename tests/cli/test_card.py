@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import blocks
+import pytest
+
 from bakup.cli import card
+from bakup.flows import accounts
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
 
-WORDS = (
-    "legal winner thank year wave sausage worth useful legal winner thank year "
-    "wave sausage worth useful legal winner thank year wave sausage worth title"
-)
-CARD = AccountCard("7c41-9e02-b3aa", tuple(WORDS.split()), "/mnt/usb/backup")
+CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
 
-SCREEN = """\
-No account on this computer yet, so here is a new one. These 24 words are the
-key to every backup made with it. Write this card on paper; keep it elsewhere.
-
-   1 legal       7 worth      13 wave       19 thank
-   2 winner      8 useful     14 sausage    20 year
-   3 thank       9 legal      15 worth      21 wave
-   4 year       10 winner     16 useful     22 sausage
-   5 wave       11 thank      17 legal      23 worth
-   6 sausage    12 year       18 winner     24 title
-
-   account      7c41-9e02-b3aa
-   target       /mnt/usb/backup
-   also needed  nothing: the drive and these words bring everything back
-
-Who has the words can read every backup; who loses them can read none.
-"""
 
 PROGRAM = f"""
 import sys
 from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
 from bakup.flows.reports import AccountCard
+from bakup.store.credentials import also_needed
 run = Run("sync", Everywhere(bytes=False))
-card = AccountCard("7c41-9e02-b3aa", tuple({WORDS!r}.split()), "/mnt/usb/backup")
+card = AccountCard("7c41-9e02-b3aa", tuple({blocks.WORDS!r}.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
 def work():
     print("before")
     run.ask.new_account(card)
@@ -59,7 +45,7 @@ def answers(lines: list[str]) -> list[str]:
 def test_the_card_to_the_letter(terminal: Callable[..., Any]) -> None:
     at = terminal(ARGUMENTS)
     lines = at.until("Written down?")
-    assert "\n".join(lines[:-1]) + "\n" == SCREEN
+    assert "\n".join(lines[:-1]) + "\n" == blocks.CARD
     assert re.fullmatch(r"Written down\? Type word \d+:", lines[-1])
 
 
@@ -101,3 +87,30 @@ def test_a_card_without_a_target_leaves_the_row_out() -> None:
 def test_the_words_stand_in_no_representation() -> None:
     assert "sausage" not in repr(CARD)
     assert "sausage" not in card.text(CARD)
+
+
+@pytest.mark.parametrize(
+    ("target", "place", "needed"),
+    [
+        ("backup", os.path.abspath("backup"), "nothing: the drive and these words"),
+        ("file:///mnt/usb", "/mnt/usb", "nothing: the drive and these words"),
+        ("s3://bucket/photos", "s3://bucket/photos", "an access key for this bucket"),
+        ("gs://bucket", "gs://bucket", "a Google login"),
+        ("abfs://box@name.dfs.core.windows.net", "abfs://box@name.dfs.core.windows.net", "the storage account's name"),
+        ("sftp://host/backup", "sftp://host/backup", "a login at this host: user, and SSH key"),
+        ("webdav://host/backup", "webdav://host/backup", "a login at this server"),
+        ("dmc://node/1", "dmc://node/1", "what opens this store"),
+    ],
+)
+def test_what_is_needed_besides_the_words(target: str, place: str, needed: str) -> None:
+    face = card.face(accounts.draft(target).card).splitlines()
+    assert f"   target       {place}" in face
+    (line,) = [line for line in face if line.startswith("   also needed  ")]
+    assert line.removeprefix("   also needed  ").startswith(needed)
+    assert len(line) <= 72
+
+
+def test_a_card_without_a_target_says_nothing_of_one() -> None:
+    face = card.face(accounts.draft().card)
+    assert "target" not in face
+    assert "needed" not in face

@@ -5,53 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from blocks import OVERVIEW, SHORT
 
 from bakup.cli import app, help
-
-PAGE = """\
-Usage: bakup COMMAND [OPTIONS] [ARGS]...
-
-  Back up any tree to any store, trusted or not.
-
-Back up:
-  sync        store what changed in SRC...; deletes nothing at DST
-  plan        say what sync would store: files, sizes, sectors, space, time
-
-Look:
-  ls          check points; with PATH, the entries of one
-  find        search names, sizes and times in all check points
-  history     every version of one path
-  diff        what changed between two check points
-  cat         write one file to standard output
-  stats       sizes by source, sectors, what dedup and compression saved
-
-Bring back:
-  restore     files into OUT, each verified before it gets its name
-
-Look after:
-  check       signatures, metadata, references; --read-data: every byte
-  rebuild     make the catalog again, from the target alone
-  completion  print the completion script for a shell
-
-Keys and single objects:
-  account     make, show, recover by 24 words, set a passphrase
-  sector      inspect or restore one sector by itself
-  atbak       inspect or decrypt one .atbak object, show the key for ATBU
-
-Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
-DST: a folder, on this disk or another.
-Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'
-"""
-
-MEETING = """\
-bakup backs up any tree to any store, trusted or not.
-
-  bakup sync ~/Photos /mnt/usb/backup     back up; run again: only what changed
-  bakup ls /mnt/usb/backup                see what is there
-  bakup restore /mnt/usb/backup OUT       bring it back
-
-bakup --help lists the commands; bakup COMMAND --help explains one.
-"""
 
 SYNC = """\
 Usage: bakup sync [OPTIONS] SRC... DST
@@ -75,14 +31,14 @@ def page(name: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_without_arguments_it_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run([]) == 2
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == ("", MEETING)
+    assert (shown.out, shown.err) == ("", SHORT)
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
 def test_the_page_of_all_commands(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run([option]) == 0
     shown = capsys.readouterr()
-    assert (shown.out, shown.err) == (PAGE, "")
+    assert (shown.out, shown.err) == (OVERVIEW, "")
 
 
 def test_sync_says_first_that_it_deletes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +82,7 @@ def test_groups_list_their_commands(group: str, capsys: pytest.CaptureFixture[st
 
 def test_every_command_is_on_the_page() -> None:
     for name in NAMES:
-        assert re.search(rf"^  {name.split()[0]} ", PAGE, re.MULTILINE)
+        assert re.search(rf"^  {name.split()[0]} ", OVERVIEW, re.MULTILINE)
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_progress_is_three_lines_and_vanishes(terminal: Callable[..., Any]) -> N
     assert [lines[0][:9], lines[1][:9], lines[2][:11]] == ["storing  ", "         ", "         a/"]
     assert len(lines) == 3
     assert at.finish() == 0
-    assert at.lines() == ["stored        all"]
+    assert at.lines == ["stored        all"]
 
 
 def test_at_most_ten_redraws_a_second(terminal: Callable[..., Any]) -> None:
@@ -134,7 +134,7 @@ def test_a_note_stands_above_the_progress(terminal: Callable[..., Any]) -> None:
     lines = at.until("note: one")
     lines = at.until("a/")
     assert at.finish() == 0
-    assert at.lines() == ["note: one"]
+    assert at.lines == ["note: one"]
     assert lines[0] == "note: one" or lines[0].startswith("storing")
 
 
@@ -162,7 +162,7 @@ def test_a_signal_asks_how_far(terminal: Callable[..., Any]) -> None:
     at.until("a/")
     at.process.send_signal(signal.SIGUSR1)
     assert at.finish() == 0
-    [line] = at.lines()
+    [line] = at.lines
     assert re.fullmatch(r"storing \d+%, .* of 100 MiB, \d+ of 100 files(, \d+ s left)?", line)
 
 
@@ -172,7 +172,7 @@ def test_ctrl_c_leaves_the_progress_and_says_what_is_stored(terminal: Callable[.
     at.until("a/")
     at.type("\x03")
     assert at.finish() == 130
-    lines = at.lines()
+    lines = at.lines
     assert [lines[0][:8], lines[3]] == ["storing ", "^C"]
     assert lines[4:] == [
         "error: interrupted; 1 sector, 256 MiB, is stored, no check point completed",
@@ -195,4 +195,4 @@ def test_terminated(terminal: Callable[..., Any]) -> None:
     at.until("a/")
     at.process.send_signal(signal.SIGTERM)
     assert at.finish() == 143
-    assert any(line.startswith("error: terminated; nothing was stored") for line in at.lines())
+    assert any(line.startswith("error: terminated; nothing was stored") for line in at.lines)

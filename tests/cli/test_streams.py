@@ -48,7 +48,7 @@ Console().problem(Problem("warning", "432 files could not be read", rows))
 """
     at = terminal([sys.executable, "-c", program], rows=40, TMPDIR=str(tmp_path))
     assert at.finish() == 0
-    lines = at.lines()
+    lines = at.lines
     text = "\n".join(lines)
     assert lines[0] == "warning: 432 files could not be read"
     assert lines[20] == "  dir/019                    permission denied"

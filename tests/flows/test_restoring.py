@@ -7,10 +7,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from nobody import NOBODY, as_nobody
 from rig import Rig, raising
 from trees import assert_equal, noise, snapshot, write
 
@@ -255,26 +255,6 @@ def test_out_that_names_a_check_point_is_refused(stored: Rig) -> None:
 
 
 # --- what could not be read ------------------------------------------------------------------------------
-
-NOBODY = 65_534
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Where the tests run as root, who may read everything: run as nobody."""
-    if os.geteuid() != 0:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 @pytest.fixture

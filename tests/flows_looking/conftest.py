@@ -12,7 +12,8 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "flows")]
 
-from look import NOBODY, Look  # noqa: E402
+from look import Look  # noqa: E402
+from nobody import NOBODY  # noqa: E402
 from rig import Rig  # noqa: E402
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,27 +145,6 @@ class Look:
         with self.rig.open("look") as home:
             more = {"target": TargetOptions(), "watch": self.rig.watch, "ask": Answers()}
             return flow(home, self.dst, *arguments, **options, **more)
-
-
-NOBODY = 65_534
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Where the tests run as root, who may read everything: run as nobody."""
-    if os.geteuid() != 0:
-        yield
-        return
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 def uuid_text(raw: bytes) -> str:

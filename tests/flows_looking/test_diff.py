@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from look import Look, as_nobody, touch, uuid_text
+from look import Look, touch, uuid_text
+from nobody import as_nobody
 from rig import SMALL_SECTOR
 from trees import noise, write
 

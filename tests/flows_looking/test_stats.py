@@ -43,12 +43,16 @@ def test_a_shared_sector_is_divided(look: Look) -> None:
     other = look.rig.folder / "other"
     write(other, {"a": noise(300_000, 1)})
     write(look.rig.source, {"a": noise(100_000, 2)})
-    look.rig.sync(look.rig.source, other)
+    synced = look.rig.sync(look.rig.source, other)
     assert len(look.rig.sectors()) == 1
     report = look.stats()
     small, large = sorted(report.sources, key=lambda row: row.bytes)
     assert small.stored + large.stored == report.bytes == sizes(look)[0]
     assert abs(small.stored - 100_000) < 5_000
+    listed = {line.source: line.stored for line in look.rig.list()}
+    assert listed.keys() == {row.source for row in report.sources}
+    assert all(abs(listed[row.source] - row.stored) <= 1 for row in report.sources), "ls divides it as stats does"
+    assert listed == {one.checkpoint.source: one.checkpoint.stored for one in synced.sources if one.checkpoint}
     one = look.stats(source="other")
     assert one.sources == (large,)
     assert one.versions is not None

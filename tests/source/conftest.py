@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
-
-NOBODY = 65534
+from nobody import as_nobody
+from oddities import facts_of
 
 
 @pytest.fixture
@@ -24,57 +23,14 @@ def base() -> Iterator[bytes]:
     subprocess.run(["rm", "-rf", folder], check=True)
 
 
-@contextmanager
-def _unprivileged() -> Iterator[None]:
-    if os.geteuid():
-        yield
-        return
-    group = os.getegid()
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
-
-
 @pytest.fixture
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """Runs a block without root's powers."""
-    return _unprivileged
+    return as_nobody
 
 
 @pytest.fixture
 def facts() -> Callable[[bytes], dict[bytes, tuple[object, ...]]]:
     """All that a restored tree must have in common with the first, by path; links of an inode share a
     number."""
-    return _facts
-
-
-def _facts(root: bytes) -> dict[bytes, tuple[object, ...]]:
-    found: dict[bytes, tuple[object, ...]] = {}
-    groups: dict[int, int] = {}
-    for folder, folders, files in os.walk(root):
-        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
-        for name in sorted([b".", *files, *links]):
-            path = os.path.join(folder, name)
-            found[os.path.relpath(path, root)] = _fact(path, groups)
-    return found
-
-
-def _fact(path: bytes, groups: dict[int, int]) -> tuple[object, ...]:
-    now = os.lstat(path)
-    content: object = None
-    if stat.S_ISLNK(now.st_mode):
-        content = os.readlink(path)
-    elif stat.S_ISREG(now.st_mode):
-        with open(path, "rb") as file:
-            content = file.read()
-    names = os.listxattr(path, follow_symlinks=False)
-    extended = {name: os.getxattr(path, name, follow_symlinks=False) for name in names}
-    group = groups.setdefault(now.st_ino, len(groups)) if now.st_nlink > 1 and not stat.S_ISDIR(now.st_mode) else 0
-    return now.st_mode, now.st_uid, now.st_gid, now.st_mtime_ns, now.st_rdev, content, extended, group
+    return facts_of

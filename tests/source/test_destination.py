@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from msgspec.structs import replace
+from oddities import ACL, plant_odd_things
 
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Kind, SpecialType, Symlink
@@ -27,8 +26,6 @@ Facts = Callable[[bytes], dict[bytes, tuple[object, ...]]]
 
 ROOT = os.geteuid() == 0
 HERE = Attributes(0o644, os.geteuid(), os.getegid(), mtime_ns=1_000_000_000_000_000_001)
-ENTRIES = ((1, 7, 0xFFFFFFFF), (2, 5, 1234), (4, 5, 0xFFFFFFFF), (0x10, 5, 0xFFFFFFFF), (0x20, 0, 0xFFFFFFFF))
-ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in ENTRIES)
 
 
 def read(path: bytes) -> bytes:
@@ -73,45 +70,6 @@ def bring_back(source: bytes, out: bytes) -> Destination:
     folders = [found for found in entries if found.kind == Kind.DIR]
     destination.finish_dirs((found.path, tree.attributes(found)) for found in reversed(folders))
     return destination
-
-
-def plant_odd_things(root: bytes) -> None:
-    """A tree of all that fidelity is about, as far as this user may make it."""
-    for name in (b"plain", b"caf\xe9", b"new\nline", b" blank ", b"n" * 255, b"-rf", b".hidden", b"%41"):
-        write(root + b"/" + name, name * 3)
-    write(root + b"/empty", b"")
-    for index, time_ns in enumerate((0, -1, -2_000_000_000_123_456_789, 7_500_000_000_000_000_001, 999_999_999)):
-        write(root + b"/time%d" % index)
-        os.utime(root + b"/time%d" % index, ns=(0, time_ns))
-    for mode in (0o000 if ROOT else 0o500, 0o400, 0o444, 0o600, 0o755, 0o777, 0o4755, 0o2755, 0o6711, 0o1644):
-        write(root + b"/mode%o" % mode)
-        os.chmod(root + b"/mode%o" % mode, mode)
-    os.link(root + b"/plain", root + b"/another name of plain")
-    os.symlink(b"nowhere\xff\n", root + b"/link")
-    os.link(root + b"/link", root + b"/same link", follow_symlinks=False)
-    os.symlink(b"..", root + b"/up")
-    os.mkfifo(root + b"/fifo", 0o620)
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(root + b"/socket")
-    write(root + b"/extended")
-    os.setxattr(root + b"/extended", b"user.some", b"\0value")
-    os.setxattr(root + b"/extended", b"system.posix_acl_access", ACL)
-    for folder, mode in ((b"closed", 0o500), (b"sticky", 0o1777), (b"group", 0o2775), (b"empty folder", 0o755)):
-        os.makedirs(root + b"/" + folder + b"/in")
-        write(root + b"/" + folder + b"/file")
-        os.chmod(root + b"/" + folder, mode)
-    os.setxattr(root + b"/group", b"system.posix_acl_default", ACL)
-    if ROOT:
-        os.mknod(root + b"/block", 0o060640, os.makedev(7, 200))
-        os.mknod(root + b"/character", 0o020606, os.makedev(1, 3))
-        for number, name in enumerate((b"plain", b"link", b"closed", b"fifo", b"mode4755", b"mode644")):
-            if os.path.lexists(root + b"/" + name):
-                mode = os.lstat(root + b"/" + name).st_mode & 0o7777
-                os.chown(root + b"/" + name, 2_000_000 + number, 3_000_000, follow_symlinks=False)
-                if name != b"link":
-                    os.chmod(root + b"/" + name, mode)
-        os.setxattr(root + b"/link", b"trusted.of.a.link", b"1", follow_symlinks=False)
-        os.removexattr(root + b"/link", b"trusted.of.a.link", follow_symlinks=False)
 
 
 def test_odd_things_come_back_as_they_were(base: bytes, facts: Facts) -> None:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
-import pty
 import random
 import re
-import select
 import shutil
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyte
+from terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 LAPTOP = str(Path(__file__).with_name("laptop.py"))
@@ -40,75 +34,6 @@ class Done:
     code: int
     out: str
     err: str
-
-
-class Terminal:
-    """A run on a terminal of 80 columns, whose screen can be looked at."""
-
-    def __init__(
-        self,
-        arguments: list[str],
-        settings: dict[str, str],
-        to_page: Callable[[str], str],
-        rows: int,
-        prepare: Callable[[], None],
-    ) -> None:
-        self.screen = pyte.Screen(80, rows)
-        self.written = b""
-        self._stream = pyte.ByteStream(self.screen)
-        self._to_page = to_page
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
-
-        def begin() -> None:
-            os.login_tty(slave)
-            prepare()
-
-        self.process = subprocess.Popen(arguments, env=settings, preexec_fn=begin, pass_fds=(slave,))  # noqa: PLW1509
-        os.close(slave)
-
-    @property
-    def lines(self) -> list[str]:
-        """What stands on the screen, places named as on the page, without the empty lines below."""
-        rows = "\n".join(row.rstrip() for row in self.screen.display).rstrip("\n")
-        return self._to_page(rows).split("\n")
-
-    def until(self, text: str, timeout: float = 10.0) -> list[str]:
-        """Reads until the screen holds a text; gives its lines."""
-        end = time.monotonic() + timeout
-        while text not in "\n".join(self.lines):
-            if time.monotonic() > end or not self._read(0.05):
-                raise AssertionError(f"no {text!r} on the screen:\n" + "\n".join(self.lines))
-        return self.lines
-
-    def type(self, text: str) -> None:
-        """Types on the keyboard."""
-        os.write(self._master, text.encode())
-
-    def finish(self, timeout: float = 60.0) -> int:
-        """Reads to the end; gives the exit code."""
-        end = time.monotonic() + timeout
-        while self._read(0.1):
-            assert time.monotonic() < end, "\n".join(self.lines)
-        return self.process.wait(timeout)
-
-    def close(self) -> None:
-        """Ends the run."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._master)
-
-    def _read(self, wait: float) -> bool:
-        if not select.select([self._master], [], [], wait)[0]:
-            return self.process.poll() is None
-        try:
-            data = os.read(self._master, 65536)
-        except OSError:
-            return False
-        self.written += data
-        self._stream.feed(data)
-        return bool(data)
 
 
 class Stage:
@@ -140,7 +65,7 @@ class Stage:
     def terminal(self, *arguments: str, rows: int = 50, **settings: str) -> Terminal:
         """Runs bakup on a terminal."""
         command, environment = self.command(*arguments), self.environment(settings)
-        self._terminals.append(Terminal(command, environment, self.page, rows, self._prepare))
+        self._terminals.append(Terminal(command, environment, rows=rows, prepare=self._prepare, shown=self.page))
         return self._terminals[-1]
 
     def shown(self, *arguments: str, code: int = 0, **settings: str) -> list[str]:

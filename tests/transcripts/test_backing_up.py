@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 
+from blocks import CARD, PLANNED, SECOND
 from page import same
 from stage import Stage, write
 from story import Story
@@ -13,24 +14,7 @@ from story import Story
 def test_the_card_of_the_first_run(told: Story) -> None:
     same(
         told.card,
-        """\
-No account on this computer yet, so here is a new one. These 24 words are the
-key to every backup made with it. Write this card on paper; keep it elsewhere.
-
-   1 legal       7 worth      13 wave       19 thank
-   2 winner      8 useful     14 sausage    20 year
-   3 thank       9 legal      15 worth      21 wave
-   4 year       10 winner     16 useful     22 sausage
-   5 wave       11 thank      17 legal      23 worth
-   6 sausage    12 year       18 winner     24 title
-
-   account      7c41-9e02-b3aa
-   target       /mnt/usb/backup
-   also needed  nothing: the drive and these words bring everything back
-
-Who has the words can read every backup; who loses them can read none.
-Written down? Type word 7:
-""",
+        CARD + "Written down? Type word 7:",
     )
 
 
@@ -62,14 +46,7 @@ def test_the_words_leave_the_terminal_with_the_card(told: Story) -> None:
 def test_the_second_run(told: Story) -> None:
     same(
         told.second,
-        """\
-new               18 files    214 MiB
-changed            3 files   41.6 MiB
-deleted            2 files   8.10 MiB, still in earlier check points
-unchanged     56,199 files   67.4 GiB
-stored        221 MiB in 1 sector (estimated 230 MiB), in 1.9 s
-check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
-""",
+        SECOND,
     )
     assert "new               18 files" in told.second[0]
     assert "changed            3 files" in told.second[1]
@@ -90,17 +67,7 @@ check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05, stands
 def test_plan(told: Story) -> None:
     same(
         told.plan,
-        """\
-new               18 files    214 MiB
-changed            3 files   41.6 MiB
-deleted            2 files   8.10 MiB
-unchanged     56,199 files   67.4 GiB
-excluded          41 files   1.20 GiB: *.tmp 12, CACHEDIR.TAG 29
-  2026/11         18 files    214 MiB
-  Catalogue        3 files   41.6 MiB
-would store   about 230 MiB in 1 sector, in about 2 s
-free          1.69 TiB at /mnt/usb/backup
-""",
+        PLANNED,
     )
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from blocks import OVERVIEW, SHORT
 from stage import ROOT, Stage
 from story import Story
 
@@ -36,58 +37,11 @@ COMMANDS = (
     ["atbak", "key", "show"],
 )
 
-OVERVIEW = """\
-Usage: bakup COMMAND [OPTIONS] [ARGS]...
-
-  Back up any tree to any store, trusted or not.
-
-Back up:
-  sync        store what changed in SRC...; deletes nothing at DST
-  plan        say what sync would store: files, sizes, sectors, space, time
-
-Look:
-  ls          check points; with PATH, the entries of one
-  find        search names, sizes and times in all check points
-  history     every version of one path
-  diff        what changed between two check points
-  cat         write one file to standard output
-  stats       sizes by source, sectors, what dedup and compression saved
-
-Bring back:
-  restore     files into OUT, each verified before it gets its name
-
-Look after:
-  check       signatures, metadata, references; --read-data: every byte
-  rebuild     make the catalog again, from the target alone
-  completion  print the completion script for a shell
-
-Keys and single objects:
-  account     make, show, recover by 24 words, set a passphrase
-  sector      inspect or restore one sector by itself
-  atbak       inspect or decrypt one .atbak object, show the key for ATBU
-
-Everywhere: -v more, -q only problems, --json, --log-file FILE, -h, -V.
-DST: a folder, on this disk or another.
-Example: bakup sync ~/Photos /mnt/usb/backup --exclude '*.tmp'
-"""
-"""The page's own, less what is built later: target, atbak and stores by URL."""
-
 
 def test_without_arguments() -> None:
     done = subprocess.run([sys.executable, "-m", "bakup"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert (
-        done.stderr
-        == """\
-bakup backs up any tree to any store, trusted or not.
-
-  bakup sync ~/Photos /mnt/usb/backup     back up; run again: only what changed
-  bakup ls /mnt/usb/backup                see what is there
-  bakup restore /mnt/usb/backup OUT       bring it back
-
-bakup --help lists the commands; bakup COMMAND --help explains one.
-"""
-    )
+    assert done.stderr == SHORT
 
 
 def test_help_lists_the_commands(stage: Stage) -> None:
