@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
 from bakup.cli.habits import refuse_other_machine
-from bakup.cli.options import argument
+from bakup.cli.options import WithTarget, argument
 
 Sources = Annotated[list[str], argument("SRC...")]
 Target = Annotated[str, argument("DST")]
@@ -22,6 +23,13 @@ def target(place: str) -> str:
     """A target as it was given. Raises Usage for `host:path`."""
     refuse_other_machine(place)
     return place
+
+
+def store_options(words: list[str] | None, target: WithTarget) -> Mapping[str, object]:
+    """Options of the store that a SRC or OUT is in: its own, else those of DST's. Raises Usage."""
+    from bakup.store.words import read_words
+
+    return read_words(words or ())
 
 
 def inside(path: str) -> bytes:
