@@ -51,7 +51,13 @@ class SourceRow:
     @property
     def label(self) -> str:
         """`host:/path`, or the name that the user gave it."""
-        return self.name or f"{self.host}:{self.location.decode('utf-8', 'surrogateescape')}"
+        return self.name or place_label(self.host, self.location)
+
+
+def place_label(host: str, location: bytes) -> str:
+    """`host:/path`, or the URL of a bucket, which is no computer's own."""
+    place = location.decode("utf-8", "surrogateescape")
+    return f"{host}:{place}" if host else place
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import machine, names, numbers, places
 from bakup.cli.command import command
+from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import WithTarget, option
 from bakup.cli.problems import Problem
 from bakup.cli.rebuild import rejected
@@ -47,7 +48,7 @@ def check(
     place = places.target(dst)
     with run.home(write=True) as home:
         report = flow.check(home, place, read_data=read_data, target=target.options(), watch=run.watch, ask=run.ask)
-    run.console.report(*report_lines(report, exact=run.exact))
+    run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     if report.foreign:
         run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
     for message in notes(report):
@@ -57,7 +58,7 @@ def check(
     return run.finish(summary(report), report.exit_code)
 
 
-def report_lines(report: CheckReport, *, exact: bool = False) -> list[str]:
+def report_lines(report: CheckReport, *, exact: bool = False, costs: Costs = NONE) -> list[str]:
     """The report as it is shown."""
     rows = Rows(exact)
     if report.rebuilt:
@@ -72,6 +73,7 @@ def report_lines(report: CheckReport, *, exact: bool = False) -> list[str]:
     if report.problems:
         rows.text("lost", _lost(report))
     rows.text("good", _good(report))
+    costs.rows(rows)
     return rows.lines()
 
 

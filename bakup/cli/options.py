@@ -284,6 +284,17 @@ class What:
         bool, option("-x", "--one-file-system", help="stay on SRC's own file system", group=WHAT)
     ] = False
 
+    source_option: Annotated[
+        list[str] | None,
+        option(
+            "--source-option",
+            metavar="K=V",
+            many=True,
+            help="for the library of the store that SRC is in (else --store-option)",
+            group=WHAT,
+        ),
+    ] = None
+
     def selection(self) -> Selection:
         """As flows take it. Raises Usage when a file of patterns or paths cannot be read."""
         from bakup.cli.selecting import selection

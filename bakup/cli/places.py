@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Annotated
 
 from bakup.cli.habits import refuse_other_machine
-from bakup.cli.options import argument
+from bakup.cli.options import WithTarget, argument
 from bakup.store.secrets import Place
 
 Sources = Annotated[list[str], argument("SRC...")]
@@ -23,6 +24,13 @@ def target(place: str) -> str:
     """A target as it may be shown, which keeps its user info to itself. Raises Usage for `host:path`."""
     refuse_other_machine(place)
     return Place(place)
+
+
+def store_options(words: list[str] | None, target: WithTarget) -> Mapping[str, object]:
+    """Options of the store that a SRC or OUT is in: its own, else those of DST's. Raises Usage."""
+    from bakup.store.words import read_words
+
+    return read_words(words) if words else target.options().store
 
 
 def inside(path: str) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bakup.cli import machine, names, numbers, places, rows
 from bakup.cli.command import command
+from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import WithTarget
 from bakup.cli.problems import Problem
 from bakup.cli.running import Run
@@ -34,16 +35,17 @@ def rebuild(run: Run, dst: places.Target, target: WithTarget) -> int:
     place = places.target(dst)
     with run.home(write=True) as home:
         report = flow.rebuild(home, place, target=target.options(), watch=run.watch, ask=run.ask)
-    run.console.report(*report_lines(report, exact=run.exact))
+    run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     for problem in rejected(report.rejected):
         run.watch.problem(problem)
     return run.finish(summary(report, place), report.exit_code)
 
 
-def report_lines(report: RebuildReport, *, exact: bool = False) -> list[str]:
+def report_lines(report: RebuildReport, *, exact: bool = False, costs: Costs = NONE) -> list[str]:
     """The report as it is shown."""
     told = rows.Rows(exact)
     rows.rebuilt(told, report)
+    costs.rows(told)
     return told.lines()
 
 

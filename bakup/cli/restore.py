@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import habits, machine, names, numbers, places, sync_json
 from bakup.cli.command import command
+from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import At, Source, WithTarget, argument, habit, option
 from bakup.cli.problems import Problem
 from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
@@ -71,6 +72,16 @@ def restore(
         bool,
         option("--partial", help="keep what is left of a file, as NAME.part and NAME.part.ranges", group=_HOW),
     ] = False,
+    out_option: Annotated[
+        list[str] | None,
+        option(
+            "--out-option",
+            metavar="K=V",
+            many=True,
+            help="for the library of the store that OUT is in (else --store-option)",
+            group=_HOW,
+        ),
+    ] = None,
     always_so: Annotated[bool, habit("-a", "-z", "-P", "-H", "-A", "-X", "-S")] = False,
 ) -> int:
     """Bring back."""
@@ -79,24 +90,26 @@ def restore(
 
     place = places.target(dst)
     habits.refuse_check_point_as_place(out)
+    habits.refuse_other_machine(out)
     chosen = RestoreOptions(
         source=source,
         at=at or "latest",
         dry_run=dry_run,
         overwrite=overwrite,  # type: ignore[arg-type]
         partial=partial,
+        out_options=places.store_options(out_option, target),
         target=target.options(),
     )
     wanted = [places.inside(path) for path in paths or ()]
     with run.home(write=False) as home:
         report = flow.restore(home, place, out, wanted, chosen, run.watch, run.ask)
-    run.console.report(*report_lines(report, exact=run.exact))
+    run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     for problem in problems(report, exact=run.exact):
         run.watch.problem(problem)
     return run.finish(summary(report, place), exit_code(report))
 
 
-def report_lines(report: RestoreReport, *, exact: bool = False) -> list[str]:
+def report_lines(report: RestoreReport, *, exact: bool = False, costs: Costs = NONE) -> list[str]:
     """The report as it is shown."""
     rows = Rows(exact)
     if report.rebuilt:
@@ -109,6 +122,7 @@ def report_lines(report: RestoreReport, *, exact: bool = False) -> list[str]:
     rows.count("already there", report.already_there, took if there_first else "")
     rows.count("kept", report.kept)
     rows.count("not restored", report.not_restored)
+    costs.rows(rows)
     rows.checkpoint(report.checkpoint)
     return rows.lines()
 

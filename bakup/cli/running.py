@@ -60,7 +60,7 @@ class Run:
 
     def finish(self, summary: dict[str, object], exit_code: int) -> int:
         """Write the last object of `--json` and the last line of the log; gives the exit code back."""
-        self.console.object({**self._head("summary", exit_code), **summary})
+        self.console.object({**self._head("summary", exit_code), **summary, **self.watch.costs.fields()})
         self.log.write("INFO", "end", {"exit_code": exit_code})
         return exit_code
 

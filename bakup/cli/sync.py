@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import names, numbers, places, sync_json
 from bakup.cli.command import command
+from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import HOW, How, What, WithTarget, habit, option
 from bakup.cli.problems import Problem
 from bakup.cli.rows import Rows, lost_cells, short_id
@@ -116,21 +117,22 @@ def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: b
         encrypt=not how.no_encrypt,
         sign=not how.no_sign,
         list_paths=dry_run and paths,
+        source_options=places.store_options(what.source_option, target),
         target=target.options(),
     )
 
 
-def report_lines(report: SyncReport, *, exact: bool = False) -> list[str]:
+def report_lines(report: SyncReport, *, exact: bool = False, costs: Costs = NONE) -> list[str]:
     """The report as it is shown."""
     several = len(report.sources) > 1
     lines: list[str] = []
     for source in report.sources:
         if several:
             lines += [bold(names.shown_text(source.source))]
-        lines += _source_lines(report, source, exact=exact)
+        lines += _source_lines(report, source, exact=exact, costs=costs)
         lines += [""] if several else []
     if several:
-        lines += _whole(report, Rows(exact)).lines()
+        lines += _whole(report, Rows(exact), costs).lines()
     return lines
 
 
@@ -155,7 +157,7 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
             report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
     except NoTarget as error:
         raise _with_way_out(error, sources, place) from None
-    run.console.report(*report_lines(report, exact=run.exact))
+    run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     for facts in sync_json.paths(report):
         run.console.object(facts)
     for problem in problems(report, exact=run.exact):
@@ -177,14 +179,14 @@ def _with_way_out(error: NoTarget, sources: list[str], dst: str) -> NoTarget:
     return NoTarget(error.message, hints=hints, details=error.details, code=error.code)
 
 
-def _source_lines(report: SyncReport, source: SourceReport, *, exact: bool) -> list[str]:
+def _source_lines(report: SyncReport, source: SourceReport, *, exact: bool, costs: Costs) -> list[str]:
     rows = Rows(exact)
     _changes(rows, report, source)
     if report.dry_run:
         _planned(rows, source)
     alone = len(report.sources) == 1
     if alone:
-        _whole(report, rows)
+        _whole(report, rows, costs)
     if source.checkpoint and not report.dry_run:
         rows.checkpoint(source.checkpoint, "" if source.made else ", stands")
     paths = [path_line(line.mark, line.path, line.bytes, exact=exact) for line in source.paths]
@@ -218,7 +220,7 @@ def _planned(rows: Rows, source: SourceReport) -> None:
         rows.count(f"  {names.shown(folder)}", count)
 
 
-def _whole(report: SyncReport, rows: Rows) -> Rows:
+def _whole(report: SyncReport, rows: Rows, costs: Costs) -> Rows:
     """What concerns the target, once for all sources."""
     estimated = numbers.size(report.estimated_bytes, exact=rows.exact)
     if report.dry_run:
@@ -236,6 +238,8 @@ def _whole(report: SyncReport, rows: Rows) -> Rows:
             return rows
         took = numbers.duration(report.elapsed)
         rows.text("stored", f"{stored} in {sectors} (estimated {estimated}), in {took}")
+    planned = {"puts": report.estimated_puts, "up": report.estimated_bytes} if report.dry_run else {}
+    costs.rows(rows, report.to_get_back, **planned)
     return rows
 
 

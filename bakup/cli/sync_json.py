@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bakup.cli import machine
+from bakup.cli.costs import back_fields
 from bakup.cli.rows import lost_facts
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def summary(report: SyncReport) -> Facts:
         "estimated_bytes": report.estimated_bytes,
         "estimated_sectors": report.estimated_sectors,
         "estimated_s": machine.seconds(report.estimated_seconds),
+        "estimated_put_requests": report.estimated_puts,
+        **back_fields(report.to_get_back),
         "free_bytes": report.free_bytes,
         "missing_sectors": len(report.missing_sectors),
         "gone_files": len(report.gone),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakup.cli import machine, names, numbers, progress, style
 from bakup.cli.console import Console
+from bakup.cli.costs import Costs
 from bakup.cli.log import Log, event_text
 from bakup.cli.problems import Problem
 from bakup.cli.progress import Drawing, Pace
@@ -19,6 +20,7 @@ _SECTOR_STORED = "sector-stored"
 _CHECK_POINT_STORED = "check-point-stored"
 _CONTINUED = "continued"
 _SPACE = "space"
+_REQUESTS = "requests"
 
 
 class Teller:
@@ -29,6 +31,7 @@ class Teller:
         self.stored_sectors = 0
         self.stored_bytes = 0
         self.stored_check_points = 0
+        self.costs = Costs()
         self.last: Progress | None = None
         self._log = log
         self._pace = Pace()
@@ -94,6 +97,8 @@ class Teller:
             self.stored_check_points += 1
         elif name == _CONTINUED:
             self._continued(facts)
+        elif name == _REQUESTS:
+            self.costs.take(facts)
         elif name == _SPACE:
             self._little_space(facts)
 

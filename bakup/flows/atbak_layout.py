@@ -24,7 +24,7 @@ from bakup.store.target import Locator, Target
 if TYPE_CHECKING:
     import sqlite3
 
-    from bakup.source.destination import Destination
+    from bakup.source.out import Out
 
 GZIP = 6
 """The level of gzip unless another is asked for."""
@@ -146,7 +146,7 @@ class AtbakLayout:
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        destination: Destination,
+        destination: Out,
         watch: Watch,
         *,
         partial: bool,

@@ -23,7 +23,7 @@ from bakup.flows.bringing import Brought
 from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.model import Attributes, Extent
-from bakup.source.destination import Destination
+from bakup.source.out import Out
 from bakup.store.target import Target
 
 WHOLE = 4 << 20
@@ -61,7 +61,7 @@ class AtbakBringing:
         target_row: int,
         target: Target,
         key: bytes | None,
-        destination: Destination,
+        destination: Out,
         watch: Watch,
     ) -> None:
         self.brought = Brought()

@@ -16,7 +16,7 @@ from bakup.account.keys import Account, PublicKeys
 from bakup.catalog import applying, history, listing, places, recording
 from bakup.catalog.database import transaction
 from bakup.errors import Failed, History, NoTarget, Untrusted, Usage
-from bakup.flows import remembered
+from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
 from bakup.flows.ingest import Ingested
@@ -43,6 +43,7 @@ class Attached:
     ingested: Ingested
     rebuilt: RebuildReport | None
     fresh: bool
+    watch: Watch
 
     @property
     def url(self) -> str:
@@ -58,6 +59,17 @@ class Attached:
 
     def __exit__(self, *error: object) -> None:
         self.target.close()
+        counts = self.target.counts
+        costs.tell(
+            self.watch,
+            "target",
+            self.url,
+            lists=counts.lists,
+            puts=counts.puts,
+            gets=counts.reads,
+            up=counts.put_bytes,
+            down=counts.read_bytes,
+        )
 
 
 def attach(
@@ -143,6 +155,7 @@ def _attach(
         ingested,
         rebuilt,
         fresh=not there,
+        watch=watch,
     )
     _expect_ours(attached, home, options, ask, writing, new_target, use_folder)
     layout.expect_trusted(connection, row, place)

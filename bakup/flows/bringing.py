@@ -25,8 +25,7 @@ from bakup.model import Attributes, Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.applying import Skipped
-from bakup.source.destination import Destination
-from bakup.source.partfile import PartFile
+from bakup.source.out import Out, Part
 
 AHEAD = 4
 """Packs that are read and unpacked while an earlier one is written."""
@@ -37,7 +36,7 @@ BATCH = 4096
 class Growing:
     """A file that comes from several packs: what was written of it, what is still to come."""
 
-    part: PartFile | None
+    part: Part | None
     left: int
     size: int
     attributes: Attributes
@@ -79,7 +78,7 @@ class Bringing:
         connection: sqlite3.Connection,
         target: int,
         open_sector: Callable[[int], OpenSector],
-        destination: Destination,
+        destination: Out,
         watch: Watch,
         *,
         partial: bool,
@@ -168,7 +167,7 @@ class Bringing:
 
     def _write_apart(self) -> bool:
         """Packs of whole files go to worker processes where there can be some; whether no such pack is left."""
-        if not worth_forking(workers()):
+        if not (self._destination.forks and worth_forking(workers())):
             return False
         # What others have noted so far is theirs to tell.
         self._destination.skipped.clear()

@@ -56,6 +56,9 @@ def ingest(
     Runs in the caller's transaction. `announce` is noted when the first sector of ours is met.
     """
     found = Ingested()
+    foreign = sum(not locator.endswith(".bakup") for locator, _ in objects)
+    if foreign and "://" in target.url:
+        watch.note(f"reading the first 4 KiB of {foreign:,} objects under {target.url}")
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
             if announce and isinstance(result, tuple):

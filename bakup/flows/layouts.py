@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from bakup.flows.transfer import Outcome
     from bakup.flows.watch import Watch
     from bakup.model import Attributes, Checkpoint, Entry, Extent
-    from bakup.source.destination import Destination
     from bakup.source.interface import Found, Source
+    from bakup.source.out import Out
     from bakup.store.target import Locator
 
 
@@ -260,7 +260,7 @@ class Layout(Protocol):
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        destination: Destination,
+        destination: Out,
         watch: Watch,
         *,
         partial: bool,

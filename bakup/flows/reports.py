@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from bakup.flows.costs import ToGetBack
 from bakup.flows.watch import Mark, Watch
 from bakup.model import Entry, Kind
 from bakup.store.target import PATIENCE_S, Terms
@@ -84,6 +85,7 @@ class SyncOptions:
     encrypt: bool = True
     sign: bool = True
     list_paths: bool = False  # plan -v: keep a line a path
+    source_options: Mapping[str, object] = field(default_factory=dict)  # of the store that SRC is in
     target: TargetOptions = TargetOptions()
 
 
@@ -152,6 +154,8 @@ class SyncReport:
     estimated_bytes: int = 0
     estimated_sectors: int = 0
     estimated_seconds: float | None = None
+    estimated_puts: int = 0  # requests, where the target is remote
+    to_get_back: ToGetBack = field(default_factory=ToGetBack)
     stored_bytes: int = 0
     stored_sectors: int = 0
     checkpoint_objects: int = 0  # of those, objects that hold nothing but a check point
@@ -212,6 +216,7 @@ class RestoreOptions:
     dry_run: bool = False
     overwrite: Literal["always", "if-newer", "never"] | None = None
     partial: bool = False
+    out_options: Mapping[str, object] = field(default_factory=dict)  # of the store that OUT is in
     target: TargetOptions = TargetOptions()
 
 

@@ -16,7 +16,7 @@ from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Failed, Usage
-from bakup.flows import remembered
+from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing import Brought
@@ -27,7 +27,8 @@ from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreRepor
 from bakup.flows.watch import Watch
 from bakup.model import Extent, Kind
 from bakup.sector.naming import sector_name
-from bakup.source.destination import Destination
+from bakup.source.opening import OutPlace
+from bakup.source.out import Out
 
 GLOB = re.compile(rb"[*?\[]")
 
@@ -81,38 +82,46 @@ def restore(
     """
     begun = time.monotonic()
     _refuse_check_point_as_out(out)
+    place = OutPlace(out, options.out_options)
     with attach(home, dst, options.target, watch, ask) as attached:
         chosen = _choose(home.catalog, attached, dst, paths, options)
-        survey = _survey(chosen, out, options)
-        if survey.conflicts:
-            raise _in_the_way(out, chosen, survey)
-        line = line_of(chosen.checkpoint, chosen.source)
-        report = RestoreReport(
-            checkpoint=line,
-            out=os.path.abspath(out),
-            restored=Count(*survey.todo),
-            already_there=Count(*survey.equal),
-            kept=Count(*survey.kept),
-            older=_older(chosen),
-            partial=options.partial,
-            dry_run=options.dry_run,
-            rebuilt=attached.rebuilt,
+        report = _restore(home, attached, chosen, place, options, watch)
+    costs.tell_asked(watch, "out", place.shown, place.asked)
+    return replace(report, elapsed=time.monotonic() - begun)
+
+
+def _restore(
+    home: Home, attached: Attached, chosen: Chosen, place: OutPlace, options: RestoreOptions, watch: Watch
+) -> RestoreReport:
+    survey = _survey(chosen, place, options)
+    if survey.conflicts:
+        raise _in_the_way(place.shown, chosen, survey)
+    line = line_of(chosen.checkpoint, chosen.source)
+    report = RestoreReport(
+        checkpoint=line,
+        out=place.shown,
+        restored=Count(*survey.todo),
+        already_there=Count(*survey.equal),
+        kept=Count(*survey.kept),
+        older=_older(chosen),
+        partial=options.partial,
+        dry_run=options.dry_run,
+        rebuilt=attached.rebuilt,
+    )
+    if options.dry_run:
+        return report
+    with place.open() as destination:
+        brought = _bring(home, attached, chosen, survey, destination, options, watch)
+        causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
+        lost = [file for cause in causes for file in cause.lost]
+        _remember(home, attached, brought)
+        return replace(
+            report,
+            restored=Count(brought.files, brought.size),
+            not_restored=Count(len(lost), sum(file.bytes for file in lost)),
+            causes=causes,
+            skipped=destination.skipped.pairs(),
         )
-        if options.dry_run:
-            return replace(report, elapsed=time.monotonic() - begun)
-        with Destination(out) as destination:
-            brought = _bring(home, attached, chosen, survey, destination, options, watch)
-            causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
-            lost = [file for cause in causes for file in cause.lost]
-            _remember(home, attached, brought)
-            return replace(
-                report,
-                restored=Count(brought.files, brought.size),
-                not_restored=Count(len(lost), sum(file.bytes for file in lost)),
-                causes=causes,
-                skipped=destination.skipped.pairs(),
-                elapsed=time.monotonic() - begun,
-            )
 
 
 class Tree(Protocol):
@@ -124,7 +133,7 @@ class Tree(Protocol):
 
 def bring_tree(
     bringing: Bringer,
-    destination: Destination,
+    destination: Out,
     tree: Tree,
     extents: Callable[[Version], Iterable[Extent]],
     *,
@@ -134,7 +143,7 @@ def bring_tree(
     """Folders, files, links, special files, hard links, then the folders' attributes, deepest first."""
     flags: list[tuple[bytes, int]] = []
     for version in tree.versions(Kind.DIR):
-        destination.make_dir(version.path, replaced)
+        destination.make_dir(version.path, replaced, version.attributes.object)
         if inode_flags := version.attributes.inode_flags:
             flags.append((version.path, inode_flags))
     groups: dict[int, tuple[bytes, bytes | None]] = {}
@@ -156,6 +165,9 @@ def bring_tree(
 
     bringing.add(files())
     brought = bringing.run()
+    for _, size in destination.settle():
+        brought.files -= 1
+        brought.size -= size
     _make_links(destination, tree, skip)
     lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
     for path, first, size in links:
@@ -171,7 +183,7 @@ def bring_tree(
     return brought
 
 
-def _make_links(destination: Destination, tree: Tree, skip: set[bytes]) -> None:
+def _make_links(destination: Out, tree: Tree, skip: set[bytes]) -> None:
     """Symbolic links and special files; those of one link group are one inode."""
     groups: dict[int, tuple[bytes, bytes | None]] = {}
     for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
@@ -194,7 +206,7 @@ def _bring(
     attached: Attached,
     chosen: Chosen,
     survey: Survey,
-    destination: Destination,
+    destination: Out,
     options: RestoreOptions,
     watch: Watch,
 ) -> Brought:
@@ -239,21 +251,20 @@ def _choose(
     return chosen
 
 
-def _survey(chosen: Chosen, out: str, options: RestoreOptions) -> Survey:
+def _survey(chosen: Chosen, place: OutPlace, options: RestoreOptions) -> Survey:
     survey = Survey()
-    if not options.dry_run and not (os.path.isdir(out) and os.listdir(out)):
+    if place.is_empty():
+        if options.dry_run:
+            for version in chosen.versions():
+                _compare(survey, None, version, options)
         return survey
-    destination = Destination(out) if os.path.isdir(out) else None
-    try:
+    with place.open() as destination:
         for version in chosen.versions():
             _compare(survey, destination, version, options)
-    finally:
-        if destination is not None:
-            destination.close()
     return survey
 
 
-def _compare(survey: Survey, destination: Destination | None, version: Version, options: RestoreOptions) -> None:
+def _compare(survey: Survey, destination: Out | None, version: Version, options: RestoreOptions) -> None:
     path, kind, size = version.path, version.kind, version.size or 0
     counted = [1, size] if kind == Kind.FILE else [0, 0]
     state = "absent"
@@ -265,6 +276,7 @@ def _compare(survey: Survey, destination: Destination | None, version: Version, 
             version.attributes.mtime_ns,
             target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
             device=version.special[1] if kind == Kind.SPECIAL else 0,
+            facts=version.attributes.object,
         )
     if state == "equal":
         if kind != Kind.DIR:
@@ -289,7 +301,7 @@ def _in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
     files = "1 file" if number == 1 else f"{number:,} files"
     differ = "differs" if number == 1 else "differ"
     return Failed(
-        f"{files} in {os.path.abspath(out)} {differ} from {chosen.checkpoint.uuid.hex()[:8]}; nothing was written",
+        f"{files} in {out} {differ} from {chosen.checkpoint.uuid.hex()[:8]}; nothing was written",
         details=tuple(survey.conflicts),
         hints=("--overwrite always, never, or if-newer (replaces what is older here)",),
         code="in-the-way",
@@ -308,7 +320,7 @@ def _older(chosen: Chosen) -> tuple[bytes, ...]:
     )
 
 
-def _refused(destination: Destination) -> tuple[Cause, ...]:
+def _refused(destination: Out) -> tuple[Cause, ...]:
     causes: dict[str, list[Lost]] = {}
     for path, reason in destination.problems:
         causes.setdefault(reason, []).append(Lost(path, 0, 0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from blake3 import blake3
@@ -25,8 +27,9 @@ from bakup.flows.reports import (
     SyncReport,
     UnreadPath,
 )
-from bakup.flows.scanning import Job
+from bakup.flows.scanning import TO_STORE, Job
 from bakup.flows.watch import Mark, Progress, Watch
+from bakup.format.constants import SMALL_FILE
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Checkpoint, Delete, Kind
 from bakup.plan.changes import Change, Planned, Tally
@@ -178,7 +181,7 @@ class Run:
         incremental = begun.checkpoint.incremental
         gone: bytes | None = None
         stored = Tally()
-        for count, item in enumerate(job.spool):
+        for count, item in enumerate(_announced(job)):
             change, path, size, found = item
             if count % PROGRESS_EVERY == 0:
                 self._progress(sink)
@@ -356,6 +359,21 @@ def source_report(job: Job, line: CheckpointLine | None, *, made: bool) -> Sourc
         excluded=Count(sum(left.files for left in excluded.values()), sum(left.bytes for left in excluded.values())),
         excluded_by=tuple((rule, left.files) for rule, left in excluded.items()),
     )
+
+
+def _announced(job: Job) -> Iterator[Planned[Found]]:
+    """The plan, its files announced so far ahead as the source likes."""
+    if not job.tree.lookahead:
+        yield from job.spool
+        return
+    window: deque[Planned[Found]] = deque()
+    for item in job.spool:
+        if item.found is not None and item.change in TO_STORE and item.size <= SMALL_FILE:
+            job.tree.announce(item.found)
+        window.append(item)
+        if len(window) > job.tree.lookahead:
+            yield window.popleft()
+    yield from window
 
 
 def _still_unreadable(job: Job, item: Planned[Found]) -> bool:

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 from bakup.catalog import history, places
 from bakup.catalog.database import reader
-from bakup.errors import Failed, Usage
 from bakup.flows.attach import Attached
 from bakup.flows.home import Home
 from bakup.flows.reports import Count, SyncOptions
@@ -22,8 +21,8 @@ from bakup.model import Kind
 from bakup.plan.changes import Change, Planned, Row, Tally, changes
 from bakup.plan.spool import Spool
 from bakup.source.filters import Rules
-from bakup.source.interface import Found
-from bakup.source.tree import LocalTree
+from bakup.source.interface import Found, Source
+from bakup.source.opening import open_source
 
 SAMPLES = 24
 SAMPLE_BYTES = 64 << 10
@@ -43,13 +42,14 @@ class SpooledStat(NamedTuple):
     st_mtime_ns: int
     st_ctime_ns: int
     st_rdev: int
+    st_object: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class Job:
     """One source of a run, planned. `full`: its check point lists everything; `must`: it is due in any case."""
 
-    tree: LocalTree
+    tree: Source
     host: str
     location: bytes
     name: str
@@ -69,7 +69,7 @@ class Job:
     @property
     def label(self) -> str:
         """`host:/path`, or the name that the user gave it."""
-        return self.name or f"{self.host}:{os.fsdecode(self.location)}"
+        return self.name or history.place_label(self.host, self.location)
 
     @property
     def bytes_to_store(self) -> int:
@@ -86,7 +86,7 @@ class Job:
         return Count(*self.tally.counts[change])
 
 
-def open_tree(place: bytes, options: SyncOptions, target: str) -> LocalTree:
+def open_tree(place: bytes, options: SyncOptions, target: str) -> Source:
     """The source at `place`, without the target at `target` when that lies inside. Raises Usage or Failed."""
     selection = options.selection
     rules = Rules(
@@ -97,39 +97,19 @@ def open_tree(place: bytes, options: SyncOptions, target: str) -> LocalTree:
         one_file_system=selection.one_file_system,
         leave_out=(os.path.abspath(os.fsencode(target)),) if "://" not in target else (),
     )
-    shown = os.fsdecode(place)
-    if not os.path.exists(place):
-        raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
-    if not os.path.isdir(place):
-        raise Usage(
-            f"{shown} is no folder",
-            hints=("give the folder that it is in, and --include",),
-            code="source-kind",
-        )
-    return LocalTree(place, rules)
+    return open_source(place, rules, options.source_options, target, options.target.parallel)
 
 
-def refuse_target(tree: LocalTree, place: bytes) -> None:
-    """A source that is itself a target of bakup is refused: its sectors would be backed up. Raises Usage."""
-    with os.scandir(os.fsdecode(place)) as entries:
-        for entry in entries:
-            if entry.name.endswith(".bakup") and entry.is_file() and _starts_with_magic(entry.path):
-                shown = os.fsdecode(place)
-                raise Usage(
-                    f"{shown} is itself a target of bakup: {entry.name} is a sector",
-                    hints=("a copy of a target is made by any copying tool: sectors never change",),
-                    code="source-is-target",
-                )
-
-
-def plan(home: Home, attached: Attached, tree: LocalTree, options: SyncOptions, watch: Watch) -> Job:
+def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, watch: Watch) -> Job:
     """Scan `tree` against the catalog. The actions are spilled to a file in the BAKUP_HOME.
 
     With --standalone everything is stored again; a check point also lists everything when sectors with entries of its
     base are gone, or when the changes since the last full one outweigh it.
     """
     connection = home.catalog
-    host, location = socket.gethostname(), tree.location
+    location = tree.location
+    # A bucket is the same from every computer.
+    host = "" if b"://" in location else socket.gethostname()
     protection = attached.protection(options)
     source = find_source(connection, attached.row, protection.signer, host, location, options.name)
     head = history.head(connection, source.id) if source else None
@@ -186,16 +166,7 @@ def find_source(
 
 def sample(jobs: list[Job]) -> bytes:
     """The starts of some files, together, as packs hold them: small files alone compress far worse."""
-    return b"".join(_sample(job, found) for job in jobs for _, _, found in job.samples)
-
-
-def _sample(job: Job, found: Found) -> bytes:
-    path = os.path.join(os.fsencode(job.tree.location), found.path)
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return file.read(SAMPLE_BYTES) or b""
-    except OSError:
-        return b""
+    return b"".join(job.tree.sample(found, SAMPLE_BYTES) for job in jobs for _, _, found in job.samples)
 
 
 def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
@@ -278,6 +249,7 @@ def _to_tuple(item: Planned[Found]) -> tuple[Any, ...]:
             stat.st_mtime_ns,
             stat.st_ctime_ns,
             getattr(stat, "st_rdev", 0),
+            getattr(stat, "st_object", ()),
         )
         if stat is not None
         else None
@@ -297,13 +269,3 @@ def _from_tuple(fields: list[Any]) -> Planned[Found]:
     kind, file_size, mtime_ns, ctime_ns, inode, facts, reason = rest
     stat: Any = SpooledStat(*facts) if facts is not None else None
     return Planned(Change(change), path, size, Found(path, kind, file_size, mtime_ns, ctime_ns, inode, stat, reason))
-
-
-def _starts_with_magic(path: str | bytes) -> bool:
-    from bakup.format.constants import MAGIC
-
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False

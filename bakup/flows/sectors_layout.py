@@ -25,7 +25,7 @@ from bakup.store.target import Locator, Target
 if TYPE_CHECKING:
     import sqlite3
 
-    from bakup.source.destination import Destination
+    from bakup.source.out import Out
 
 ZSTD = 2
 """The level unless another is asked for."""
@@ -147,7 +147,7 @@ class SectorsLayout:
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        destination: Destination,
+        destination: Out,
         watch: Watch,
         *,
         partial: bool,

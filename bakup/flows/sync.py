@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bakup.errors import Usage
-from bakup.flows import accounts, remembered
+from bakup.flows import accounts, costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.home import Home
@@ -23,14 +23,18 @@ from bakup.flows.reports import (
     UnreadPath,
 )
 from bakup.flows.run import MARKS, Run, source_report
-from bakup.flows.scanning import Job, open_tree, plan, refuse_target, sample
+from bakup.flows.scanning import Job, open_tree, plan, sample
 from bakup.flows.watch import Watch
+from bakup.format.constants import FIRST_READ, PACK_TARGET
 from bakup.model import Kind
-from bakup.source.tree import LocalTree
+from bakup.source.interface import Source
+from bakup.store.opening import is_url
 
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
 FOLDERS_SHOWN = 5
+PART = 16 << 20
+"""Bytes of a part, where a store takes a sector in such."""
 
 
 def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> SyncReport:
@@ -42,8 +46,6 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     begun = time.monotonic()
     _check_options(options, sources)
     trees = [open_tree(source, options, dst) for source in sources]
-    for tree, source in zip(trees, sources, strict=True):
-        refuse_target(tree, source)
     if not options.dry_run:
         home.lock(home.lock_wait)
     with attach(
@@ -89,7 +91,7 @@ def _expect_protection(attached: Attached, options: SyncOptions) -> None:
 
 
 def _planned_run(
-    home: Home, attached: Attached, trees: Sequence[LocalTree], options: SyncOptions, watch: Watch, begun: float
+    home: Home, attached: Attached, trees: Sequence[Source], options: SyncOptions, watch: Watch, begun: float
 ) -> SyncReport:
     jobs: list[Job] = []
     try:
@@ -99,6 +101,9 @@ def _planned_run(
     finally:
         for job in jobs:
             job.spool.close()
+        for tree in trees:
+            tree.close()
+            costs.tell_asked(watch, "source", os.fsdecode(tree.location), tree.asked)
 
 
 def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
@@ -120,10 +125,15 @@ def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, 
 
 def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> None:
     if "://" in attached.place:
+        for place in map(os.fsdecode, sources):
+            if is_url(place) and attached.place.startswith(place.rstrip("/") + "/"):
+                watch.note(f"{attached.place} lies inside {place} and is left out")
         return
     target = os.path.realpath(attached.place)
     parent = target if os.path.exists(target) else os.path.dirname(target)
     for source in sources:
+        if is_url(os.fsdecode(source)):
+            continue
         inside = os.path.realpath(os.fsdecode(source))
         if target == inside or target.startswith(inside.rstrip("/") + "/"):
             watch.note(f"{attached.place} lies inside {os.fsdecode(source)} and is left out")
@@ -164,6 +174,8 @@ def _carry_out(
             report,
             sources=tuple(_planned(job, options) for job in jobs),
             estimated_seconds=estimated / speed if speed else None,
+            estimated_puts=_puts(estimated, options.sector_size),
+            to_get_back=_with_planned(costs.to_get_back(home.catalog, attached.row), report, todo),
             elapsed=time.monotonic() - begun,
         )
     if report.free_bytes is not None and estimated > report.free_bytes:
@@ -172,7 +184,28 @@ def _carry_out(
         caveat := attached.layout.caveat(encrypted=attached.protection(options).encrypt)
     ):
         watch.note(caveat)
-    return Run(home, attached, jobs, options, watch, begun).run(report)
+    stored = Run(home, attached, jobs, options, watch, begun).run(report)
+    return replace(stored, to_get_back=costs.to_get_back(home.catalog, attached.row))
+
+
+def _puts(size: int, sector_size: int) -> int:
+    """About how many requests put so many bytes: a sector in one, or in parts that are begun and ended."""
+    whole, rest = divmod(size, sector_size)
+    return whole * _sector_puts(sector_size) + (_sector_puts(rest) if rest else 0)
+
+
+def _sector_puts(size: int) -> int:
+    return 1 if size <= PART else -(-size // PART) + 2
+
+
+def _with_planned(back: costs.ToGetBack, report: SyncReport, raw: int) -> costs.ToGetBack:
+    """What getting all back would cost when the planned is stored too, about."""
+    return costs.ToGetBack(
+        back.rebuild_gets + 2 * report.estimated_sectors,
+        back.rebuild_bytes + FIRST_READ * report.estimated_sectors,
+        back.restore_gets + -(-raw // PACK_TARGET),
+        back.restore_bytes + report.estimated_bytes,
+    )
 
 
 def _planned(job: Job, options: SyncOptions) -> SourceReport:

@@ -17,19 +17,15 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
 
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
 from bakup.source.applying import Skipped, without_acls
 from bakup.source.folders import Folder, Refused
+from bakup.source.out import Facts, State
 from bakup.source.partfile import PartFile, PartFiles
 from bakup.source.paths import FILE_FLAGS
 from bakup.source.places import ERRORS, Places, temporary_name
-
-State: TypeAlias = Literal["absent", "equal", "older", "newer", "other kind"]
-"""What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another
-kind."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _PRIVATE = 0o600
@@ -43,7 +39,7 @@ _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.SY
 
 
 class Destination:
-    """A folder that a tree is brought back into.
+    """A folder that a tree is brought back into (`out.Out`).
 
     Args:
         root: the folder; made when missing.
@@ -52,6 +48,8 @@ class Destination:
     Raises:
         Failed: it cannot be made or opened.
     """
+
+    forks = True
 
     def __init__(self, root: str | bytes, system: names.System = names.SYSTEM) -> None:
         self.root = os.path.abspath(os.fsencode(root))
@@ -83,7 +81,15 @@ class Destination:
         return self._applier.skipped
 
     def compare(
-        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes = b"", device: int = 0
+        self,
+        path: bytes,
+        kind: int,
+        size: int,
+        mtime_ns: int,
+        *,
+        target: bytes = b"",
+        device: int = 0,
+        facts: Facts = (),
     ) -> State:
         """What stands at a path, beside what is wanted there.
 
@@ -97,6 +103,7 @@ class Destination:
             mtime_ns: of what is wanted.
             target: of a SYMLINK.
             device: of a SPECIAL, `major << 32 | minor`.
+            facts: of an object; a folder has none to compare with.
         """
         try:
             folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
@@ -115,13 +122,14 @@ class Destination:
             same = kind == Kind.DIR or _device(found) == device
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
 
-    def make_dir(self, path: bytes, replace: bool = False) -> bool:
+    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
         """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are
         removed.
 
         Args:
             path: below the destination.
             replace: whether a file or link that stands there gives way; one on the way to it never does.
+            facts: of an object that stood for it; a folder takes none.
         """
         try:
             if replace and path:
@@ -185,6 +193,10 @@ class Destination:
         except ERRORS as error:
             self._places.refuse(path, error)
             return None
+
+    def settle(self) -> list[tuple[bytes, int]]:
+        """Nothing is still being written."""
+        return []
 
     def symlink(self, path: bytes, target: bytes, attributes: Attributes) -> bool:
         """Make a symbolic link, in place of a file or link that stands there; its target is never

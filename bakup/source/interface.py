@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Special, Symlink
+from bakup.store.buckets import Asked
 
 
 class Stat(Protocol):
@@ -203,6 +204,13 @@ class Source(Protocol):
     def restore_state(self, prepared: Prepared) -> None:
         """Undo what `prepare` did. Idempotent; needs only its argument, so another process can call it."""
 
+    @property
+    def asked(self) -> Asked | None:
+        """What was asked of a store so far; None where there is none."""
+
+    def close(self) -> None:
+        """Let go of connections and what is under way; nothing is read after that."""
+
     def entries(self) -> Iterator[Found]:
         """All paths that are backed up, in key order (`model.path_key`), the root first.
 
@@ -213,6 +221,9 @@ class Source(Protocol):
         Raises:
             Failed: the root cannot be listed.
         """
+
+    def batches(self) -> Iterator[list[Found]]:
+        """The same in lists of about a thousand. Each call is a new pass, with new counts."""
 
     @property
     def excluded(self) -> Mapping[str, Left]:
@@ -225,6 +236,16 @@ class Source(Protocol):
     @property
     def missing(self) -> tuple[bytes, ...]:
         """Paths that were asked for by name and were not there."""
+
+    @property
+    def lookahead(self) -> int:
+        """How many FILEs are worth announcing before they are read; 0 where that brings nothing."""
+
+    def announce(self, found: Found) -> None:
+        """A FILE will be read soon, in the order of announcements; only hints."""
+
+    def sample(self, found: Found, length: int) -> bytes:
+        """The first `length` bytes of a FILE, or fewer; for an estimate, so none where it cannot be read."""
 
     def attributes(self, found: Found) -> Attributes:
         """All that is recorded of the path besides its content.

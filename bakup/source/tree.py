@@ -51,6 +51,9 @@ class LocalTree:
     def restore_state(self, prepared: Prepared) -> None:
         """Nothing was changed."""
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def entries(self) -> Iterator[Found]:
         """All paths in key order; see `interface.Source`."""
         return chain.from_iterable(self.batches())
@@ -93,6 +96,20 @@ class LocalTree:
             return attributes.of_descriptor(descriptor, found.stat, self.device, birth)
         finally:
             os.close(descriptor)
+
+    lookahead = 0
+    asked = None
+
+    def announce(self, found: Found) -> None:
+        """Nothing: the system reads ahead."""
+
+    def sample(self, found: Found, length: int) -> bytes:
+        """See `interface.Source`."""
+        try:
+            with open(self._absolute(found.path), "rb", buffering=0) as file:
+                return file.read(length) or b""
+        except OSError:
+            return b""
 
     def entry(self, found: Found) -> Dir | Symlink | Special:
         """See `interface.Source`."""

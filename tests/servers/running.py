@@ -53,14 +53,14 @@ def running(
     """
     words = [program(str(command[0])), *map(str, command[1:])]
     with log.open("wb") as written:
-        process = subprocess.Popen(  # noqa: PLW1509 - a system call and nothing else
+        process = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
             stdout=written,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(settings or {})},
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 - it makes one system call
         )
     try:
         if port is not None:

@@ -1,0 +1,261 @@
+"""Objects below a URL as a source: buckets, and whatever else fsspec lists and reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import NamedTuple
+
+from blake3 import blake3
+from msgspec.structs import replace
+
+from bakup.errors import Failed, StoreError, Usage
+from bakup.format.constants import MAGIC
+from bakup.model import Attributes, Dir, Kind
+from bakup.source import keys
+from bakup.source.bucketfile import BucketFile
+from bakup.source.choosing import Chooser
+from bakup.source.filters import Rules
+from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Unreadable, Vanished
+from bakup.source.ordering import Placed, in_order
+from bakup.source.tree import SMALL_LIMIT
+from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, Asked, Bucket, Fetched, Listed, Pairs
+from bakup.store.faults import OBJECT_MISSING
+
+BATCH = 1024
+PARALLEL = 16
+"""Requests at once."""
+
+AHEAD_BYTES = 64 << 20
+"""Bytes of small objects that are fetched before they are asked for."""
+
+FILE_MODE, FOLDER_MODE = 0o644, 0o755
+_ALL = Rules()
+
+
+class ObjectStat(NamedTuple):
+    """What a listing says of an object, in the form of a stat; `st_object`: key, token, version, storage class."""
+
+    st_mode: int
+    st_ino: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_object: tuple[str, str, str, str] | tuple[()]
+    st_dev: int = 0
+    st_nlink: int = 1
+    st_uid: int = 0
+    st_gid: int = 0
+    st_rdev: int = 0
+
+
+class BucketSource:
+    """Objects below a URL (`interface.Source`).
+
+    Args:
+        bucket: the objects.
+        rules: what is left out; one file system and caches mean nothing here.
+        leave_out: key prefix of a target that lies inside, or empty.
+        parallel: requests at once.
+
+    Raises:
+        Usage: a rule is wrong.
+    """
+
+    lookahead = 4 * PARALLEL
+
+    def __init__(self, bucket: Bucket, rules: Rules = _ALL, leave_out: str = "", parallel: int = PARALLEL) -> None:
+        self.bucket = bucket
+        self._rules = rules
+        self._leave_out = leave_out
+        self._chooser = Chooser(rules)
+        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="fetch")
+        self._ahead: dict[bytes, Future[Fetched]] = {}
+        self._ahead_bytes = 0
+
+    @property
+    def location(self) -> bytes:
+        """The URL without user info."""
+        return os.fsencode(self.bucket.url)
+
+    @property
+    def asked(self) -> Asked:
+        """What was asked of the store so far."""
+        return self.bucket.asked
+
+    def prepare(self, journal: Journal) -> Prepared:
+        """Nothing is changed: objects are read by their versions where the bucket keeps such."""
+        return Prepared("versions" if self.bucket.pinned else "none", {})
+
+    def restore_state(self, prepared: Prepared) -> None:
+        """Nothing was changed."""
+
+    def close(self) -> None:
+        """Requests under way end."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def entries(self) -> Iterator[Found]:
+        """See `interface.Source`."""
+        return chain.from_iterable(self.batches())
+
+    def batches(self) -> Iterator[list[Found]]:
+        """The same in lists of about a thousand. Each call is a new listing, with new counts."""
+        self._chooser = Chooser(self._rules)
+        batch: list[Found] = []
+        for path, placed in self._chooser.chosen(in_order(self._listing(), keyed=self.bucket.keyed)):
+            batch.append(_folder(path, placed) if placed is None or placed.folder else _file(placed))
+            if len(batch) >= BATCH:
+                yield batch
+                batch = []
+        yield batch
+
+    def _listing(self) -> Iterator[Listed]:
+        for listed in self.bucket.list():
+            if listed.key.endswith(".bakup") and "/" not in listed.key:
+                self._refuse_sector(listed)
+            if not (self._leave_out and listed.key.startswith(self._leave_out)):
+                yield listed
+
+    def _refuse_sector(self, listed: Listed) -> None:
+        if listed.size and self.bucket.read(listed, 0, len(MAGIC)) == MAGIC:
+            raise Usage(
+                f"{self.bucket.url} is itself a target of bakup: {listed.key} is a sector",
+                hints=("a copy of a target is made by any copying tool: sectors never change",),
+                code="source-is-target",
+            )
+
+    @property
+    def excluded(self) -> dict[str, Left]:
+        """What the last pass left out, by rule."""
+        return self._chooser.excluded
+
+    @property
+    def vanished(self) -> int:
+        """Nothing vanishes from a listing."""
+        return 0
+
+    @property
+    def missing(self) -> tuple[bytes, ...]:
+        """Paths of `files_from` that the last pass did not find."""
+        return self._chooser.missing()
+
+    def attributes(self, found: Found) -> Attributes:
+        """See `interface.Source`."""
+        listed = _listed(found)
+        if listed is None:
+            return _attributes(FOLDER_MODE, Listed("", 0, 0), ())
+        now, pairs = self._asked(found, lambda: self.bucket.facts(listed))
+        return self._described(found, now, pairs)
+
+    def entry(self, found: Found) -> Dir:
+        """See `interface.Source`: a folder is implied, or an object stands for it."""
+        return Dir(found.path, self.attributes(found))
+
+    def announce(self, found: Found) -> None:
+        """Fetch a small object ahead of its `read_small`."""
+        listed = _listed(found)
+        if found.kind == Kind.FILE and listed and self._ahead_bytes + found.size <= AHEAD_BYTES:
+            self._ahead_bytes += found.size
+            self._ahead[found.path] = self._pool.submit(self.bucket.fetch, listed)
+
+    def read_small(self, found: Found, limit: int = SMALL_LIMIT) -> Small:
+        """See `interface.Source`."""
+        future = self._ahead.pop(found.path, None)
+        if future is not None:
+            self._ahead_bytes -= found.size
+        listed = _known(found)
+        if found.size > limit:
+            raise Grown(found.path, found.size)
+        fetched = self._asked(found, future.result if future else lambda: self.bucket.fetch(listed))
+        if len(fetched.data) > limit:
+            raise Grown(found.path, len(fetched.data))
+        facts = self._described(found, fetched.listed, fetched.pairs)
+        changing = not fetched.settled
+        return Small(fetched.data, replace(facts, ctime_ns=None) if changing else facts, changing)
+
+    def open_large(self, found: Found) -> BucketFile:
+        """See `interface.Source`."""
+        listed = _known(found)
+        now, pairs = self._asked(found, lambda: self.bucket.facts(listed))
+        return BucketFile(self.bucket, self._pool, found.path, now, self._described(found, now, pairs))
+
+    def sample(self, found: Found, length: int) -> bytes:
+        """The first bytes of a file; empty if they cannot be read."""
+        try:
+            return self.bucket.read(_known(found), 0, min(length, found.size)) if found.size else b""
+        except StoreError:
+            return b""
+
+    def _asked(self, found: Found, ask):  # type: ignore[no-untyped-def]
+        try:
+            return ask()
+        except StoreError as error:
+            raise failure(found.path, error) from error
+
+    def _described(self, found: Found, listed: Listed, pairs: Pairs) -> Attributes:
+        mode = FOLDER_MODE if found.kind == Kind.DIR else FILE_MODE
+        odd = self.bucket.keyed and os.fsencode(listed.key) != found.path
+        if odd:
+            pairs = tuple(sorted((*pairs, ("key", listed.key)), key=lambda pair: pair[0].encode()))
+        return _attributes(mode, listed, pairs)
+
+
+def failure(path: bytes, error: StoreError) -> Failed | StoreError:
+    """What a store's answer says of one object; the error itself where it is about more than that."""
+    if error.code == OBJECT_MISSING:
+        return Vanished(path)
+    if error.code in {OBJECT_DENIED, OBJECT_ARCHIVED}:
+        return Unreadable(path, error.message)
+    return error
+
+
+def fingerprint(listed: Listed) -> int:
+    """A version as 63 bits, that takes the place of an inode; 0 where the store tells of none."""
+    if not listed.token and not listed.version:
+        return 0
+    digest = blake3(f"{listed.token}\0{listed.version}".encode()).digest(8)
+    return int.from_bytes(digest, "little") >> 1
+
+
+def _attributes(mode: int, listed: Listed, pairs: Pairs) -> Attributes:
+    return Attributes(
+        mode,
+        mtime_ns=listed.mtime_ns,
+        ctime_ns=listed.mtime_ns,
+        inode=fingerprint(listed),
+        object=pairs,
+    )
+
+
+def _file(placed: Placed) -> Found:
+    listed = placed.listed
+    stat = _stat(0o100000 | FILE_MODE, listed)
+    return Found(placed.path, int(Kind.FILE), listed.size, listed.mtime_ns, listed.mtime_ns, stat.st_ino, stat)
+
+
+def _folder(path: bytes, placed: Placed | None) -> Found:
+    listed = placed.listed if placed else None
+    stat = _stat(0o040000 | FOLDER_MODE, listed)
+    return Found(path, int(Kind.DIR), 0, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat)
+
+
+def _stat(mode: int, listed: Listed | None) -> ObjectStat:
+    if listed is None or (listed.folder and not listed.token):
+        return ObjectStat(mode, 0, 0, 0, 0, ())
+    said = (listed.key, listed.token, listed.version, listed.storage_class)
+    return ObjectStat(mode, fingerprint(listed), listed.size, listed.mtime_ns, listed.mtime_ns, said)
+
+
+def _listed(found: Found) -> Listed | None:
+    """What was listed; None for a folder that is only implied."""
+    said = getattr(found.stat, "st_object", ())
+    if not said:
+        return None
+    key, token, version, tier = said
+    return Listed(key, found.stat.st_size, found.mtime_ns, token, version, tier)
+
+
+def _known(found: Found) -> Listed:
+    return _listed(found) or Listed(keys.to_key(found.path), found.size, found.mtime_ns)

@@ -1,0 +1,211 @@
+"""Bringing a tree back below a URL: into a bucket, or any store that fsspec writes to.
+
+An object has its key only when it is whole and verified. Small ones are put several at once, so what became of them
+is known by `settle`; a large one grows in a temporary file here first.
+
+What an object cannot hold (owner, mode, extended attributes, times) is not brought back; of a file that never was an
+object, its mtime goes into the metadata, in seconds, as rclone writes it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+from bakup.errors import StoreError
+from bakup.model import Attributes, Kind
+from bakup.source.applying import Skipped
+from bakup.source.out import Facts, State
+from bakup.source.standing import Standing, mtime_text
+from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket
+
+PARALLEL = 16
+IN_FLIGHT = 64 << 20
+"""Bytes of small objects that are on their way."""
+
+NO_LINKS = "there are no symbolic links in an object store"
+NO_SPECIALS = "there are no special files in an object store"
+
+
+class BucketDestination:
+    """See `out.Out`.
+
+    Args:
+        bucket: where objects are put.
+        parallel: requests at once.
+    """
+
+    forks = False
+
+    def __init__(self, bucket: Bucket, parallel: int = PARALLEL) -> None:
+        self.bucket = bucket
+        self.problems: list[tuple[bytes, str]] = []
+        self.skipped = Skipped()
+        self._standing: Standing | None = None
+        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="put")
+        self._under_way: deque[tuple[bytes, int, Future[None]]] = deque()
+        self._under_way_bytes = 0
+        self._failed: list[tuple[bytes, int]] = []
+
+    def __enter__(self) -> BucketDestination:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._standing is not None:
+            self._standing.close()
+
+    def compare(
+        self,
+        path: bytes,
+        kind: int,
+        size: int,
+        mtime_ns: int,
+        *,
+        target: bytes = b"",
+        device: int = 0,
+        facts: Facts = (),
+    ) -> State:
+        """Equal is an object of the same size whose ETag, or the mtime in whose metadata, is the wanted one."""
+        if kind != Kind.FILE:
+            return "equal" if kind == Kind.DIR else "absent"
+        if self._standing is None:
+            self._standing = Standing(self.bucket)
+        return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
+
+    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
+        """Put the object that stands for the folder, if one did; where a store has folders, files make them."""
+        key = dict(facts).get("key")
+        if self.bucket.keyed and key is not None:
+            return self._put(path, key, b"", 0, facts)
+        return True
+
+    def write_whole(self, path: bytes, data: bytes | memoryview, attributes: Attributes) -> bool:
+        """See `out.Out`."""
+        facts = _facts(attributes)
+        key = self._key(path, attributes.object)
+        while self._under_way_bytes > IN_FLIGHT or len(self._under_way) > 4 * PARALLEL:
+            self._wait()
+        future = self._pool.submit(self.bucket.put, key, bytes(data), len(data), facts)
+        self._under_way.append((path, len(data), future))
+        self._under_way_bytes += len(data)
+        return True
+
+    def begin_file(self, path: bytes, size: int) -> BucketPart:
+        """See `out.Out`."""
+        return BucketPart(self, path, size)
+
+    def settle(self) -> list[tuple[bytes, int]]:
+        """See `out.Out`."""
+        while self._under_way:
+            self._wait()
+        failed, self._failed = self._failed, []
+        return failed
+
+    def symlink(self, path: bytes, target: bytes, attributes: Attributes) -> bool:
+        """There are none."""
+        return self._refuse(path, NO_LINKS)
+
+    def special(self, path: bytes, kind: int, device: int, attributes: Attributes) -> bool:
+        """There are none."""
+        return self._refuse(path, NO_SPECIALS)
+
+    def hard_link(self, path: bytes, to: bytes) -> bool:
+        """A copy: objects have one key."""
+        self._failed += self.settle()
+        try:
+            self.bucket.copy(self._key(to, ()), self._key(path, ()))
+        except StoreError as error:
+            return self._problem(path, error)
+        return True
+
+    def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
+        """Folders have no attributes there."""
+
+    def set_flags(self, path: bytes, flags: int) -> bool:
+        """There are none."""
+        return True
+
+    def put_file(self, path: bytes, file: BinaryIO, size: int, attributes: Attributes) -> bool:
+        """Put a file that is whole."""
+        return self._put(path, self._key(path, attributes.object), file, size, _facts(attributes))
+
+    def refuse_there(self, path: bytes) -> bool:
+        """Whether something is at a path that nothing was to be at; noted."""
+        there = self.bucket.stat(self._key(path, ())) is not None
+        return there and not self._refuse(path, "something else has that name")
+
+    def _key(self, path: bytes, facts: Facts) -> str:
+        given = dict(facts).get("key") if self.bucket.keyed else None
+        return path.decode("utf-8", "surrogateescape") if given is None else given
+
+    def _put(self, path: bytes, key: str, body: bytes | BinaryIO, size: int, facts: Facts) -> bool:
+        try:
+            self.bucket.put(key, body, size, facts)
+        except StoreError as error:
+            return self._problem(path, error)
+        return True
+
+    def _wait(self) -> None:
+        path, size, future = self._under_way.popleft()
+        self._under_way_bytes -= size
+        try:
+            future.result()
+        except StoreError as error:
+            self._problem(path, error)
+            self._failed.append((path, size))
+
+    def _problem(self, path: bytes, error: StoreError) -> bool:
+        if error.code not in {OBJECT_DENIED, OBJECT_REFUSED}:
+            raise error
+        return self._refuse(path, error.message)
+
+    def _refuse(self, path: bytes, reason: str) -> bool:
+        self.problems.append((path, reason))
+        return False
+
+
+class BucketPart:
+    """A large object in the making: a temporary file here. See `out.Part`."""
+
+    def __init__(self, destination: BucketDestination, path: bytes, size: int) -> None:
+        self.path = path
+        self.size = size
+        self._destination = destination
+        self._file = tempfile.TemporaryFile(prefix="bakup-")  # noqa: SIM115 - closed at its end
+
+    def write_at(self, offset: int, data: bytes | memoryview) -> None:
+        """See `out.Part`."""
+        self._file.seek(offset)
+        self._file.write(data)
+
+    def finish(self, attributes: Attributes) -> bool:
+        """See `out.Part`."""
+        with self._file:
+            self._file.truncate(self.size)
+            return self._destination.put_file(self.path, self._file, self.size, attributes)
+
+    def keep_partial(self, ranges: Iterable[tuple[int, int]]) -> bytes | None:
+        """See `out.Part`."""
+        kept = self.path + b".part"
+        listed = b"".join(b"%d %d\n" % span for span in ranges)
+        with self._file:
+            if any(self._destination.refuse_there(name) for name in (kept, kept + b".ranges")):
+                return None
+            self._file.truncate(self.size)
+            made = self._destination.put_file(kept, self._file, self.size, Attributes())
+            self._destination.write_whole(kept + b".ranges", listed, Attributes())
+            return kept if made else None
+
+    def abandon(self) -> None:
+        """See `out.Part`."""
+        self._file.close()
+
+
+def _facts(attributes: Attributes) -> Facts:
+    if attributes.object or not attributes.mtime_ns:
+        return attributes.object
+    return (("metadata.mtime", mtime_text(attributes.mtime_ns)),)
