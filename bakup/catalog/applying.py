@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from bakup.catalog.history import LAST_KEY
 from bakup.catalog.recording import VERSION_VALUES
 
 COPY = f"source, key, first, last, checkpoint, {VERSION_VALUES.removeprefix('key, ')}"
@@ -186,7 +187,7 @@ def _close_removed(connection: sqlite3.Connection, source: int, ordinal: int, ch
     connection.executemany(
         "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first < ? AND key > ? AND key < ?",
         [
-            (ordinal - 1, source, ordinal, key + b"\0" if key else b"", key + b"\1" if key else b"\xff")
+            (ordinal - 1, source, ordinal, key + b"\0" if key else b"", key + b"\1" if key else LAST_KEY)
             for (key,) in subtrees
         ],
     )

@@ -10,6 +10,7 @@ from itertools import chain
 from typing import Any
 
 from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
+from bakup.format.constants import PATH_MAX
 from bakup.model import CheckpointRef, Extent, Kind, path_key
 
 _CONTENTS = (
@@ -111,6 +112,10 @@ def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
     return None if row is None else _checkpoint(row)
 
 
+LAST_KEY = b"\xff" * (PATH_MAX + 1)
+"""Above every key."""
+
+
 def versions_at(
     connection: sqlite3.Connection,
     source: int,
@@ -126,7 +131,7 @@ def versions_at(
     Not recursive: direct children only. With `kinds` only those.
     """
     key = path_key(path)
-    low, high = (key + b"\0", key + b"\1") if key else (b"", b"\xff" * 8)
+    low, high = (key + b"\0", key + b"\1") if key else (b"", LAST_KEY)
     where = "source = ? AND first <= ? AND (last IS NULL OR last >= ?)"
     if kinds:
         where += f" AND kind IN ({', '.join(str(int(kind)) for kind in kinds)})"

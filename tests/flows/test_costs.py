@@ -13,6 +13,7 @@ from rig import MIB, SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
 from bakup.flows import attach
+from bakup.flows.reports import Compression
 from bakup.format.constants import FIRST_READ
 from bakup.format.header import SectorHeader
 from bakup.store.counting import CountingTarget
@@ -188,9 +189,11 @@ def search(folder: Path, needles: tuple[bytes, ...]) -> set[bytes]:
     return found
 
 
-@pytest.mark.parametrize("level", [3, None], ids=["compressed", "not-compressed"])
+@pytest.mark.parametrize(
+    "compression", [Compression("zstd", 3), Compression("none")], ids=["compressed", "not-compressed"]
+)
 def test_space_at_the_target_and_nothing_in_clear(
-    rig: Rig, level: int | None, capsys: pytest.CaptureFixture[str]
+    rig: Rig, compression: Compression, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sector = 32 * MIB
     needles = (MARKER[:24], SECRET_NAME.encode())
@@ -199,7 +202,7 @@ def test_space_at_the_target_and_nothing_in_clear(
     rig.target.mkdir()
     watcher = Watcher(rig.folder / "target", needles)
     watcher.start()
-    report = rig.sync(sector_size=sector, level=level)
+    report = rig.sync(sector_size=sector, compression=compression)
     watcher.stop()
     stored = sum(path.stat().st_size for path in rig.sectors())
     assert report.stored_bytes == stored > 200 * MIB
@@ -220,7 +223,7 @@ def test_the_search_for_clear_text_finds_it(rig: Rig) -> None:
     """The same search where there is something to find: a target that is neither encrypted nor compressed."""
     needles = (MARKER[:24], SECRET_NAME.encode())
     write(rig.source, {SECRET_NAME: MARKER * 50})
-    rig.sync(encrypt=False, level=None)
+    rig.sync(encrypt=False, compression=Compression("none"))
     assert search(rig.target, needles) == set(needles)
     watcher = Watcher(rig.target, needles)
     watcher.look()

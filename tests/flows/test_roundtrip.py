@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig import SECTOR, SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, assert_equal, histories, snapshot
 
-from bakup.flows.reports import TargetOptions
+from bakup.flows.reports import Compression, TargetOptions
 
 REAL_CUTS = (1, 4096, 65_536)
 SMALL_CUTS = (1, SMALL_CUT, SMALL_PACK, 4 * SMALL_CUT, 9 * SMALL_CUT)
@@ -21,7 +21,7 @@ OPTIONS = st.fixed_dictionaries(
         "standalone": st.booleans(),
         "always": st.booleans(),
         "pad": st.booleans(),
-        "level": st.sampled_from([3, 1, None]),
+        "compression": st.sampled_from([Compression("zstd", 3), Compression("zstd", 1), Compression("none")]),
         "checksum": st.booleans(),
     }
 )

@@ -9,6 +9,7 @@ from look import Look
 from trees import noise, write
 
 from bakup.errors import Failed, Usage
+from bakup.flows.reports import Compression
 
 
 def sizes(look: Look) -> list[int]:
@@ -33,7 +34,7 @@ def test_one_source(look: Look) -> None:
 
 
 def test_what_is_not_compressed_saves_nothing(look: Look) -> None:
-    look.sync({"a": noise(10_000)}, level=None)
+    look.sync({"a": noise(10_000)}, compression=Compression("none"))
     found = look.stats().versions
     assert found is not None
     assert (found.raw, found.packed) == (10_000, 10_000)

@@ -1,0 +1,108 @@
+"""Objects are managed by hand: what the user removes is told, no damage, and not stored again."""
+
+from __future__ import annotations
+
+import pytest
+from plain import Plain, tables
+from trees import snapshot, write
+
+FILES = {"keep": b"keep", "prune": b"prune me", "same": b"prune me"}
+
+
+def pruned(plain: Plain) -> None:
+    write(plain.source, FILES)
+    plain.sync()
+    for path in plain.of("prune"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("forgotten", [(), ("catalog.db", "state.db")])
+def test_a_removed_object_is_told_and_is_no_damage(plain: Plain, forgotten: tuple[str, ...]) -> None:
+    pruned(plain)
+    plain.forget(*forgotten)
+    for read_data in (False, True):
+        report = plain.check(read_data=read_data)
+        assert (report.exit_code, report.problems, report.lost.files) == (0, (), 0)
+        [line] = report.removed
+        assert line.path.endswith(b"/source/prune")
+
+
+@pytest.mark.parametrize("forgotten", [(), ("catalog.db", "state.db")])
+def test_it_is_not_stored_again(plain: Plain, forgotten: tuple[str, ...]) -> None:
+    pruned(plain)
+    plain.forget(*forgotten)
+    assert not plain.sync().sources[0].made
+    write(plain.source, {"new": b"new"})
+    report = plain.sync().sources[0]
+    assert (report.new.files, report.stored_again.files, report.unchanged.files) == (1, 0, 3)
+    assert not plain.of("prune")
+    assert len(plain.check().removed) == 1
+
+
+def test_unless_all_is_read_again(plain: Plain) -> None:
+    pruned(plain)
+    plain.sync(checksum=True)
+    assert len(plain.of("prune")) == 1
+
+
+def test_other_objects_of_the_same_content_serve(plain: Plain) -> None:
+    pruned(plain)
+    plain.assert_restores(snapshot(plain.source))
+
+
+def test_a_restore_names_what_was_removed(plain: Plain) -> None:
+    write(plain.source, {"keep": b"keep", "prune": b"prune me"})
+    plain.sync()
+    for path in plain.of("prune"):
+        path.unlink()
+    out, report = plain.restore()
+    [cause] = report.causes
+    assert (cause.message, [file.path for file in cause.lost]) == ("removed from the target", [b"prune"])
+    assert sorted(path.name for path in out.iterdir()) == ["keep"]
+
+
+def test_what_is_put_back_is_there_again(plain: Plain) -> None:
+    write(plain.source, FILES)
+    plain.sync()
+    before = dict(tables(plain))
+    [path] = plain.of("prune")
+    data = path.read_bytes()
+    path.unlink()
+    assert len(plain.check().removed) == 1
+    path.write_bytes(data)
+    assert plain.check().removed == ()
+    assert dict(tables(plain)) == before
+
+
+def test_the_object_of_a_check_point_is_missed(plain: Plain) -> None:
+    """The next sync makes up for it: its check point lists everything."""
+    write(plain.source, FILES)
+    plain.sync()
+    write(plain.source, {"later": b"later"})
+    first = plain.of_checkpoints()
+    plain.sync()
+    [last] = set(plain.of_checkpoints()) - set(first)
+    last.unlink()
+    assert plain.check().exit_code != 0
+    assert plain.sync().sources[0].made
+    wanted = snapshot(plain.source)
+    plain.assert_restores(wanted)
+    plain.new_home("elsewhere")
+    plain.assert_restores(wanted)
+
+
+def test_damage_costs_one_file_and_is_stored_again(plain: Plain) -> None:
+    write(plain.source, FILES | {"large": b"x" * 6_000_000})
+    plain.sync()
+    for path in plain.of("keep") + plain.of("large"):
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+    assert plain.check().exit_code == 0, "the preambles are whole"
+    out, report = plain.restore()
+    assert report.not_restored.files == 2
+    assert sorted(path.name for path in out.iterdir()) == ["prune", "same"]
+    report = plain.check(read_data=True)
+    assert (report.exit_code, len(report.problems)) == (21, 2)
+    assert plain.sync().sources[0].stored_again.files == 2
+    plain.assert_restores(snapshot(plain.source))
