@@ -128,7 +128,7 @@ def _counting(head: str, now: Progress, width: int) -> str:
     if now.done_bytes:
         pieces.append(numbers.size(now.done_bytes))
     if now.done_sectors:
-        pieces.append(numbers.count(now.done_sectors, "sector"))
+        pieces.append(numbers.count(now.done_sectors, now.unit))
     text = head + "  ".join(pieces)
     if now.path:
         text += "  " + names.cut_middle(names.shown(now.path), max(0, width - 3 - len(text)))
@@ -143,7 +143,7 @@ def _how_far(now: Progress) -> list[str]:
     if now.total_bytes is not None:
         return [f"{numbers.size(now.done_bytes)} of {numbers.size(now.total_bytes)}"]
     if now.total_sectors is not None:
-        return [f"{now.done_sectors:,} of {numbers.count(now.total_sectors, 'sector')}"]
+        return [f"{now.done_sectors:,} of {numbers.count(now.total_sectors, now.unit)}"]
     return [numbers.size(now.done_bytes)] if now.done_bytes else []
 
 
@@ -161,9 +161,9 @@ def _speed(now: Progress, pace: Pace) -> list[str]:
 
 def _sectors(now: Progress) -> list[str]:
     if now.phase == "storing":
-        return [f"{numbers.count(now.done_sectors, 'sector')} stored"] if now.done_sectors else []
+        return [f"{numbers.count(now.done_sectors, now.unit)} stored"] if now.done_sectors else []
     if now.total_bytes is not None and now.total_sectors is not None:
-        return [f"{now.done_sectors:,} of {numbers.count(now.total_sectors, 'sector')}"]
+        return [f"{now.done_sectors:,} of {numbers.count(now.total_sectors, now.unit)}"]
     return []
 
 

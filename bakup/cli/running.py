@@ -127,7 +127,7 @@ def _what_stays(run: Run, error: BakupError) -> str:
     if not run.watch.stored_sectors:
         return "\nnothing was stored"
     none = "" if run.watch.stored_check_points else "; no check point was completed"
-    many = numbers.count(run.watch.stored_sectors, "sector")
+    many = numbers.count(run.watch.stored_sectors, run.watch.unit)
     stay = "is stored and stays good" if run.watch.stored_sectors == 1 else "are stored and stay good"
     return f"\n{many}, {numbers.size(run.watch.stored_bytes, exact=run.exact)}, {stay}{none}"
 
@@ -156,7 +156,7 @@ def _what_is_stored(run: Run) -> str:
     if not watch.stored_sectors:
         return "; nothing was stored" if run.command == "sync" else ""
     are = "is" if watch.stored_sectors == 1 else "are"
-    told = f"{numbers.count(watch.stored_sectors, 'sector')}, {numbers.size(watch.stored_bytes)}, {are} stored"
+    told = f"{numbers.count(watch.stored_sectors, watch.unit)}, {numbers.size(watch.stored_bytes)}, {are} stored"
     return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _STATUS_S = 1.0
 _SECTOR_STORED = "sector-stored"
+_OBJECTS_STORED = "objects-stored"
 _CHECK_POINT_STORED = "check-point-stored"
 _CONTINUED = "continued"
 _SPACE = "space"
@@ -32,6 +33,7 @@ class Teller:
         self.stored_bytes = 0
         self.stored_check_points = 0
         self.costs = Costs()
+        self.unit = "sector"
         self.last: Progress | None = None
         self._log = log
         self._pace = Pace()
@@ -93,6 +95,8 @@ class Teller:
         self.console.trace(event_text(name, facts))
         if name == _SECTOR_STORED:
             self._sector_stored(facts)
+        elif name == _OBJECTS_STORED:
+            self._objects_stored(facts)
         elif name == _CHECK_POINT_STORED:
             self.stored_check_points += 1
         elif name == _CONTINUED:
@@ -135,6 +139,12 @@ class Teller:
         if self.console.level >= 1 and isinstance(sector, bytes) and isinstance(stored, int):
             told = numbers.size(stored, exact=self.console.exact)
             self.console.report(f"sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
+
+    def _objects_stored(self, facts: dict[str, object]) -> None:
+        number, stored = facts.get("objects"), facts.get("bytes")
+        self.unit = "object"
+        self.stored_sectors += number if isinstance(number, int) else 0
+        self.stored_bytes += stored if isinstance(stored, int) else 0
 
     def _continued(self, facts: dict[str, object]) -> None:
         begun, stored = facts.get("begun_ns"), facts.get("bytes")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bakup.atbak.backup_info import StoredFile, info_name, name_of, write_info
@@ -25,16 +24,13 @@ SECOND = 10**9
 
 def put_info(storing: AtbakStoring, begun: Begun) -> None:
     """Put the backup information of a check point that is stored, with all files that stand at it."""
-    plain = os.path.join(storing.task.spool, "info")
+    plain = storing.spool("info")
     location, time_ns = begun.checkpoint.location, begun.checkpoint.time_ns
     name, root = name_of(storing.target.url), path_in(location, b"")
     files = _files(storing.task.connection, storing.task.target_row, begun)
-    try:
-        write_info(files, plain, name=name, root=root, time_ns=time_ns)
-        _put(storing, plain, time_ns)
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(plain)
+    write_info(files, plain, name=name, root=root, time_ns=time_ns)
+    _put(storing, plain, time_ns)
+    os.unlink(plain)
 
 
 def _put(storing: AtbakStoring, plain: str, time_ns: int) -> None:

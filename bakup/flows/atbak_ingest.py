@@ -56,7 +56,7 @@ def ingest(
                 unopened.append((locator, size, result.message))
             else:
                 _take(connection, target_row, locator, size, result, found)
-            watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(listed)))
+            watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(listed), unit="object"))
     _settle_unopened(connection, target_row, unopened, found)
     found.applied = apply_complete(connection, target_row)
     objects.settle(connection, target_row)

@@ -66,8 +66,14 @@ class AtbakLayout:
         what = "encrypted, not signed" if encrypted else "neither encrypted nor signed"
         return f"this layout is {what}: damage is noticed, forgery is not"
 
+    def needed(self, options: SyncOptions) -> int | None:
+        """As much as the file at hand has."""
+        return None
+
     def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
-        """What gzip leaves."""
+        """What gzip leaves. Raises Usage for options that the layout has no use for."""
+        if options.pad:
+            raise Usage("--pad is for sectors: an object is as large as its file", code="pad")
         if not work.entries:
             return 0, 0
         sample = work.sample() if work.size else b""

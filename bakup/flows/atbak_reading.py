@@ -13,16 +13,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import msgspec
-
 from bakup.atbak.reader import open_object
 from bakup.catalog import objects
 from bakup.catalog.objects import Place
+from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged
 from bakup.flows.bringing import Brought
 from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
-from bakup.model import Attributes, Extent
+from bakup.model import Extent
 from bakup.source.out import Out
 from bakup.store.target import Target
 
@@ -32,7 +31,6 @@ AHEAD = 16
 """Small files that are read while an earlier one is written."""
 BATCH = 4096
 _ZEROS = bytes(WHOLE)
-_attributes = msgspec.msgpack.Decoder(Attributes)
 
 REMOVED = "removed from the target"
 """Why a file cannot be had whose object the user took away."""
@@ -143,7 +141,7 @@ class AtbakBringing:
         if isinstance(data, str):
             self._lose(wanted, data)
             return
-        attributes = _attributes.decode(wanted.attributes)
+        attributes = decode_attributes(wanted.attributes)
         self._count(wanted, self._destination.write_whole(wanted.path, data, attributes))
 
     def _bring_large(self, wanted: Wanted) -> None:
@@ -166,7 +164,7 @@ class AtbakBringing:
                     raise
                 self._find_damage([place])
                 continue
-            self._count(wanted, part.finish(_attributes.decode(wanted.attributes)))
+            self._count(wanted, part.finish(decode_attributes(wanted.attributes)))
             return
         self._lose(wanted, cause)
 

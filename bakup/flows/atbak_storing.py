@@ -82,6 +82,7 @@ class AtbakStoring:
         self.stored_objects = 0
         self.checkpoint_objects = 0
         self._folders = folders
+        self._spool = tempfile.TemporaryDirectory(prefix="atbak-", dir=task.spool)
         self._sinks: list[AtbakSink] = []
 
     def __enter__(self) -> AtbakStoring:
@@ -91,6 +92,7 @@ class AtbakStoring:
         self.pool.shutdown(wait=True, cancel_futures=True)
         for sink in self._sinks:
             sink.close()
+        self._spool.cleanup()
 
     def begin(self, begun: Begun, source: Source) -> AtbakSink:
         """Its object is put when it ends."""
@@ -103,10 +105,14 @@ class AtbakStoring:
         with transaction(self.task.connection):
             make_loose(self.task.connection, self.task.target_row)
 
-    def new_spool(self) -> tuple[str, str]:
+    def new_object(self) -> tuple[str, str]:
         """(name of a new object, file in the spool for it)."""
         name = new_name(encrypted=self.key is not None)
-        return name, os.path.join(self.task.spool, name)
+        return name, self.spool(name)
+
+    def spool(self, name: str) -> str:
+        """A file in the spool, whose folder goes with the run."""
+        return os.path.join(self._spool.name, name)
 
     def write(self, pieces: Iterable[bytes | memoryview], facts: Facts, spool: str) -> Written:
         """Write one object into the spool."""
@@ -201,7 +207,7 @@ class AtbakSink:
         """Put the object of the check point, last."""
         storing, begun, uuid = self._storing, self._begun, self._begun.checkpoint.uuid
         connection = self._task.connection
-        name, spool = storing.new_spool()
+        name, spool = storing.new_object()
         digest = blake3()
         with transaction(connection):
             own = SectorLine(
@@ -232,7 +238,7 @@ class AtbakSink:
             self._task.on_visible(begun)
         storing.checkpoint_objects += 1
         storing.count([written.stored])
-        self._task.watch.event("sector-stored", sector=uuid_of(name), bytes=written.stored)
+        self._task.watch.event("objects-stored", objects=1, bytes=written.stored)
         put_info(storing, begun)
 
     def close(self) -> None:
@@ -251,13 +257,13 @@ class AtbakSink:
         if self._dedup and (line := self._stored(facts.path, hashlib.sha256(data).digest())) is not None:
             self._take_up(found.path, attributes, len(data), line)
             return
-        name, spool = self._storing.new_spool()
+        name, spool = self._storing.new_object()
         done = self._storing.pool.submit(self._storing.write, [data] if data else [], facts, spool)
         self._make(Piece(found.path, None, attributes, Making(name, spool, facts, len(data), done)))
 
     def _large(self, found: Found) -> None:
         for attempt in range(1, ATTEMPTS + 1):
-            name, spool = self._storing.new_spool()
+            name, spool = self._storing.new_object()
             try:
                 with self._source.open_large(found) as large:
                     facts = self._facts(found.path, Attributes(mtime_ns=found.mtime_ns))
@@ -343,6 +349,7 @@ class AtbakSink:
         done = iter(made)
         entries = [piece.entry or _file(piece, next(done)[1]) for piece in pieces]
         with transaction(connection):
+            self._tell(rows)
             for sector in sectors:
                 recording.set_state(connection, sector, "stored")
             lines = [objects.line_of(row.uuid, row.sha256, row.stored, row.path) for row in rows]
@@ -351,6 +358,11 @@ class AtbakSink:
             self._record_entries(entries)
         self._storing.count(row.stored for row in rows)
         self._task.on_progress(self)
+
+    def _tell(self, rows: list[ObjectRow]) -> None:
+        if rows:
+            size = sum(row.stored for row in rows)
+            self._task.watch.event("objects-stored", objects=len(rows), bytes=size)
 
     def _record(self, rows: list[ObjectRow]) -> list[int]:
         with transaction(self._task.connection):

@@ -71,6 +71,7 @@ def _read_all(
                         "checking",
                         done_sectors=start + batch.index(row) + 1,
                         total_sectors=len(rows),
+                        unit=attached.layout.unit,
                         done_bytes=done_bytes,
                         total_bytes=total,
                     )

@@ -224,6 +224,9 @@ class Layout(Protocol):
     def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
         """The error when all objects are of other accounts, given as (id, objects)."""
 
+    def needed(self, options: SyncOptions) -> int | None:
+        """Bytes that a target must have free to take anything; None when that is not known."""
+
     def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
         """About how many bytes and objects a run will put."""
 

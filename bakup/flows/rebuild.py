@@ -18,7 +18,7 @@ def rebuild(home: Home, dst: str, *, target: TargetOptions, watch: Watch, ask: A
     home.lock(home.lock_wait)
     with attach(home, dst, target, watch, ask, rebuild=True) as attached:
         if attached.rebuilt is None:
-            raise Failed(f"{dst} holds no sectors of this account", code="no-sectors")
+            raise Failed(f"{dst} holds no {attached.layout.unit}s of this account", code="no-sectors")
         encrypted, signed = made_with(home, attached)
         remember(home, attached, encrypted=encrypted, signed=signed)
         return attached.rebuilt

@@ -170,7 +170,8 @@ class Run:
         except BaseException as error:
             connection.rollback()
             if isinstance(error, Failed) and error.code == "no-space" and self.options.spool is None:
-                raise no_space(self.attached.place, self.attached.place, self.options.sector_size) from error
+                need = self.attached.layout.needed(self.options)
+                raise no_space(self.attached.place, self.attached.place, need) from error
             raise
         return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
 
@@ -283,6 +284,7 @@ class Run:
                 done_bytes=self.done_bytes + sink.done_bytes,
                 total_bytes=self.total_bytes,
                 done_sectors=storing.stored_objects if storing else 0,
+                unit=self.attached.layout.unit,
                 path=sink.path,
             )
         )

@@ -100,6 +100,10 @@ class SectorsLayout:
             code="wrong-account",
         )
 
+    def needed(self, options: SyncOptions) -> int | None:
+        """One sector."""
+        return options.sector_size
+
     def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
         """What packs and metadata take, in sectors of the size that was asked for."""
         share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0

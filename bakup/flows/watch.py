@@ -23,6 +23,7 @@ class Progress:
     done_sectors: int = 0
     total_sectors: int | None = None
     path: bytes = b""
+    unit: str = "sector"  # what one of `sectors_*` is called
 
 
 class Watch(Protocol):
