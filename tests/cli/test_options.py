@@ -11,7 +11,7 @@ import pytest
 from bakup.cli import app, help, options, places, sync
 from bakup.cli.options import Everywhere, How, What, WithTarget
 from bakup.errors import Usage
-from bakup.flows.reports import Selection, SyncOptions, TargetOptions
+from bakup.flows.reports import Compression, Selection, SyncOptions, TargetOptions
 
 
 def parsed(command: str, arguments: list[str]) -> dict[str, Any]:
@@ -55,7 +55,8 @@ def test_verbose_is_repeated() -> None:
     ("variable", "value", "name", "expected"),
     [
         ("BAKUP_SECTOR_SIZE", "1GiB", "sector_size", 2**30),
-        ("BAKUP_COMPRESSION", "none", "compression", None),
+        ("BAKUP_COMPRESSION", "none", "compression", Compression("none")),
+        ("BAKUP_LAYOUT", "atbak", "layout", "atbak"),
         ("BAKUP_QUIET", "yes", "quiet", True),
         ("BAKUP_QUIET", "0", "quiet", False),
         ("BAKUP_VERBOSE", "2", "verbose", 2),

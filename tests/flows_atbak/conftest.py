@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "flows")]
+sys.path[:0] = [
+    str(Path(__file__).parent),
+    *(str(Path(__file__).parents[1] / name) for name in ("flows", "flows_looking")),
+]
 
 from plain import Plain  # noqa: E402
 from rig import Rig  # noqa: E402

@@ -64,6 +64,17 @@ class Plain(Rig):
         place.write_bytes(format_header(None) + format_preamble(preamble) + data)
         return place
 
+    def peak(self, *arguments: str) -> int:
+        """Run the `bakup` command; the most memory that it held, in KiB."""
+        process = self.command(*arguments)
+        assert process.stdout is not None
+        said = process.stdout.read()
+        process.stdout.close()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, said
+        return usage.ru_maxrss
+
     def _place(self) -> Path:
         place = self.target / locator_of(new_name(encrypted=False), folders=True)
         place.parent.mkdir(parents=True, exist_ok=True)

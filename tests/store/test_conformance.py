@@ -62,6 +62,31 @@ def test_put_list_read(target: Target, spool: Path) -> None:
         assert list(target.read_ranges(locator, [])) == []
 
 
+@pytest.mark.parametrize("number", [1, 3, 20])
+def test_many_small_objects(target: Target, spool: Path, number: int) -> None:
+    """Put together, also into folders that are not there yet; some may be there already."""
+    target.create()
+    contents = {f"{count % 3:02}/{count}.atbak": os.urandom(100 + count) for count in range(number)}
+    for _ in range(2):
+        files = []
+        for count, content in enumerate(contents.values()):
+            files.append(str(spool / f"{count}"))
+            Path(files[-1]).write_bytes(content)
+        locators = target.put_all(list(zip(contents, files, strict=True)))
+        assert {locator: target.read(locator, 0, 999) for locator in locators} == contents
+        assert not any(os.path.exists(file) for file in files)
+    assert len(list(target.list())) == number
+
+
+def test_of_many_objects_none_is_replaced(target: Target, spool: Path) -> None:
+    put(target, spool, "b", b"there before")
+    for name in "abc":
+        (spool / name).write_bytes(b"new")
+    with pytest.raises(StoreError, match="another object b"):
+        target.put_all([(name, str(spool / name)) for name in "abc"])
+    assert target.read("b", 0, 99) == b"there before"
+
+
 def test_a_put_again_is_success(target: Target, spool: Path) -> None:
     content = os.urandom(70_000)
     assert put(target, spool, "a.bakup", content) == put(target, spool, "a.bakup", content)
