@@ -48,7 +48,7 @@ It never replaces an account, and writes the words nowhere but on the terminal
 or into --words-file.
 """
 SHOW_TEXT = """
-Say which account this is: its id and its public keys.
+Say which account this is: its id, its public keys, how its secret is kept.
 
 It never shows a secret.
 """
@@ -104,7 +104,7 @@ def new(
     return run.finish({"account": draft.card.account, "words_file": words_file}, 0)
 
 
-@command("account show", short="its id and public keys", text=SHOW_TEXT, examples=("bakup account show",))
+@command("account show", short="its id and public keys, how it is kept", text=SHOW_TEXT, examples=("bakup account show",))
 def show(run: Run) -> int:
     """Show what is public."""
     from bakup.flows import accounts
