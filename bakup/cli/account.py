@@ -104,7 +104,9 @@ def new(
     return run.finish({"account": draft.card.account, "words_file": words_file}, 0)
 
 
-@command("account show", short="its id and public keys, how it is kept", text=SHOW_TEXT, examples=("bakup account show",))
+@command(
+    "account show", short="its id and public keys, how it is kept", text=SHOW_TEXT, examples=("bakup account show",)
+)
 def show(run: Run) -> int:
     """Show what is public."""
     from bakup.flows import accounts

@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Protocol
@@ -20,7 +20,7 @@ from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing import Brought
-from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
 from bakup.flows.layouts import Bringer
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
@@ -69,7 +69,8 @@ class Survey:
     kept: list[int] = field(default_factory=lambda: [0, 0])
     todo: list[int] = field(default_factory=lambda: [0, 0])
     conflicts: list[tuple[bytes, str]] = field(default_factory=list)
-    skip: set[bytes] = field(default_factory=set)
+    equal_paths: set[bytes] = field(default_factory=set)
+    kept_paths: set[bytes] = field(default_factory=set)
 
 
 def restore(
@@ -81,9 +82,9 @@ def restore(
     unclear choice.
     """
     begun = time.monotonic()
-    _refuse_check_point_as_out(out)
     place = OutPlace(out, options.out_options)
     with attach(home, dst, options.target, watch, ask) as attached:
+        _refuse_check_point_as_out(home.catalog, attached.row, out)
         chosen = _choose(home.catalog, attached, dst, paths, options)
         report = _restore(home, attached, chosen, place, options, watch)
     costs.tell_asked(watch, "out", place.shown, place.asked)
@@ -137,30 +138,32 @@ def bring_tree(
     tree: Tree,
     extents: Callable[[Version], Iterable[Extent]],
     *,
-    skip: set[bytes],
+    equal: Set[bytes] = frozenset(),
+    kept: Set[bytes] = frozenset(),
     replaced: bool,
 ) -> Brought:
-    """Folders, files, links, special files, hard links, then the folders' attributes, deepest first."""
+    """Folders, files, links, special files, hard links, then the folders' attributes, deepest first.
+
+    What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
+    """
     flags: list[tuple[bytes, int]] = []
     for version in tree.versions(Kind.DIR):
         destination.make_dir(version.path, replaced, version.attributes.object)
         if inode_flags := version.attributes.inode_flags:
             flags.append((version.path, inode_flags))
-    groups: dict[int, tuple[bytes, bytes | None]] = {}
+    groups: Groups = {}
     links: list[tuple[bytes, bytes, int]] = []
 
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
         for version in tree.versions(Kind.FILE):
-            if version.path in skip:
+            first = _first(groups, version, version.digest, kept)
+            if version.path in equal or version.path in kept:
                 continue
-            attributes = version.attributes
-            if attributes.inode_flags:
-                flags.append((version.path, attributes.inode_flags))
-            if attributes.link_group is not None:
-                first = groups.setdefault(attributes.link_group, (version.path, version.digest))
-                if first[0] != version.path and first[1] == version.digest:
-                    links.append((version.path, first[0], version.size or 0))
-                    continue
+            if inode_flags := version.attributes.inode_flags:
+                flags.append((version.path, inode_flags))
+            if first is not None:
+                links.append((version.path, first, version.size or 0))
+                continue
             yield version.path, version.size or 0, version.encoded, extents(version)
 
     bringing.add(files())
@@ -168,7 +171,7 @@ def bring_tree(
     for _, size in destination.settle():
         brought.files -= 1
         brought.size -= size
-    _make_links(destination, tree, skip)
+    _make_links(destination, tree, equal, kept)
     lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
     for path, first, size in links:
         if first in lost:
@@ -183,18 +186,28 @@ def bring_tree(
     return brought
 
 
-def _make_links(destination: Out, tree: Tree, skip: set[bytes]) -> None:
+Groups = dict[int, tuple[bytes, bytes | None]]
+"""Of each link group the first path, and its content."""
+
+
+def _first(groups: Groups, version: Version, content: bytes | None, kept: Set[bytes]) -> bytes | None:
+    """The path of the same inode that comes before this one, if there is one that stands at the destination."""
+    group = version.attributes.link_group
+    if group is None or version.path in kept:
+        return None
+    path, same = groups.setdefault(group, (version.path, content))
+    return path if path != version.path and same == content else None
+
+
+def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes]) -> None:
     """Symbolic links and special files; those of one link group are one inode."""
-    groups: dict[int, tuple[bytes, bytes | None]] = {}
+    groups: Groups = {}
     for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
-        group = version.attributes.link_group
-        first = (version.path, version.extra)
-        if group is not None:
-            first = groups.setdefault(group, first)
-        if version.path in skip:
+        first = _first(groups, version, version.extra, kept)
+        if version.path in equal or version.path in kept:
             continue
-        if first[0] != version.path and first[1] == version.extra:
-            destination.hard_link(version.path, first[0])
+        if first is not None:
+            destination.hard_link(version.path, first)
         elif version.kind == Kind.SYMLINK:
             destination.symlink(version.path, version.extra or b"", version.attributes)
         else:
@@ -217,7 +230,8 @@ def _bring(
         destination,
         chosen,
         lambda version: history.extents_of(connection, version),
-        skip=survey.skip,
+        equal=survey.equal_paths,
+        kept=survey.kept_paths,
         replaced=options.overwrite == "always",
     )
 
@@ -280,12 +294,12 @@ def _compare(survey: Survey, destination: Out | None, version: Version, options:
         )
     if state == "equal":
         if kind != Kind.DIR:
-            survey.skip.add(path)
+            survey.equal_paths.add(path)
             _add(survey.equal, counted)
     elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
         _add(survey.todo, counted)
     elif options.overwrite is not None:
-        survey.skip.add(path)
+        survey.kept_paths.add(path)
         _add(survey.kept, counted)
     else:
         survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
@@ -315,9 +329,15 @@ def _older(chosen: Chosen) -> tuple[bytes, ...]:
     return tuple(
         version.path
         for version in chosen.versions()
-        if version.kind == Kind.FILE
-        and any(version.key == key or version.key.startswith(key + b"\0") for key in unread)
+        if version.kind == Kind.FILE and any(key in unread for key in _above(version.key))
     )
+
+
+def _above(key: bytes) -> Iterator[bytes]:
+    """A path's key, then those of the folders it is in, but for the root."""
+    while key:
+        yield key
+        key = key.rpartition(b"\0")[0]
 
 
 def _refused(destination: Out) -> tuple[Cause, ...]:
@@ -378,12 +398,15 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
             places.mark_damaged(home.catalog, attached.row, sector, positions)
 
 
-def _refuse_check_point_as_out(out: str) -> None:
-    if (LATEST.fullmatch(out) or ID.fullmatch(out)) and not os.path.isdir(out):
+def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out: str) -> None:
+    """`decade` and `2025` are names as good as any, unless a check point's id begins so."""
+    if os.path.isdir(out) or not ID.fullmatch(out):
+        return
+    if any(row.uuid.hex().startswith(out) for row in history.checkpoints(connection, target)):
         raise Usage(
-            f"{out} names a check point, not a folder",
-            hints=(f"bakup restore DST OUT --at {out}",),
-            code="out",
+            f"OUT is the place to restore to; {out} names a check point",
+            hints=(f"bakup restore DST OUT --at {out}", f"a folder of that name: ./{out}"),
+            code="usage",
         )
 
 

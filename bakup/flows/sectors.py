@@ -64,7 +64,7 @@ def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: 
             data_state="good" if data_good else "damaged",
             exit_code=0 if meta_good and data_good and signature != "bad" else 21,
         )
-        if not meta_good or (header.encrypted and not ours):
+        if not meta_good or ((header.encrypted or header.signed) and not ours):
             return report
         return _with_holdings(home, report, [file], target, watch, ask)
 
@@ -75,9 +75,11 @@ def restore(
     """Bring back below `out` all that the sectors `files` hold together, complete check points or not.
 
     What is not whole is kept as NAME.part with its ranges. Several check points get a folder each. Raises Failed when
-    `out` is not empty.
+    `out` is not an empty folder.
     """
     begun = time.monotonic()
+    if os.path.lexists(out) and not os.path.isdir(out):
+        raise Failed(f"{out} is no folder", hints=("give a new folder",), code="in-the-way")
     if os.path.isdir(out) and os.listdir(out):
         raise Failed(f"{out} is not empty", hints=("give a new folder",), code="in-the-way")
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
@@ -161,8 +163,13 @@ def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:
     names = []
     for identity, uuid, *source in rows:
         label = SourceRow(*source).label
-        names.append((identity, os.path.join(re.sub(r"[/\\:]+", "_", label).strip("_"), uuid.hex()[:8])))
+        names.append((identity, os.path.join(_folder_name(label), uuid.hex()[:8])))
     return names
+
+
+def _folder_name(label: str) -> str:
+    """One name, whatever a header says the source is called: never a path, `..` or too long."""
+    return re.sub(r"[^\w.@ -]+", "_", label)[:60].strip("_. ") or "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +215,6 @@ def _bring(
             destination,
             Staged(connection, checkpoint),
             lambda version: extents_of(connection, version),
-            skip=set(),
             replaced=False,
         )
 

@@ -119,7 +119,7 @@ def test_a_folder_with_a_colon_that_is_there_is_a_place(tmp_path: Path, monkeypa
     habits.refuse_other_machine("host:path")
 
 
-@pytest.mark.parametrize("out", ["latest", "latest~1", "8b1d07c4"])
+@pytest.mark.parametrize("out", ["latest", "latest~1", "8b1d07c4-52c9-4f0e-9a41-6be0d3a7c815"])
 def test_a_check_point_is_no_place(
     out: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

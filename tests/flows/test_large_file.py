@@ -11,6 +11,7 @@ import pytest
 from rig import MIB, SECTOR, Answers, Rig
 from trees import noise, snapshot, write
 
+from bakup.errors import Failed
 from bakup.flows import sectors
 from bakup.flows.reports import SectorReport, SectorRestoreReport, TargetOptions
 
@@ -40,6 +41,36 @@ def sector_restore(rig: Rig, *files: Path) -> tuple[Path, SectorRestoreReport]:
             ask=Answers(),
         )
     return out, report
+
+
+def test_whatever_a_source_is_called_nothing_leaves_the_folder(rig: Rig) -> None:
+    for number, name in enumerate(("..", "a/../../b", "\n\0" + "n" * 300)):
+        for content in (b"one", b"two"):
+            write(rig.source, {"file": content})
+            rig.sync(name=name)
+        out, report = sector_restore(rig, *rig.sectors())
+        assert report.restored.files == 2 * (number + 1)
+        assert len([path for path in out.glob("*/*/file") if path.is_file()]) == report.restored.files
+        assert all(len(path.name) < 100 and path.name.isprintable() for path in out.iterdir())
+
+
+def test_a_file_where_the_folder_should_be(rig: Rig) -> None:
+    write(rig.source, {"file": b"x"})
+    rig.sync()
+    rig.new_out().write_text("mine")
+    rig._outs -= 1
+    with pytest.raises(Failed, match="is no folder"):
+        sector_restore(rig, *rig.sectors())
+
+
+def test_a_plain_sector_of_another_account_is_not_damaged(rig: Rig) -> None:
+    write(rig.source, {"file": b"x"})
+    rig.sync(encrypt=False)
+    (file,) = rig.sectors()
+    assert inspect(rig, file).whole.files == 1
+    rig.new_home("another", bytes(range(7, 39)))
+    report = inspect(rig, file)
+    assert (report.signature, report.meta_state, report.data_state, report.exit_code) == ("not ours", "good", "good", 0)
 
 
 def inspect(rig: Rig, file: Path) -> SectorReport:

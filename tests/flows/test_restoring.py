@@ -250,8 +250,33 @@ def test_at_a_time_and_by_number(rig: Rig) -> None:
         assert isinstance(raising(lambda at=wrong: rig.restore(at=at), Failed), Failed)  # type: ignore[misc]
 
 
-def test_out_that_names_a_check_point_is_refused(stored: Rig) -> None:
-    assert isinstance(raising(lambda: stored.restore(Path("latest")), Usage), Usage)
+def test_out_that_names_a_check_point_is_refused(stored: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    (line,) = stored.list()
+    for digits in (4, 8, 32):
+        out = Path(line.uuid.hex()[:digits])
+        assert "names a check point" in str(raising(lambda out=out: stored.restore(out), Usage))  # type: ignore[misc]
+    monkeypatch.chdir(stored.folder)
+    other = "decade" if not line.uuid.hex().startswith("decade") else "facade"
+    stored.restore(Path(other))
+    assert_equal(snapshot(other), snapshot(stored.source))
+
+
+def test_hard_links_of_what_is_there_already(rig: Rig) -> None:
+    write(rig.source, {"a": b"same", "other": b"other"})
+    os.link(rig.source / "a", rig.source / "b")
+    os.symlink("a", rig.source / "c")
+    os.link(rig.source / "c", rig.source / "d", follow_symlinks=False)
+    rig.sync()
+    out, _ = rig.restore()
+    for name in ("b", "d"):
+        (out / name).unlink()
+    rig.restore(out)
+    assert_equal(snapshot(out), snapshot(rig.source))
+    for name in ("a", "b"):
+        (out / name).unlink()
+    (out / "a").write_bytes(b"mine, and newer")
+    rig.restore(out, overwrite="never")
+    assert ((out / "a").read_bytes(), (out / "b").read_bytes()) == (b"mine, and newer", b"same")
 
 
 # --- what could not be read ------------------------------------------------------------------------------
