@@ -10,7 +10,7 @@ from bakup.model import TableRow
 
 TABLES = """
 CREATE TEMP TABLE files (id INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, attributes BLOB NOT NULL,
-    chunks INTEGER NOT NULL, covered INTEGER NOT NULL);
+    chunks INTEGER NOT NULL, covered INTEGER NOT NULL, chunk BLOB);
 CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,
     length INTEGER NOT NULL, pack INTEGER, offset INTEGER);
 """
@@ -58,16 +58,20 @@ class ReadPlan:
 
     def add(
         self,
-        files: Iterable[tuple[int, bytes, int, bytes, int, int]],
+        files: Iterable[tuple[int, bytes, int, bytes, int, int, bytes | None]],
         wants: Iterable[tuple[int, int, bytes, int]],
     ) -> None:
-        """Add rows: (file, path, size, encoded attributes, chunks, bytes that its extents cover) and
-        (file, position in it, chunk id, length)."""
-        self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?)", files)
+        """Add rows: (file, path, size, encoded attributes, chunks, bytes that its extents cover, the id of its only
+        chunk) and, for files of several, (file, position in it, chunk id, length)."""
+        self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
         self._connection.executemany("INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", wants)
 
     def place(self) -> None:
         """Choose a place for each chunk: the same for equal chunks; a damaged one only where there is no other."""
+        self._connection.execute(
+            "INSERT INTO wanted (file, position, chunk, length)"
+            " SELECT id, 0, chunk, size FROM files WHERE chunk IS NOT NULL"
+        )
         self._connection.execute(
             "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
             " JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND s.state <> 'missing'"
@@ -85,9 +89,9 @@ class ReadPlan:
         )
         return map(Want._make, rows)
 
-    def drop_whole(self, but: Iterable[int]) -> None:
-        """What the last `packs(whole=True)` gave is done, but for these files."""
-        self._delete("pack IN (SELECT pack FROM chosen) AND file NOT IN", but)
+    def keep(self, files: Iterable[int]) -> None:
+        """Only these files are still wanted."""
+        self._delete("file NOT IN", files)
 
     def drop(self, files: Iterable[int]) -> None:
         """These files are not wanted any more."""
@@ -112,15 +116,13 @@ class ReadPlan:
 
     def packs(self, *, whole: bool) -> Iterator[PackRead]:
         """What to read, by sector and position: packs of which only whole files are wanted, or the others."""
-        self._connection.execute("DROP TABLE IF EXISTS temp.chosen")
-        self._connection.execute(
-            "CREATE TEMP TABLE chosen AS SELECT w.pack FROM wanted w JOIN files f ON f.id = w.file"
-            " WHERE w.pack IS NOT NULL GROUP BY w.pack HAVING min(f.chunks = 1 AND f.size = w.length) = ?",
-            [int(whole)],
-        )
+        # Sorted as a whole before the first is given, so the plan may change meanwhile.
         packs = self._connection.execute(
-            "SELECT p.id, p.sector, p.checkpoint, p.offset, p.length, p.position, p.raw_length FROM packs p"
-            " WHERE p.id IN (SELECT pack FROM chosen) ORDER BY p.sector, p.position"
+            "SELECT p.id, p.sector, p.checkpoint, p.offset, p.length, p.position, p.raw_length FROM"
+            " (SELECT w.pack FROM wanted w JOIN files f ON f.id = w.file WHERE w.pack IS NOT NULL"
+            " GROUP BY w.pack HAVING min(f.chunks = 1 AND f.size = w.length) = ?) chosen"
+            " JOIN packs p ON p.id = chosen.pack ORDER BY p.sector, p.position",
+            [int(whole)],
         )
         for pack, sector, *row in packs:
             wants = self._connection.execute(

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 
 from blake3 import blake3
 
@@ -98,19 +99,24 @@ class Bringing:
 
     def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
         """Files as (path, size in bytes, encoded attributes, extents)."""
-        rows: list[tuple[int, bytes, int, bytes, int, int]] = []
+        rows: list[tuple[int, bytes, int, bytes, int, int, bytes | None]] = []
         wants: list[tuple[int, int, bytes, int]] = []
         for number, (path, size, attributes, extents) in enumerate(files, 1):
-            position = chunks = 0
-            for extent in extents:
-                if extent.chunk is not None:
-                    wants.append((number, position, extent.chunk, extent.length))
-                    chunks += 1
-                position += extent.length
-                if len(wants) >= BATCH:
-                    self._plan.add((), wants)
-                    wants = []
-            rows.append((number, path, size, attributes, chunks, position))
+            several = iter(extents)
+            first = next(several, None)
+            if first is not None and first.length == size and first.chunk is not None:
+                rows.append((number, path, size, attributes, 1, size, first.chunk))
+            else:
+                position = chunks = 0
+                for extent in chain(() if first is None else (first,), several):
+                    if extent.chunk is not None:
+                        wants.append((number, position, extent.chunk, extent.length))
+                        chunks += 1
+                    position += extent.length
+                    if len(wants) >= BATCH:
+                        self._plan.add((), wants)
+                        wants = []
+                rows.append((number, path, size, attributes, chunks, position, None))
             if len(rows) >= BATCH:
                 self._plan.add(rows, wants)
                 rows, wants = [], []
@@ -123,11 +129,12 @@ class Bringing:
         try:
             self._account_missing()
             self._make_empty()
-            left = (False,) if self._write_apart() else (True, False)
+            if self._destination.forks and worth_forking(workers()):
+                self._write_apart()
             with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
-                for whole in left:
-                    for read, raw in self._ahead(pool, whole=whole):
-                        self._write(read, raw)
+                for whole in (True, False):
+                    for _ in self._steps(pool, whole=whole):
+                        pass
             self._end_incomplete()
         finally:
             for growing in self._growing.values():
@@ -165,15 +172,20 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _write_apart(self) -> bool:
-        """Packs of whole files go to worker processes where there can be some; whether no such pack is left."""
-        if not (self._destination.forks and worth_forking(workers())):
-            return False
+    def _write_apart(self) -> None:
+        """Packs of whole files go to worker processes, the others are written here meanwhile.
+
+        Files that a worker could not read are still wanted then.
+        """
         # What others have noted so far is theirs to tell.
         self._destination.skipped.clear()
         again: list[int] = []
-        with Writers(workers() + 1, self._write_whole_files) as writers:
-            for read, (bad, problems, skipped) in writers.run(self._plan.packs(whole=True)):
+        with (
+            Writers(workers() + 1, self._write_whole_files) as writers,
+            ThreadPoolExecutor(2, thread_name_prefix="read") as pool,
+        ):
+            done = writers.run(self._plan.packs(whole=True), self._steps(pool, whole=False))
+            for read, (bad, problems, skipped) in done:
                 self._destination.problems.extend(problems)
                 self._destination.skipped.merge(skipped)
                 refused = {path for path, _ in problems}
@@ -183,9 +195,7 @@ class Bringing:
                     else:
                         self._count(want.path not in refused, want.path, want.size)
                 self._tell(read.wants[-1].path)
-        if again:
-            self._plan.drop_whole(again)
-        return not again
+        self._plan.keep(again)
 
     def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
         """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
@@ -204,6 +214,12 @@ class Bringing:
                 continue
             destination.write_whole(want.path, data, decode_attributes(want.attributes))
         return bad, list(destination.problems), destination.skipped
+
+    def _steps(self, pool: ThreadPoolExecutor, *, whole: bool) -> Iterator[None]:
+        """Write what comes from packs of whole files only, or from the others, a pack a step."""
+        for read, raw in self._ahead(pool, whole=whole):
+            self._write(read, raw)
+            yield
 
     def _ahead(
         self, pool: ThreadPoolExecutor, *, whole: bool

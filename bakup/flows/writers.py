@@ -21,6 +21,8 @@ from bakup.errors import Failed
 J = TypeVar("J")
 R = TypeVar("R")
 
+_END = object()
+
 
 def worth_forking(workers: int) -> bool:
     """Whether worker processes can be forked here safely."""
@@ -53,14 +55,19 @@ class Writers(Generic[J, R]):
                 process.terminate()
             process.join()
 
-    def run(self, jobs: Iterator[J]) -> Iterator[tuple[J, R]]:
-        """(job, result) as they are done, in no order. Raises what `work` raised, Failed when a worker died."""
+    def run(self, jobs: Iterator[J], meanwhile: Iterator[object]) -> Iterator[tuple[J, R]]:
+        """(job, result) as they are done, in no order; `meanwhile` goes on, a step at a time, while none is.
+
+        Raises what `work` raised, Failed when a worker died.
+        """
         # One job each: two processes that both wait to send to the other would wait for ever.
         given: dict[Connection, J] = {}
         for connection in self._connections:
             _give(connection, jobs, given)
         while given:
-            for ready in wait(list(given)):
+            while not (answers := wait(list(given), timeout=0)) and next(meanwhile, _END) is not _END:
+                pass
+            for ready in answers or wait(list(given)):
                 assert isinstance(ready, Connection)
                 job = given.pop(ready)
                 try:
@@ -71,6 +78,8 @@ class Writers(Generic[J, R]):
                     raise error
                 _give(ready, jobs, given)
                 yield job, result
+        for _ in meanwhile:
+            pass
 
 
 def _give(connection: Connection, jobs: Iterator[J], given: dict[Connection, J]) -> None:
