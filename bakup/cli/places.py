@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 from bakup.cli.habits import refuse_other_machine
-from bakup.cli.options import WithTarget, argument
+from bakup.cli.options import argument
 from bakup.store.secrets import Place
 
 Sources = Annotated[list[str], argument("SRC...")]
@@ -26,11 +26,24 @@ def target(place: str) -> str:
     return Place(place)
 
 
-def store_options(words: list[str] | None, target: WithTarget) -> Mapping[str, object]:
-    """Options of the store that a SRC or OUT is in: its own, else those of DST's. Raises Usage."""
+def store_options(
+    own: list[str] | None, targets: list[str] | None, urls: Iterable[str], dst: str
+) -> Mapping[str, object]:
+    """Options of the stores that a SRC or OUT is in: its own, else DST's where that is local or of the same kind.
+
+    Args:
+        own: `--source-option` or `--out-option`.
+        targets: `--store-option`.
+        urls: each SRC, or OUT.
+        dst: the target.
+
+    Raises:
+        Usage: an option that cannot be read.
+    """
     from bakup.store.words import read_words
 
-    return read_words(words) if words else target.options().store
+    kinds = {place.partition("://")[0] for place in (*urls, dst) if "://" in place}
+    return read_words(own or (targets if len(kinds) == 1 else None) or ())
 
 
 def inside(path: str) -> bytes:

@@ -97,7 +97,7 @@ def restore(
         dry_run=dry_run,
         overwrite=overwrite,  # type: ignore[arg-type]
         partial=partial,
-        out_options=places.store_options(out_option, target),
+        out_options=places.store_options(out_option, target.store_option, [out], dst),
         target=target.options(),
     )
     wanted = [places.inside(path) for path in paths or ()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import names, numbers, places, sync_json
@@ -68,7 +69,9 @@ def sync(
     always_so: Annotated[bool, _ALWAYS] = False,
 ) -> int:
     """Back up."""
-    return _sync(run, sources, dst, options(what, how, target, dry_run=dry_run, paths=run.watch.lists_paths))
+    chosen = options(what, how, target, dry_run=dry_run, paths=run.watch.lists_paths)
+    own = places.store_options(what.source_option, target.store_option, sources, dst)
+    return _sync(run, sources, dst, replace(chosen, source_options=own))
 
 
 @command(
@@ -92,7 +95,9 @@ def plan(
     always_so: Annotated[bool, _ALWAYS] = False,
 ) -> int:
     """Say what would be stored."""
-    return _sync(run, sources, dst, options(what, how, target, dry_run=True, paths=run.watch.lists_paths))
+    chosen = options(what, how, target, dry_run=True, paths=run.watch.lists_paths)
+    own = places.store_options(what.source_option, target.store_option, sources, dst)
+    return _sync(run, sources, dst, replace(chosen, source_options=own))
 
 
 def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: bool) -> SyncOptions:
@@ -117,7 +122,6 @@ def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: b
         encrypt=not how.no_encrypt,
         sign=not how.no_sign,
         list_paths=dry_run and paths,
-        source_options=places.store_options(what.source_option, target),
         target=target.options(),
     )
 

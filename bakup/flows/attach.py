@@ -66,7 +66,7 @@ class Attached:
             self.url,
             lists=counts.lists,
             puts=counts.puts,
-            gets=counts.reads,
+            gets=counts.reads + counts.heads,
             up=counts.put_bytes,
             down=counts.read_bytes,
         )

@@ -29,6 +29,7 @@ from bakup.format.constants import FIRST_READ, PACK_TARGET
 from bakup.model import Kind
 from bakup.source.interface import Source
 from bakup.store.opening import is_url
+from bakup.store.secrets import without_user
 
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
@@ -125,7 +126,7 @@ def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, 
 
 def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> None:
     if "://" in attached.place:
-        for place in map(os.fsdecode, sources):
+        for place in map(without_user, map(os.fsdecode, sources)):
             if is_url(place) and attached.place.startswith(place.rstrip("/") + "/"):
                 watch.note(f"{attached.place} lies inside {place} and is left out")
         return

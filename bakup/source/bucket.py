@@ -115,7 +115,7 @@ class BucketSource:
         for listed in self.bucket.list():
             if listed.key.endswith(".bakup") and "/" not in listed.key:
                 self._refuse_sector(listed)
-            if not (self._leave_out and listed.key.startswith(self._leave_out)):
+            if not (self._leave_out and f"{listed.key}/".startswith(self._leave_out)):
                 yield listed
 
     def _refuse_sector(self, listed: Listed) -> None:

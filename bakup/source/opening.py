@@ -15,6 +15,7 @@ from bakup.source.out import Out
 from bakup.source.tree import LocalTree
 from bakup.store.buckets import Asked, Bucket, open_bucket
 from bakup.store.opening import is_url, local_path
+from bakup.store.secrets import without_user
 
 if TYPE_CHECKING:
     from bakup.source.bucket import BucketSource
@@ -36,11 +37,7 @@ class OutPlace:
     @property
     def shown(self) -> str:
         """As reports name it: an absolute path, or a URL without user info."""
-        if not is_url(self._place):
-            return os.path.abspath(self._place)
-        from bakup.store.secrets import without_user  # loads fsspec, which folders need not
-
-        return without_user(self._place)
+        return without_user(self._place) if is_url(self._place) else os.path.abspath(self._place)
 
     def is_empty(self) -> bool:
         """Whether nothing is there, so that nothing can be in the way."""

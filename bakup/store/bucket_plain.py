@@ -18,7 +18,6 @@ import fsspec
 from bakup.errors import Usage
 from bakup.store.buckets import Asked, Fetched, Listed, Pairs, object_faults
 from bakup.store.faults import reason
-from bakup.store.secrets import without_user
 
 _KEYED = {"gs", "gcs", "abfs", "abfss", "az", "adl"}
 _TOKENS = ("generation", "ETag", "etag", "md5Hash", "checksum", "CRC")
@@ -47,7 +46,7 @@ class PlainBucket:
 
     def __init__(self, url: str, options: Mapping[str, object], asked: Asked) -> None:
         self.asked = asked
-        self.url = without_user(url).rstrip("/")
+        self.url = url.rstrip("/")
         *_, last = url.split("::")
         protocol = last.partition("://")[0]
         # Of a chain the last one is the store, and has the options.

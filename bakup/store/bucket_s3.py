@@ -28,7 +28,6 @@ from bakup.store.buckets import (
     object_faults,
 )
 from bakup.store.faults import reason
-from bakup.store.secrets import without_user
 
 MIB = 1 << 20
 PART = 16 * MIB
@@ -64,7 +63,7 @@ class S3Bucket:
 
     def __init__(self, url: str, options: Mapping[str, object], asked: Asked) -> None:
         self.asked = asked
-        self.url = without_user(url).rstrip("/")
+        self.url = url.rstrip("/")
         parts = urlsplit(self.url, allow_fragments=False)
         self._bucket = parts.netloc
         prefix = self.url.partition("://")[2].partition("/")[2].strip("/")

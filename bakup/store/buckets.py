@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bakup.errors import BakupError, NoTarget, StoreError
 from bakup.store.faults import missing, missing_object, reason
+from bakup.store.secrets import Place
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 """What a store knows of an object, ascending by name (docs/format/sector.md section 6.7)."""
@@ -151,13 +152,15 @@ def open_bucket(url: str, options: Mapping[str, object] | None = None, asked: As
     Raises:
         Usage: an unknown or not installed kind of store.
     """
-    if urlsplit(url).scheme in _KEYED and "::" not in url:
+    place, asked = Place(url), asked or Asked()
+    known = {**place.credentials, **(options or {})}
+    if urlsplit(place).scheme in _KEYED and "::" not in place:
         from bakup.store.bucket_s3 import S3Bucket
 
-        return S3Bucket(url, options or {}, asked or Asked())
+        return S3Bucket(place, known, asked)
     from bakup.store.bucket_plain import PlainBucket
 
-    return PlainBucket(url, options or {}, asked or Asked())
+    return PlainBucket(place, known, asked)
 
 
 @contextmanager

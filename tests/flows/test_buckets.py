@@ -13,7 +13,10 @@ import fsspec
 import pytest
 from rig import Rig
 
+from bakup.errors import Failed
 from bakup.flows.reports import RestoreReport, SyncReport
+from bakup.source.bucket import BucketSource
+from bakup.source.interface import Unreadable
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 
 pytestmark = pytest.mark.peer
@@ -55,6 +58,10 @@ class Buckets:
         """Back the source up."""
         return self.rig.sync(self.source.url, source_options=self.options, **options)  # type: ignore[arg-type]
 
+    def requests(self) -> list[dict[str, object]]:
+        """What was asked of stores so far, a run each."""
+        return [facts for name, facts in self.rig.watch.events if name == "requests"]
+
     def restore(self, *paths: bytes, **options: object) -> RestoreReport:
         """Bring all back into the other bucket."""
         return self.rig.restore(self.back.url, *paths, out_options=self.options, **options)[1]  # type: ignore[arg-type]
@@ -84,12 +91,99 @@ def test_odd_keys_survive_store_to_target_to_store(buckets: Buckets) -> None:
 
 def test_ten_thousand_objects_come_back_equal(buckets: Buckets, capsys: pytest.CaptureFixture[str]) -> None:
     fill(buckets, 10_000)
-    buckets.source.requests.clear()
     seconds = [timed(buckets.sync), timed(buckets.sync), timed(buckets.restore)]
-    spent = dict(buckets.source.requests)
     assert contents(buckets.back) == contents(buckets.source)
+    first, again, restored = (facts for facts in buckets.requests() if facts["of"] != "target")
+    assert (again["list"], again["get"]) == (11, 1)  # pages of 1,000, and whether it is there, and keeps versions
+    assert restored["put"] == 10_000
     with capsys.disabled():
-        print(f"\n10,000 objects: first, again, restore in {seconds} s; requests {spent}")
+        print(f"\n10,000 objects: first, again, restore in {seconds} s:", first, again, restored, sep="\n")
+
+
+def test_a_bucket_with_versions_is_read_as_it_was_listed(buckets: Buckets) -> None:
+    buckets.raw("put_bucket_versioning", buckets.source.url, VersioningConfiguration={"Status": "Enabled"})
+    buckets.put("kept", b"one")
+    buckets.put("large", b"1" * 3 * MIB)
+    buckets.put("deleted", b"gone")
+    buckets.raw("delete_object", buckets.source.url, Key="deleted")
+    tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
+    found = {one.path: one for one in tree.entries()}
+    assert set(found) == {b"", b"kept", b"large"}
+    buckets.put("kept", b"another")
+    buckets.put("large", b"2" * 3 * MIB)
+    assert tree.read_small(found[b"kept"]).data == b"one"
+    with tree.open_large(found[b"large"]) as file:
+        buffer = memoryview(bytearray(MIB))
+        assert file.readinto(buffer) == MIB
+        assert bytes(buffer) == b"1" * MIB
+        assert file.consistent()
+    tree.close()
+
+
+def test_without_versions_a_large_object_that_changes_is_noticed(buckets: Buckets) -> None:
+    buckets.put("large", b"1" * 3 * MIB)
+    tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
+    found = {one.path: one for one in tree.entries()}
+    with tree.open_large(found[b"large"]) as file:
+        buckets.put("large", b"2" * 3 * MIB)
+        assert file.readinto(memoryview(bytearray(MIB))) == 0
+        assert not file.consistent()
+        assert file.attributes().ctime_ns is None
+    tree.close()
+
+
+def test_archived_objects_are_named_until_they_can_be_read(buckets: Buckets) -> None:
+    buckets.put("cold", b"cold", storage_class="GLACIER")
+    buckets.put("warm", b"warm")
+    [source] = buckets.sync().sources
+    assert [(one.path, one.reason) for one in source.unreadable] == [(b"cold", "in an archive tier: GLACIER")]
+    assert source.new.files == 1
+    buckets.put("cold", b"cold")
+    assert buckets.sync().sources[0].new.files == 1
+
+
+def test_an_object_that_moved_to_an_archive_after_it_was_stored_is_unchanged(buckets: Buckets) -> None:
+    buckets.put("x", b"x")
+    buckets.sync()
+    buckets.raw(
+        "copy_object",
+        buckets.source.url,
+        Key="x",
+        CopySource={"Bucket": buckets.source.url.removeprefix("s3://"), "Key": "x"},
+        StorageClass="GLACIER",
+        MetadataDirective="COPY",
+    )
+    tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
+    found = {one.path: one for one in tree.entries()}[b"x"]
+    with pytest.raises(Unreadable, match="archive tier"):
+        tree.read_small(found)
+    tree.close()
+
+
+def test_a_second_restore_finds_all_there(buckets: Buckets) -> None:
+    buckets.put("parts", os.urandom(20 * MIB), content_type="x/y")
+    buckets.put("small", b"x", content_type="x/y")
+    buckets.sync()
+    buckets.restore()
+    assert contents(buckets.back) == contents(buckets.source)
+    again = buckets.restore()
+    assert (again.already_there.files, again.restored.files) == (2, 0)
+    buckets.back.put("small", b"other", 5, ())
+    with pytest.raises(Failed, match="differs"):
+        buckets.restore()
+    assert buckets.restore(overwrite="always").restored.files == 1
+
+
+def test_files_go_to_a_bucket_and_are_known_again_by_their_time(buckets: Buckets) -> None:
+    rig = buckets.rig
+    (rig.source / "folder").mkdir()
+    (rig.source / "folder" / "file").write_bytes(b"data")
+    (rig.source / "link").symlink_to("folder")
+    rig.sync()
+    first = buckets.restore()
+    assert [one.path for cause in first.causes for one in cause.lost] == [b"link"]
+    assert list(contents(buckets.back)) == ["folder/file"]
+    assert buckets.restore().already_there.files == 1
 
 
 def fill(buckets: Buckets, count: int) -> None:
