@@ -241,3 +241,19 @@ def was_removed(connection: sqlite3.Connection, target: int, sha256: bytes) -> b
         [sha256, target],
     ).fetchone()
     return row is not None
+
+
+def reads(connection: sqlite3.Connection, target: int, first: int, more: int) -> tuple[int, int, int, int]:
+    """(reads, bytes) to see what is there, and to read all files, by reads of `first` bytes, then `more`.
+
+    To see what is there takes the start of each file's object, and those of check points whole.
+    """
+    whole = "(1 + (max(0, size - :first) + :more - 1) / :more)"
+    row = connection.execute(
+        f"SELECT sum(CASE WHEN path IS NULL THEN {whole} ELSE 1 END),"
+        " sum(CASE WHEN path IS NULL THEN size ELSE min(size, :first) END),"
+        f" sum(CASE WHEN path IS NULL THEN 0 ELSE {whole} END), sum(CASE WHEN path IS NULL THEN 0 ELSE size END)"
+        " FROM sectors WHERE target = :target AND state = 'stored'",
+        {"first": first, "more": more, "target": target},
+    ).fetchone()
+    return row[0] or 0, row[1] or 0, row[2] or 0, row[3] or 0

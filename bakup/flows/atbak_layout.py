@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from bakup.atbak import checkpoints
 from bakup.atbak.naming import path_in
-from bakup.atbak.reader import OpenObject, open_object
+from bakup.atbak.reader import FIRST_READ, READ, OpenObject, open_object
 from bakup.catalog import listing, objects
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoTarget, Usage, WrongAccount
 from bakup.flows import atbak_ingest
+from bakup.flows.costs import ToGetBack
 from bakup.flows.ingest import Ingested
-from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
+from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
 from bakup.flows.watch import Watch
@@ -70,16 +71,22 @@ class AtbakLayout:
         """As much as the file at hand has."""
         return None
 
-    def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
+    def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """What gzip leaves. Raises Usage for options that the layout has no use for."""
         if options.pad:
             raise Usage("--pad is for sectors: an object is as large as its file", code="pad")
         if not work.entries:
-            return 0, 0
+            return Estimate(0, 0, 0, ToGetBack())
         sample = work.sample() if work.size else b""
         level = self._level(options)
         share = min(1.0, len(zlib.compress(sample, level)) / len(sample)) if sample and level else 1.0
-        return round(work.size * share) + OBJECT_BYTES * work.entries, work.files + work.checkpoints
+        size, number = round(work.size * share) + OBJECT_BYTES * work.entries, work.files + work.checkpoints
+        back = ToGetBack(number, FIRST_READ * number, work.files + size // READ, size)
+        return Estimate(size, number, number + work.checkpoints, back)
+
+    def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
+        """The start of each object, check points whole; then each object to its end."""
+        return ToGetBack(*objects.reads(connection, target_row, FIRST_READ, READ))
 
     def expect_trusted(self, connection: sqlite3.Connection, target_row: int, place: str) -> None:
         """Objects that the catalog knows must open with the key. Raises WrongAccount."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bakup.catalog.rows import Version
     from bakup.errors import BakupError
     from bakup.flows.bringing import Brought
+    from bakup.flows.costs import ToGetBack
     from bakup.flows.ingest import Ingested
     from bakup.flows.remembered import Remembered
     from bakup.flows.reports import SyncOptions
@@ -52,6 +53,16 @@ class Estimated:
     entries: int
     checkpoints: int
     sample: Callable[[], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """About what a run will put: bytes, objects, requests that put; and what getting that back would cost."""
+
+    size: int
+    objects: int
+    puts: int
+    to_get_back: ToGetBack
 
 
 @dataclass(slots=True)
@@ -227,8 +238,11 @@ class Layout(Protocol):
     def needed(self, options: SyncOptions) -> int | None:
         """Bytes that a target must have free to take anything; None when that is not known."""
 
-    def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
-        """About how many bytes and objects a run will put."""
+    def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
+        """About what a run will put."""
+
+    def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
+        """What getting all back would ask of the target, from the catalog alone."""
 
     def ingest(
         self,

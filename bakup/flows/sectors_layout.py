@@ -11,8 +11,10 @@ from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.flows import sectors_costs
+from bakup.flows.costs import ToGetBack
 from bakup.flows.ingest import Ingested, ingest
-from bakup.flows.layouts import Bringer, Estimated, Held, Protection, Reader, Seen, Storing, Task
+from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.opening import open_known
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
@@ -104,11 +106,17 @@ class SectorsLayout:
         """One sector."""
         return options.sector_size
 
-    def estimate(self, options: SyncOptions, work: Estimated) -> tuple[int, int]:
+    def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """What packs and metadata take, in sectors of the size that was asked for."""
         share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0
         size = round(work.size * share) + ENTRY_STORED * work.entries
-        return size, -(-size // options.sector_size)
+        sectors = -(-size // options.sector_size)
+        puts = sectors_costs.puts(size, options.sector_size)
+        return Estimate(size, sectors, puts, sectors_costs.planned(size, sectors, work.size))
+
+    def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
+        """Metadata of each sector, then each pack once."""
+        return sectors_costs.to_get_back(connection, target_row)
 
     def ingest(
         self,

@@ -25,7 +25,6 @@ from bakup.flows.reports import (
 from bakup.flows.run import MARKS, Run, source_report
 from bakup.flows.scanning import Job, open_tree, plan, sample
 from bakup.flows.watch import Watch
-from bakup.format.constants import FIRST_READ, PACK_TARGET
 from bakup.model import Kind
 from bakup.source.interface import Source
 from bakup.store.opening import is_url
@@ -34,8 +33,6 @@ from bakup.store.secrets import without_user
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
 FOLDERS_SHOWN = 5
-PART = 16 << 20
-"""Bytes of a part, where a store takes a sector in such."""
 
 
 def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> SyncReport:
@@ -158,13 +155,14 @@ def _carry_out(
     files = sum(job.files_to_store for job in jobs)
     checkpoints = sum(job.spool.length > 0 for job in jobs)
     work = Estimated(todo, files, entries, checkpoints, lambda: sample(jobs))
-    estimated, objects = attached.layout.estimate(options, work)
+    estimate = attached.layout.estimate(options, work)
+    estimated = estimate.size
     report = SyncReport(
         target=attached.place,
         sources=(),
         dry_run=options.dry_run,
         estimated_bytes=estimated,
-        estimated_sectors=objects,
+        estimated_sectors=estimate.objects,
         free_bytes=attached.target.free_bytes() if attached.target.exists() else None,
         strict=options.strict,
         unit=attached.layout.unit,
@@ -175,8 +173,8 @@ def _carry_out(
             report,
             sources=tuple(_planned(job, options) for job in jobs),
             estimated_seconds=estimated / speed if speed else None,
-            estimated_puts=_puts(estimated, options.sector_size),
-            to_get_back=_with_planned(costs.to_get_back(home.catalog, attached.row), report, todo),
+            estimated_puts=estimate.puts,
+            to_get_back=attached.layout.to_get_back(home.catalog, attached.row) + estimate.to_get_back,
             elapsed=time.monotonic() - begun,
         )
     if report.free_bytes is not None and estimated > report.free_bytes:
@@ -186,27 +184,7 @@ def _carry_out(
     ):
         watch.note(caveat)
     stored = Run(home, attached, jobs, options, watch, begun).run(report)
-    return replace(stored, to_get_back=costs.to_get_back(home.catalog, attached.row))
-
-
-def _puts(size: int, sector_size: int) -> int:
-    """About how many requests put so many bytes: a sector in one, or in parts that are begun and ended."""
-    whole, rest = divmod(size, sector_size)
-    return whole * _sector_puts(sector_size) + (_sector_puts(rest) if rest else 0)
-
-
-def _sector_puts(size: int) -> int:
-    return 1 if size <= PART else -(-size // PART) + 2
-
-
-def _with_planned(back: costs.ToGetBack, report: SyncReport, raw: int) -> costs.ToGetBack:
-    """What getting all back would cost when the planned is stored too, about."""
-    return costs.ToGetBack(
-        back.rebuild_gets + 2 * report.estimated_sectors,
-        back.rebuild_bytes + FIRST_READ * report.estimated_sectors,
-        back.restore_gets + -(-raw // PACK_TARGET),
-        back.restore_bytes + report.estimated_bytes,
-    )
+    return replace(stored, to_get_back=attached.layout.to_get_back(home.catalog, attached.row))
 
 
 def _planned(job: Job, options: SyncOptions) -> SourceReport:

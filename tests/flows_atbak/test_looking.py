@@ -88,13 +88,16 @@ def test_a_bucket_is_flat(plain: Plain) -> None:
     fsspec.filesystem("memory").mkdir(bucket)
     plain.target = bucket  # type: ignore[assignment]
     write(plain.source, {str(number): noise(500, number) for number in range(30)} | {"large": noise(5_000_000)})
-    plain.sync()
+    back = plain.sync().to_get_back
     assert not any("/" in path.strip("/").partition("/")[2] for path in fsspec.filesystem("memory").find(bucket))
     wanted = snapshot(plain.source)
     plain.assert_restores(wanted)
     plain.forget("catalog.db", "state.db")
     found = plain.rebuild()
     assert (found.sectors, found.rejected) == (32, ())
+    assert back.rebuild_gets <= found.reads <= back.rebuild_gets + 1
+    assert 0 <= back.rebuild_bytes - found.read_bytes <= 2
+    assert back.restore_gets == 30 + 3, "the large one takes three"
     plain.assert_restores(wanted)
 
 

@@ -1,0 +1,46 @@
+"""What sectors cost at a store that asks money for requests."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from bakup.flows.costs import ToGetBack
+from bakup.format.constants import FIRST_READ, PACK_TARGET, SEGMENT, TAG
+
+PART = 16 << 20
+"""Bytes of a part when a sector is put in parts."""
+META_READ = 8 << 20
+"""Bytes of metadata that one request fetches."""
+BOX_HEADER = 32
+
+
+def puts(size: int, sector_size: int) -> int:
+    """About how many requests put so many bytes: a sector in one, or in parts that are begun and ended."""
+    whole, rest = divmod(size, sector_size)
+    return whole * _sector_puts(sector_size) + (_sector_puts(rest) if rest else 0)
+
+
+def planned(size: int, sectors: int, raw: int) -> ToGetBack:
+    """What getting `size` bytes back would cost that hold `raw` bytes of files."""
+    return ToGetBack(2 * sectors, FIRST_READ * sectors, -(-raw // PACK_TARGET), size)
+
+
+def to_get_back(connection: sqlite3.Connection, target: int) -> ToGetBack:
+    """From the catalog alone. A restore of everything reads each pack once, so that is the most it can cost."""
+    rows = connection.execute(
+        "SELECT s.size, s.encrypted, count(p.id), coalesce(sum(p.length), 0) FROM sectors s LEFT JOIN packs p"
+        " ON p.sector = s.id WHERE s.target = ? AND s.state = 'stored' GROUP BY s.id",
+        [target],
+    )
+    found = [0, 0, 0, 0]
+    for size, encrypted, packs, content in rows:
+        data = content + packs * BOX_HEADER
+        data += -(-data // SEGMENT) * TAG if encrypted else 0
+        meta = max(0, size - data)  # with the header, and what pads the sector
+        for index, more in enumerate((1 + max(1, -(-meta // META_READ)), FIRST_READ + meta, packs, data)):
+            found[index] += more
+    return ToGetBack(*found)
+
+
+def _sector_puts(size: int) -> int:
+    return 1 if size <= PART else -(-size // PART) + 2
