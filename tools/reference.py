@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bakup.cli.app import COMMANDS, group
+from bakup.cli.app import commands, group
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 
@@ -24,7 +24,7 @@ a line. What is typed wins over a variable. `BAKUP_HOME` is the folder of all lo
 def page() -> str:
     """The whole page."""
     parts = [HEAD, _section("bakup", [])]
-    parts += [_section(f"bakup {command.name}", command.name.split()) for command in COMMANDS]
+    parts += [_section(f"bakup {command.name}", command.name.split()) for command in commands()]
     return "\n".join(parts)
 
 

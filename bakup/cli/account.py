@@ -34,11 +34,13 @@ _BARE = "has no passphrase"
 
 Keyring = Annotated[bool, option("--keyring", help="in the keyring of this system, not in a file", group=_WHERE)]
 
-GROUP = (
-    "make, show, recover by 24 words, set a passphrase",
-    "The account of this computer: one key to read backups, one to sign them. Both\n"
-    "come from 24 words; an account is never replaced by another.",
-)
+GROUPS = {
+    "account": (
+        "make, show, recover by 24 words, set a passphrase",
+        "The account of this computer: one key to read backups, one to sign them. Both\n"
+        "come from 24 words; an account is never replaced by another.",
+    )
+}
 
 NEW_TEXT = """
 Make an account and show its 24 words, which are the key to every backup made
@@ -199,9 +201,6 @@ def passphrase(run: Run, *, keyring: Keyring = False) -> int:
     done = "is in the keyring of this system" if keyring else "is under the new passphrase" if chosen else _BARE
     run.console.report(f"account {account} {done}")
     return run.finish({"account": account, "passphrase": bool(chosen), "keyring": keyring}, 0)
-
-
-COMMANDS = (new, show, words, recover, passphrase)
 
 
 def _refuse_second(home: str) -> None:

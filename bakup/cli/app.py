@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from typing import cast
+from importlib import import_module
+from types import ModuleType
 
 import typer
 from typer._click.exceptions import (
@@ -16,28 +17,10 @@ from typer._click.exceptions import (
 )
 from typer.core import TyperGroup
 from typer.exceptions import Exit
-from typer.main import get_command
+from typer.main import get_group
 
 from bakup import __version__
-from bakup.cli import (
-    account,
-    atbak,
-    cat,
-    check,
-    completion,
-    diff,
-    find,
-    habits,
-    help,
-    history,
-    ls,
-    rebuild,
-    restore,
-    sector,
-    shells,
-    stats,
-    sync,
-)
+from bakup.cli import habits, help, shells
 from bakup.cli.command import Command
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
@@ -45,29 +28,35 @@ from bakup.cli.running import Run, unexpected
 from bakup.cli.signals import INTERRUPTED
 from bakup.errors import BakupError, Usage
 
-COMMANDS = (
-    sync.sync,
-    sync.plan,
-    ls.ls,
-    find.find,
-    history.history,
-    diff.diff,
-    cat.cat,
-    stats.stats,
-    restore.restore,
-    check.check,
-    rebuild.rebuild,
-    completion.completion,
-    *account.COMMANDS,
-    *sector.COMMANDS,
-    *atbak.COMMANDS,
-)
-_GROUPS = {
-    "account": account.GROUP,
-    "sector": sector.GROUP,
-    "atbak": atbak.GROUP,
-    "atbak key": atbak.KEY_GROUP,
+MODULES = {
+    "sync": "sync",
+    "plan": "sync",
+    "ls": "ls",
+    "find": "find",
+    "history": "history",
+    "diff": "diff",
+    "cat": "cat",
+    "stats": "stats",
+    "restore": "restore",
+    "check": "check",
+    "rebuild": "rebuild",
+    "completion": "completion",
+    "account": "account",
+    "sector": "sector",
+    "atbak": "atbak",
 }
+"""Where each command, or group of commands, is. Only what is called is loaded: start-up is felt at every call."""
+
+
+def commands(name: str | None = None) -> list[Command]:
+    """The commands whose first word is `name`, or all."""
+    modules = [_module(name)] if name else [_module(first) for first in MODULES]
+    found = {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Command)}
+    return [one for one in found.values() if name in {None, one.name.partition(" ")[0]}]
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"bakup.cli.{MODULES[name]}")
 
 
 def run(arguments: list[str]) -> int:
@@ -84,16 +73,23 @@ def run(arguments: list[str]) -> int:
         return unexpected(_early(arguments), error)
 
 
-def group() -> TyperGroup:
-    """The commands, as the parser knows them."""
-    groups = {name: _typer() for name in ("", *_GROUPS)}
-    for command in COMMANDS:
-        outer, _, name = command.name.rpartition(" ")
-        _add(groups[outer], name, command)
-    for path, (short, text) in _GROUPS.items():
-        outer, _, name = path.rpartition(" ")
-        groups[outer].add_typer(groups[path], name=name, short_help=short, help=text)
-    return cast(TyperGroup, get_command(groups[""]))
+def group(name: str | None = None) -> TyperGroup:
+    """The commands, as the parser knows them: all, or those whose first word is `name`."""
+    groups = {"": _typer()}
+    for command in commands(name):
+        outer, _, last = command.name.rpartition(" ")
+        _add(_within(groups, outer), last, command)
+    return get_group(groups[""])
+
+
+def _within(groups: dict[str, typer.Typer], path: str) -> typer.Typer:
+    """The group of this path, made when it is the first time."""
+    if path not in groups:
+        outer, _, last = path.rpartition(" ")
+        short, text = _module(path.partition(" ")[0]).GROUPS[path]
+        groups[path] = _typer()
+        _within(groups, outer).add_typer(groups[path], name=last, short_help=short, help=text)
+    return groups[path]
 
 
 def _typer() -> typer.Typer:
@@ -107,6 +103,8 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if os.environ.get(shells.VARIABLE):
+        from bakup.cli import completion
+
         return completion.complete(group(), arguments)
     if arguments in (["-V"], ["--version"]):
         print(f"bakup {__version__}")
@@ -114,7 +112,7 @@ def _dispatch(arguments: list[str]) -> int:
     arguments = habits.options_after_command(arguments)
     if not arguments:
         return _short(help.SHORT)
-    return _parse_and_call(group(), arguments)
+    return _parse_and_call(group(arguments[0] if arguments[0] in MODULES else None), arguments)
 
 
 def _parse_and_call(commands: TyperGroup, arguments: list[str]) -> int:

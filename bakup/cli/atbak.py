@@ -14,11 +14,13 @@ from bakup.cli.style import bold
 if TYPE_CHECKING:
     from bakup.flows.atbak_objects import AtbakReport, DecryptReport
 
-GROUP = (
-    "inspect or decrypt one .atbak object, show the key for ATBU",
-    "One .atbak or .atbake object by itself, made by bakup or by ATBU. It is read\nand never changed.",
-)
-KEY_GROUP = ("show the key for ATBU", "The key of encrypted .atbake objects.")
+GROUPS = {
+    "atbak": (
+        "inspect or decrypt one .atbak object, show the key for ATBU",
+        "One .atbak or .atbake object by itself, made by bakup or by ATBU. It is read\nand never changed.",
+    ),
+    "atbak key": ("show the key for ATBU", "The key of encrypted .atbake objects."),
+}
 
 INSPECT_TEXT = """
 Say what is in an .atbak or .atbake object: its file's path, size and times,
@@ -120,9 +122,6 @@ def key_show(
         key, name = flow.key_of(home, place, key_file=key_file, ask=run.ask)
     run.console.product(atbu_config(name, os.path.abspath(place), key) if atbu else key.hex())
     return run.finish({"target": dst, "key": key.hex(), "name": name}, 0)
-
-
-COMMANDS = (inspect, decrypt, key_show)
 
 
 def inspect_lines(report: AtbakReport, *, exact: bool = False) -> list[str]:

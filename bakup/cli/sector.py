@@ -16,10 +16,13 @@ from bakup.cli.style import bold
 if TYPE_CHECKING:
     from bakup.flows.reports import HeldFile, SectorReport, SectorRestoreReport
 
-GROUP = (
-    "inspect or restore one sector by itself",
-    "One sector by itself: any that survives gives back all it holds, alone. The\nsector is read and never changed.",
-)
+GROUPS = {
+    "sector": (
+        "inspect or restore one sector by itself",
+        "One sector by itself: any that survives gives back all it holds, alone. The\n"
+        "sector is read and never changed.",
+    )
+}
 
 INSPECT_TEXT = """
 Say what is in a sector, and what it can give back by itself.
@@ -81,9 +84,6 @@ def restore(
         run.watch.problem(problem)
     code = 3 if report.not_restored or report.rejected else 0
     return run.finish(restore_summary(report, out), code)
-
-
-COMMANDS = (inspect, restore)
 
 
 def report_lines(report: SectorReport, *, exact: bool = False) -> list[str]:

@@ -17,7 +17,7 @@ Usage: bakup sync [OPTIONS] SRC... DST
 
 """
 
-NAMES = [command.name for command in app.COMMANDS]
+NAMES = [command.name for command in app.commands()]
 
 
 def page(name: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -60,7 +60,7 @@ def test_each_page_is_plain_and_complete(name: str, capsys: pytest.CaptureFixtur
 def test_every_example_is_a_call_that_the_parser_takes(name: str) -> None:
     import shlex
 
-    [command] = [one for one in app.COMMANDS if one.name == name]
+    [command] = [one for one in app.commands() if one.name == name]
     for example in command.examples:
         words = shlex.split(example.split(" > ")[0])[1:]
         ctx = app.group().make_context("bakup", words, resilient_parsing=False)
