@@ -33,7 +33,8 @@ def faults(place: str, *, folder: str | None = None, need: int | None = None) ->
 
 def missing(place: str) -> NoTarget:
     """The error for a target that is not there."""
-    return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
+    hint = "is its name right? buckets are not made by bakup" if "://" in place else "is the drive mounted?"
+    return NoTarget(f"there is no {place}", hints=(hint,), code="target-missing")
 
 
 def missing_object(name: str) -> StoreError:
