@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "run the same command again: it goes on where it stopped"
 _GO_ON = ("sync", "restore")
-_NO_SPACE = "no-space"
+_CUT_SHORT = ("no-space", "no-answer")
 
 
 class Run:
@@ -121,8 +121,8 @@ def _failed(run: Run, error: BakupError) -> int:
 
 
 def _what_stays(run: Run, error: BakupError) -> str:
-    """Reassures with facts when a sync ends for want of space (rule 2)."""
-    if error.code != _NO_SPACE or run.command != "sync":
+    """Reassures with facts when a sync ends for want of space or of an answer (rule 2)."""
+    if error.code not in _CUT_SHORT or run.command != "sync":
         return ""
     if not run.watch.stored_sectors:
         return "\nnothing was stored"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _CHECK_POINT_STORED = "check-point-stored"
 _CONTINUED = "continued"
 _SPACE = "space"
 _REQUESTS = "requests"
+_NO_ANSWER = "no-answer"
 
 
 class Teller:
@@ -36,6 +38,7 @@ class Teller:
         self.unit = "sector"
         self.last: Progress | None = None
         self._log = log
+        self._guard = threading.RLock()
         self._pace = Pace()
         self._next_draw = 0.0
         self._next_status = 0.0
@@ -90,7 +93,11 @@ class Teller:
         self.console.object({"message_type": "path", "mark": mark, **fields, "size_bytes": size})
 
     def event(self, name: str, **facts: object) -> None:
-        """One event to the log; with `-vv` to standard error."""
+        """One event to the log; with `-vv` to standard error. From any thread."""
+        with self._guard:
+            self._event(name, facts)
+
+    def _event(self, name: str, facts: dict[str, object]) -> None:
         self._log.write("INFO", name, facts)
         self.console.trace(event_text(name, facts))
         if name == _SECTOR_STORED:
@@ -105,6 +112,8 @@ class Teller:
             self.costs.take(facts)
         elif name == _SPACE:
             self._little_space(facts)
+        elif name == _NO_ANSWER:
+            self._silent(facts)
 
     def status_line(self) -> str | None:
         """Progress as one line, None before there is any."""
@@ -127,9 +136,20 @@ class Teller:
             self._draw(now)
 
     def _draw(self, now: Progress) -> None:
+        with self._guard:
+            self._draw_lines(now)
+
+    def _draw_lines(self, now: Progress) -> None:
         err = self.console.err
         width, unicode, colour = style.width(err), style.is_unicode(err), style.has_colour(err)
         self._drawing.draw(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
+
+    def _silent(self, facts: dict[str, object]) -> None:
+        """What stands in place of the progress until the store answers."""
+        target, attempt, silent = facts.get("target"), facts.get("attempt"), facts.get("s")
+        if self._draws and isinstance(silent, float):
+            told = f"no answer from {names.shown_text(str(target))} for {silent:.0f} s, try {attempt}"
+            self._drawing.draw([names.cut(told, style.width(self.console.err) - 1)])
 
     def _sector_stored(self, facts: dict[str, object]) -> None:
         stored = facts.get("bytes")

@@ -12,7 +12,7 @@ from bakup.atbak.reader import FIRST_READ, READ, OpenObject, open_object
 from bakup.catalog import listing, objects
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoTarget, Usage, WrongAccount
+from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, WrongAccount
 from bakup.flows import atbak_ingest
 from bakup.flows.costs import ToGetBack
 from bakup.flows.ingest import Ingested
@@ -194,6 +194,8 @@ class AtbakLayout:
     def _opens(self, locator: str, size: int) -> bool:
         try:
             open_object(self._target, locator, size, self._key)
+        except NoAnswer:
+            raise
         except BakupError as error:
             return error.code != atbak_ingest.NO_KEY
         return True

@@ -17,7 +17,7 @@ from bakup.atbak.reader import open_object
 from bakup.catalog import objects
 from bakup.catalog.objects import Place
 from bakup.catalog.rows import decode_attributes
-from bakup.errors import BakupError, Damaged
+from bakup.errors import BakupError, Damaged, NoAnswer
 from bakup.flows.bringing import Brought
 from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
@@ -124,6 +124,8 @@ class AtbakBringing:
         for place in places:
             try:
                 return b"".join(map(bytes, self._stream(wanted, place))), bad
+            except NoAnswer:
+                raise
             except BakupError as error:
                 cause = cause or error.message
                 bad += [place] if isinstance(error, Damaged) else []
@@ -157,6 +159,9 @@ class AtbakBringing:
                         part.write_at(offset, view)
                     offset += len(view)
                     self._tell(wanted.path, offset)
+            except NoAnswer:
+                part.abandon()
+                raise
             except BakupError as error:
                 part.abandon()
                 cause = cause or error.message

@@ -26,6 +26,7 @@ from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
 from bakup.flows.watch import Watch
 from bakup.store.counting import CountingTarget
+from bakup.store.faults import absent
 from bakup.store.opening import open_target
 
 
@@ -243,10 +244,10 @@ def _flag_findings(home: Home, url: str, row: int) -> None:
 
 def _not_there(place: str, known: Remembered | None) -> NoTarget:
     if known is None:
-        return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
+        return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
     return NoTarget(
         f"there is no {place}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
-        hints=("is the drive mounted?",),
+        hints=(absent(place),),
         code="target-missing",
     )
 
@@ -273,7 +274,7 @@ def _expect_ours(
     if known is not None and known.sectors and not new_target:
         raise NoTarget(
             f"{place} is empty; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
-            hints=("is the drive mounted?",),
+            hints=(absent(place),),
             code="target-empty",
         )
     untrusted = _others(home, attached.row, "untrusted")

@@ -17,7 +17,7 @@ from blake3 import blake3
 from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
-from bakup.errors import BakupError, Damaged
+from bakup.errors import BakupError, Damaged, NoAnswer
 from bakup.flows.reports import Cause, Lost
 from bakup.flows.transfer import workers
 from bakup.flows.watch import Progress, Watch
@@ -27,9 +27,10 @@ from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.applying import Skipped
 from bakup.source.out import Out, Part
+from bakup.store.target import AtOnce
 
-AHEAD = 4
-"""Packs that are read and unpacked while an earlier one is written."""
+AHEAD = 2
+"""Packs that wait, read and unpacked, beyond those that are being read."""
 BATCH = 4096
 
 
@@ -72,6 +73,7 @@ class Bringing:
     Args:
         open_sector: gives the open sector of a row id; raises BakupError when it cannot be read.
         partial: keep what there is of files that are not whole.
+        at_once: how the target likes to be read.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Bringing:
         watch: Watch,
         *,
         partial: bool,
+        at_once: AtOnce,
     ) -> None:
         self._connection = connection
         self._target = target
@@ -90,6 +93,7 @@ class Bringing:
         self._destination = destination
         self._watch = watch
         self._partial = partial
+        self._at_once = at_once
         self._plan = ReadPlan(connection, target)
         self._growing: dict[int, Growing] = {}
         self._ended: list[Growing] = []
@@ -129,9 +133,9 @@ class Bringing:
         try:
             self._account_missing()
             self._make_empty()
-            if self._destination.forks and worth_forking(workers()):
+            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
                 self._write_apart()
-            with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+            with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
                 for whole in (True, False):
                     for _ in self._steps(pool, whole=whole):
                         pass
@@ -227,7 +231,7 @@ class Bringing:
         waiting: deque[tuple[PackRead, Future[memoryview | bytes | BakupError]]] = deque()
         for read in self._plan.packs(whole=whole):
             waiting.append((read, pool.submit(self._fetch, read.sector, read.row)))
-            if len(waiting) > AHEAD:
+            if len(waiting) > self._at_once.packs + AHEAD:
                 first, future = waiting.popleft()
                 yield first, future.result()
         while waiting:
@@ -237,6 +241,8 @@ class Bringing:
     def _fetch(self, sector: int, row: TableRow) -> memoryview | bytes | BakupError:
         try:
             return self._open_sector(sector).data_box(row)
+        except NoAnswer:
+            raise
         except BakupError as error:
             return error
 

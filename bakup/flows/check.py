@@ -21,8 +21,6 @@ from bakup.flows.reports import CheckReport, Count, Lost, PathLine, SectorProble
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
 
-AT_ONCE = 4
-
 
 def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask) -> CheckReport:
     """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync."""
@@ -55,10 +53,11 @@ def _read_all(
 ) -> Iterator[Seen]:
     done_bytes = 0
     total = sum(row.size for row in rows)
-    with ThreadPoolExecutor(1 if read_data else AT_ONCE, thread_name_prefix="check") as pool:
+    many = 1 if read_data else attached.target.at_once.heads
+    with ThreadPoolExecutor(many, thread_name_prefix="check") as pool:
         # Few at a time: what a sector should hold is looked up here, where the catalog is.
-        for start in range(0, len(rows), AT_ONCE):
-            batch = rows[start : start + AT_ONCE]
+        for start in range(0, len(rows), many):
+            batch = rows[start : start + many]
             held = [_held(home.catalog, row) if read_data else None for row in batch]
             for row, seen in zip(
                 batch,

@@ -19,9 +19,6 @@ from bakup.sector.reader import OpenSector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner
 from bakup.store.target import Locator, Target
 
-AT_ONCE = 8
-"""Sectors read beside each other; each holds its metadata in memory."""
-
 
 @dataclass(slots=True)
 class Ingested:
@@ -53,13 +50,14 @@ def ingest(
 ) -> Ingested:
     """Look at `objects` (locator, size in bytes), record the sectors among them and apply what they complete.
 
+    As many are read at once as the target likes; each holds its metadata in memory.
     Runs in the caller's transaction. `announce` is noted when the first sector of ours is met.
     """
     found = Ingested()
     foreign = sum(not locator.endswith(".bakup") for locator, _ in objects)
     if foreign and "://" in target.url:
         watch.note(f"reading the first 4 KiB of {foreign:,} objects under {target.url}")
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
+    with ThreadPoolExecutor(target.at_once.heads, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
             if announce and isinstance(result, tuple):
                 watch.note(announce)
@@ -98,7 +96,7 @@ def _read_all(
     waiting: deque[tuple[Locator, int, Future[Result]]] = deque()
     for locator, size in objects:
         waiting.append((locator, size, pool.submit(_read, target, locator, size, trust)))
-        if len(waiting) >= AT_ONCE:
+        if len(waiting) >= target.at_once.heads:
             yield _settled(waiting)
     while waiting:
         yield _settled(waiting)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bakup.catalog.listing import SectorRow
-from bakup.errors import BakupError, Damaged
+from bakup.errors import BakupError, Damaged, NoAnswer
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
@@ -24,6 +24,8 @@ def open_known(target: Target, row: SectorRow, rows: Sequence[SectorRow], trust:
         if other.size == row.size and other.id != row.id and other.state != "missing":
             try:
                 found = read_header(target, other.locator, other.size, trust)
+            except NoAnswer:
+                raise
             except BakupError:
                 continue
             if found is not None and found.header_digest == row.header_digest:

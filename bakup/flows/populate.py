@@ -2,12 +2,14 @@
 
 One `Filling` serves a whole run; several check points share its sectors. The order that keeps data safe: a sector is
 finished and opened again; the catalog records it as pending; it is put; the catalog marks it stored. Finishing and
-putting run beside the building of the next sector; a sector is put only after the one before it is confirmed.
+putting run beside the building of the next sector. As many are on their way at once as the target likes; one with an
+END goes only after every earlier one is confirmed.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -135,8 +137,9 @@ class Filling:
         self._row = 0
         self._used = False
         self._streams: list[Stream] = []
-        self._in_flight: Built | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="put")
+        self._flights: deque[Built] = deque()
+        self._finishing = ThreadPoolExecutor(1, thread_name_prefix="finish")
+        self._putting = ThreadPoolExecutor(target.at_once.puts, thread_name_prefix="put")
         self.stored_bytes = 0
         self.stored_sectors = 0
 
@@ -212,21 +215,24 @@ class Filling:
         self.void_file(stream)
         self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES)
         self._open_writer()
-        self._settle_flight()
+        self._settle()
         self._flush_group(stream)
         self._write_end(stream, files, size)
 
     def flush(self) -> None:
         """Close the open sector, and wait until everything is stored."""
         self._close_sector()
-        self._settle_flight()
+        self._settle()
 
     def close(self) -> None:
         """Let go of what is not finished; nothing of it is at the target."""
         if self._writer is not None:
             self._writer.abandon()
             self._writer = None
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._flights:
+            self._target.abort()
+        for pool in (self._finishing, self._putting):
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def _flush_part(self, stream: Stream, closing: Closing | None) -> None:
         file = stream.file
@@ -327,10 +333,10 @@ class Filling:
             self._flush_group(stream)
         if self._pad:
             self._add_padding(writer)
-        self._settle_flight()
+        self._settle(self._target.at_once.puts - 1)
         ends = tuple(stream for stream in self._streams if stream.ended)
-        job = self._pool.submit(self._finish, writer)
-        self._in_flight = Built(self._row, object_name(writer.uuid), job, ends=ends)
+        job = self._finishing.submit(self._finish, writer)
+        self._flights.append(Built(self._row, object_name(writer.uuid), job, ends=ends))
         self._writer = None
         # The lines of this sector need its header's digest: it is there once the sector is finished.
         for stream in self._streams:
@@ -351,22 +357,21 @@ class Filling:
         return finished
 
     def _poll(self) -> None:
-        flight = self._in_flight
-        if flight is None:
-            return
-        if flight.put is None and flight.finished.done():
-            self._record_pending(flight)
-        elif flight.put is not None and flight.put.done():
-            self._record_stored(flight)
+        for flight in tuple(self._flights):
+            self._advance(flight)
 
-    def _settle_flight(self) -> None:
-        """Wait until the sector in flight, if any, is stored."""
-        flight = self._in_flight
-        if flight is None:
-            return
-        if flight.put is None:
+    def _settle(self, most: int = 0) -> None:
+        """Wait until no more than `most` sectors are on their way."""
+        while len(self._flights) > most:
+            self._poll()
+            if len(self._flights) > most:
+                self._advance(self._flights[0], wait=True)
+
+    def _advance(self, flight: Built, *, wait: bool = False) -> None:
+        if flight.put is None and (wait or flight.finished.done()):
             self._record_pending(flight)
-        self._record_stored(flight)
+        if flight.put is not None and (wait or flight.put.done()):
+            self._record_stored(flight)
 
     def _record_pending(self, flight: Built) -> None:
         finished = flight.finished.result()
@@ -376,7 +381,7 @@ class Filling:
         for stream in self._streams:
             if stream.lines and stream.lines[-1].uuid == finished.uuid:
                 stream.lines[-1] = replace(stream.lines[-1], header_digest=finished.header_digest, size=finished.size)
-        flight.put = self._pool.submit(self._target.put_new, flight.name, finished.path)
+        flight.put = self._putting.submit(self._target.put_new, flight.name, finished.path)
 
     def _record_stored(self, flight: Built) -> None:
         if flight.put is None:
@@ -391,7 +396,7 @@ class Filling:
             self._connection.execute("BEGIN IMMEDIATE")
         self.stored_bytes += finished.size
         self.stored_sectors += 1
-        self._in_flight = None
+        self._flights.remove(flight)
         self._on_put(self.stored_bytes, self.stored_sectors)
         self._watch.event(
             "sector-stored", sector=finished.uuid, bytes=finished.size, s=round(monotonic() - flight.begun, 2)

@@ -15,7 +15,7 @@ from itertools import chain
 from bakup.catalog import database, recording
 from bakup.catalog.history import SourceRow, extents_of
 from bakup.catalog.rows import Version, encode_attributes, version_of
-from bakup.errors import BakupError, Damaged, Failed, Untrusted
+from bakup.errors import BakupError, Damaged, Failed, NoAnswer, Untrusted
 from bakup.flows.ask import Ask
 from bakup.flows.bringing import Bringing, Brought, merged
 from bakup.flows.home import Home
@@ -27,8 +27,8 @@ from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner, signature_good
 from bakup.source.destination import Destination
-from bakup.store.opening import open_object
-from bakup.store.target import Target
+from bakup.store.opening import is_url, open_object
+from bakup.store.target import AtOnce, Target
 
 
 def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> SectorReport:
@@ -86,12 +86,13 @@ def restore(
         connection = database.open_catalog(folder)
         with closing(connection):
             opened, rejected = _load(connection, files, _trust(home, target, ask), target, watch)
+            at_once = AtOnce(processes=not any(map(is_url, files)))
             if not opened:
                 raise _nothing(rejected)
             restored, partial, lost = [0, 0], [0, 0], []
             for checkpoint, name in _checkpoints(connection):
                 place = os.path.join(out, name) if name else out
-                brought = _bring(connection, checkpoint, opened, place, watch)
+                brought = _bring(connection, checkpoint, opened, place, watch, at_once)
                 _sum(restored, brought.files, brought.size)
                 for cause in brought.causes():
                     for file in cause.lost:
@@ -142,6 +143,8 @@ def _load(
                 record_sector(connection, row, file, size, sector, sector.meta())
                 identity = connection.execute("SELECT id FROM sectors WHERE uuid = ?", [sector.uuid]).fetchone()[0]
                 opened[identity] = sector
+            except NoAnswer:
+                raise
             except BakupError as error:
                 rejected.append((file, error.message))
     return opened, rejected
@@ -204,12 +207,17 @@ class Staged:
 
 
 def _bring(
-    connection: sqlite3.Connection, checkpoint: int, opened: dict[int, OpenSector], out: str, watch: Watch
+    connection: sqlite3.Connection,
+    checkpoint: int,
+    opened: dict[int, OpenSector],
+    out: str,
+    watch: Watch,
+    at_once: AtOnce,
 ) -> Brought:
     target = recording.target_id(connection, "sectors")
     os.makedirs(out, exist_ok=True)
     with Destination(out) as destination:
-        bringing = Bringing(connection, target, opened.__getitem__, destination, watch, partial=True)
+        bringing = Bringing(connection, target, opened.__getitem__, destination, watch, partial=True, at_once=at_once)
         return bring_tree(
             bringing,
             destination,

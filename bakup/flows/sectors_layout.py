@@ -10,7 +10,7 @@ from blake3 import blake3
 from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Untrusted, Usage, WrongAccount
 from bakup.flows import sectors_costs
 from bakup.flows.costs import ToGetBack
 from bakup.flows.ingest import Ingested, ingest
@@ -168,7 +168,8 @@ class SectorsLayout:
         from bakup.flows.bringing import Bringing
 
         opener = self._opener(connection, target_row)
-        return Bringing(connection, target_row, opener, destination, watch, partial=partial)
+        at_once = self._target.at_once
+        return Bringing(connection, target_row, opener, destination, watch, partial=partial, at_once=at_once)
 
     def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
         """Chunk by chunk."""
@@ -190,6 +191,8 @@ class SectorsLayout:
                 if not state.good:
                     # Damage that no chunk suffers from counts too: padding, or a box header.
                     seen.damage += state.damaged_at or (0,)
+        except NoAnswer:
+            raise
         except (Damaged, NoTarget) as error:
             seen.reason = error.message
         except BakupError as error:

@@ -27,7 +27,10 @@ class Progress:
 
 
 class Watch(Protocol):
-    """Told of progress and events, from the flow's main thread only; must return quickly and never raise."""
+    """Told of progress and events; must return quickly and never raise.
+
+    Only `event` is called from other threads than the flow's main one.
+    """
 
     def progress(self, now: Progress) -> None:
         """A new state of the phase; called often (a few times a second is drawn)."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from bakup.store.faults import faults
-from bakup.store.target import Capabilities, Limits, Locator, Target
+from bakup.store.target import AtOnce, Capabilities, Limits, Locator, Target
 
 
 @dataclass(slots=True)
@@ -70,6 +70,11 @@ class CountingTarget:
     def capabilities(self) -> Capabilities:
         """The inner target's."""
         return self._target.capabilities
+
+    @property
+    def at_once(self) -> AtOnce:
+        """The inner target's."""
+        return self._target.at_once
 
     def exists(self) -> bool:
         """Not counted."""

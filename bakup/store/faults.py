@@ -33,7 +33,12 @@ def faults(place: str, *, folder: str | None = None, need: int | None = None) ->
 
 def missing(place: str) -> NoTarget:
     """The error for a target that is not there."""
-    return NoTarget(f"there is no {place}", hints=("is the drive mounted?",), code="target-missing")
+    return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
+
+
+def absent(place: str) -> str:
+    """What to ask oneself when a target is not there, or is empty."""
+    return "is its name right? bakup makes no buckets" if "://" in place else "is the drive mounted?"
 
 
 def missing_object(name: str) -> StoreError:

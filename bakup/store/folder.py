@@ -15,7 +15,7 @@ from bakup.errors import StoreError
 from bakup.store.durable import sync_files, sync_folders
 from bakup.store.faults import faults, missing, missing_object
 from bakup.store.spool import SPOOL, Spool
-from bakup.store.target import Capabilities, Limits, Locator
+from bakup.store.target import AtOnce, Capabilities, Limits, Locator
 
 COMPARED = 65_536
 """Bytes at the start of two objects that tell whether they are the same sector: the longest header."""
@@ -28,6 +28,7 @@ class FolderTarget:
 
     limits = Limits()
     capabilities = Capabilities(exclusive_create=True, atomic=True)
+    at_once = AtOnce(processes=True)
 
     def __init__(self, path: str) -> None:
         self._root = os.path.abspath(path)

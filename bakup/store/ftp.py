@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ftplib
-import netrc
 import posixpath
 import queue
 import socket
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from bakup.store.backend import HALF, Page
 from bakup.store.coroutines import SILENCE_S
 from bakup.store.folders import Folders
+from bakup.store.logins import login
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
@@ -35,7 +35,7 @@ class Ftp:
         self._root = unquote(parts.path).rstrip("/") or "/"
         self._host, self._port = parts.hostname or "", parts.port or ftplib.FTP_PORT
         self._secure = bool(options.get("tls", parts.scheme == "ftps"))
-        self._user, self._password = _login(self._host, options)
+        self._user, self._password = login(self._host, options) or ("", "")
         self._timeout = float(options.get("timeout", SILENCE_S))
         self._wire = wire
         self._folders = Folders(self._entries)
@@ -160,14 +160,3 @@ class Ftp:
             for name, facts in found
             if facts.get("type") in ("file", "dir")
         ]
-
-
-def _login(host: str, options: Mapping[str, Any]) -> tuple[str, str]:
-    """User and password: the options', else what `~/.netrc` says of this host, else anonymous."""
-    if "username" in options:
-        return str(options["username"]), str(options.get("password", ""))
-    with suppress(OSError, netrc.NetrcParseError):
-        found = netrc.netrc().hosts.get(host)
-        if found:
-            return found[0], found[2] or ""
-    return "", ""

@@ -13,14 +13,14 @@ from bakup.store.faults import reason
 from bakup.store.patience import Patience
 from bakup.store.remote import RemoteTarget
 from bakup.store.secrets import Secrets
-from bakup.store.target import Terms
+from bakup.store.target import AtOnce, Terms
 from bakup.store.wire import Wire
 
 _LIBRARIES = ("aiobotocore", "asyncio", "asyncssh", "azure", "botocore", "gcsfs", "httpx", "s3fs", "smbprotocol")
 """What they log would be printed where a program has no logging; what counts of it is told as an error."""
 
-PARALLEL = 8
-"""Requests at once where `--parallel` says nothing."""
+_AT_ONCE = AtOnce(puts=1, packs=8, heads=32)
+"""Where `--parallel` says nothing: 32 hide 80 ms in a rebuild; each object on its way needs its size in the spool."""
 
 _EXTRAS = {
     "abfs": "azure",
@@ -43,22 +43,22 @@ def remote(url: str, options: Mapping[str, Any], terms: Terms) -> RemoteTarget:
         logging.getLogger(name).addHandler(logging.NullHandler())
     secrets = Secrets(options)
     wire = Wire(terms.upload, terms.download)
-    parallel = terms.parallel or PARALLEL
+    at_once = AtOnce(terms.parallel, terms.parallel, terms.parallel) if terms.parallel else _AT_ONCE
     patience = Patience(url, terms.patience, wire, secrets, terms.tell)
     try:
-        backend = patience.ask(lambda: _backend(url, options, wire, parallel))
+        backend = patience.ask(lambda: _backend(url, options, wire, at_once))
     except ImportError as error:
         raise _not_installed(url, error) from None
-    return RemoteTarget(url, backend, wire, patience, parallel)
+    return RemoteTarget(url, backend, wire, patience, at_once)
 
 
-def _backend(url: str, options: Mapping[str, Any], wire: Wire, parallel: int) -> Backend:
+def _backend(url: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) -> Backend:
     parts = urlsplit(url)
     match parts.scheme:
         case "s3" | "s3a":
             from bakup.store.s3 import S3
 
-            return S3(parts.netloc + parts.path, options, wire, parallel)
+            return S3(parts.netloc + parts.path, options, wire, at_once)
         case "gs" | "gcs":
             from bakup.store.gcs import Gcs
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bakup.store.faults import faults
-from bakup.store.target import Capabilities, Limits, Locator, Target, Terms
+from bakup.store.target import AtOnce, Capabilities, Limits, Locator, Target, Terms
 from bakup.store.wire import Wire
 
 
@@ -36,6 +37,11 @@ class LimitedTarget:
     def capabilities(self) -> Capabilities:
         """The inner target's."""
         return self._target.capabilities
+
+    @property
+    def at_once(self) -> AtOnce:
+        """The inner target's; in one process, which keeps the rate."""
+        return replace(self._target.at_once, processes=False)
 
     def exists(self) -> bool:
         """At once."""

@@ -13,11 +13,8 @@ from bakup.store.counting import Counts
 from bakup.store.faults import faults
 from bakup.store.folder import COMPARED
 from bakup.store.patience import Patience
-from bakup.store.target import Capabilities, Limits, Locator
+from bakup.store.target import AtOnce, Capabilities, Limits, Locator
 from bakup.store.wire import Body, Wire
-
-AT_ONCE = 16
-"""Small objects that are uploaded beside each other."""
 
 
 class RemoteTarget:
@@ -25,17 +22,18 @@ class RemoteTarget:
 
     Args:
         url: as it is shown, without user info.
-        parallel: most requests under way for one call.
+        at_once: its `packs` is also how many parts go up at once.
     """
 
     limits = Limits()
 
-    def __init__(self, url: str, backend: Backend, wire: Wire, patience: Patience, parallel: int) -> None:
+    def __init__(self, url: str, backend: Backend, wire: Wire, patience: Patience, at_once: AtOnce) -> None:
         self._url = url
         self._backend = backend
         self._wire = wire
         self._patience = patience
-        self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="store")
+        self.at_once = at_once
+        self._pool = ThreadPoolExecutor(at_once.packs, thread_name_prefix="store")
 
     @property
     def url(self) -> str:
@@ -84,7 +82,7 @@ class RemoteTarget:
 
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """Several uploads beside each other."""
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="put") as pool:
+        with ThreadPoolExecutor(self.at_once.heads, thread_name_prefix="put") as pool:
             return list(pool.map(lambda pair: self.put_new(*pair), objects))
 
     def list(self) -> Iterator[tuple[Locator, int]]:

@@ -9,7 +9,7 @@ import s3fs
 
 from bakup.store.backend import Page, Upload
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
-from bakup.store.target import Capabilities
+from bakup.store.target import AtOnce, Capabilities
 from bakup.store.wire import Body, Sink, Wire
 
 
@@ -18,13 +18,13 @@ class S3:
 
     in_order = False
 
-    def __init__(self, path: str, options: Mapping[str, Any], wire: Wire, parallel: int) -> None:
+    def __init__(self, path: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) -> None:
         self._bucket, _, prefix = path.strip("/").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         config = {
             "connect_timeout": CONNECT_S,
             "read_timeout": SILENCE_S,
-            "max_pool_connections": parallel + 8,
+            "max_pool_connections": at_once.packs + at_once.heads,
             # What is read is verified by us; what is put is covered by TLS, or by the signature where there is none.
             # Checksums in trailers are not understood everywhere.
             "request_checksum_calculation": "when_required",

@@ -30,6 +30,23 @@ class Capabilities:
     atomic: bool
 
 
+@dataclass(frozen=True, slots=True)
+class AtOnce:
+    """How much a target is asked for at once.
+
+    Args:
+        puts: objects on their way up.
+        packs: larger ranges on their way down.
+        heads: smaller ranges on their way down: headers, metadata.
+        processes: whether forked processes may read it too.
+    """
+
+    puts: int = 1
+    packs: int = 2
+    heads: int = 8
+    processes: bool = False
+
+
 PATIENCE_S = 600.0
 """How long a remote store may be silent before a run gives up."""
 
@@ -78,6 +95,10 @@ class Target(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What `put_new` promises."""
+
+    @property
+    def at_once(self) -> AtOnce:
+        """How much to ask for at once."""
 
     def exists(self) -> bool:
         """Whether the target is there. Raises only when it cannot be told."""

@@ -14,6 +14,7 @@ from webdav4.client import Client, HTTPError, ResourceAlreadyExists, ResourceNot
 from bakup.store.backend import HALF, Page
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.folders import Folders
+from bakup.store.logins import login
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
@@ -30,10 +31,10 @@ class Webdav:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         given = dict(options)
-        base, self._root = _address(url, given)
-        user, password = given.pop("username", None), given.pop("password", None)
-        if user is not None:
-            given.setdefault("auth", (user, password or ""))
+        base, self._root = address(url, given)
+        given.setdefault("auth", login(urlsplit(base).hostname or "", given))
+        for name in ("username", "password"):
+            given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))
         self._client = Client(base, retry=False, **given)
         self._wire = wire
@@ -120,7 +121,7 @@ class Webdav:
         ]
 
 
-def _address(url: str, options: dict[str, Any]) -> tuple[str, str]:
+def address(url: str, options: dict[str, Any]) -> tuple[str, str]:
     """(the server's address, the folder there). `webdav://` is HTTPS unless the option `tls` says false."""
     parts = urlsplit(url)
     secure = bool(options.pop("tls", True))

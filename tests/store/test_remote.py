@@ -5,19 +5,6 @@ import pytest
 from bakup.errors import Usage
 from bakup.store.folder import FolderTarget
 from bakup.store.opening import is_url, local_path, open_target
-from bakup.store.secrets import without_user
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("sftp://ana:secret@host:22/a/b", "sftp://host:22/a/b"),
-        ("s3://bucket/a", "s3://bucket/a"),
-        ("webdav://ana@host/x?y=1", "webdav://host/x?y=1"),
-    ],
-)
-def test_user_info_is_never_shown(url: str, shown: str) -> None:
-    assert without_user(url) == shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,67 @@
+"""Several sectors on their way to a store at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from rig import SMALL_SECTOR, Rig
+from trees import noise, snapshot, write
+
+from bakup.flows import attach
+from bakup.store.opening import open_target
+from bakup.store.target import AtOnce, Target
+
+
+class Slow:
+    """Passes all to a local target, slowly, and likes three puts at once."""
+
+    at_once = AtOnce(puts=3)
+
+    def __init__(self, inner: Target) -> None:
+        self._inner = inner
+        self._guard = threading.Lock()
+        self.under_way = self.most = 0
+        self.order: list[tuple[str, int]] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def put_new(self, name: str, spool: str) -> str:
+        with self._guard:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            self.order.append((name, self.under_way))
+        time.sleep(0.05)
+        try:
+            return self._inner.put_new(name, spool)
+        finally:
+            with self._guard:
+                self.under_way -= 1
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Slow]]:
+    made: list[Slow] = []
+
+    def opened(place: str, **_: object) -> Slow:
+        made.append(Slow(open_target(place)))
+        return made[-1]
+
+    monkeypatch.setattr(attach, "open_target", opened)
+    yield made
+    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("small_cuts")
+def test_sectors_go_up_at_once_and_the_end_goes_last(rig: Rig, slow: list[Slow]) -> None:
+    write(rig.source, {f"file{number}": noise(90_000, number) for number in range(20)})
+    report = rig.sync(sector_size=SMALL_SECTOR)
+    assert report.stored_sectors >= 5
+    assert slow[0].most == 3
+    assert slow[0].order[-1][1] == 1, "nothing else is under way when the END goes"
+    rig.assert_restores(snapshot(rig.source))
+    rig.forget("catalog.db")
+    rig.assert_restores(snapshot(rig.source))
