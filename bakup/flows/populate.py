@@ -23,7 +23,7 @@ from bakup.catalog.rows import rows_of
 from bakup.flows.layouts import Begun
 from bakup.flows.watch import Watch
 from bakup.format.action import frame, group_action, longest_action
-from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
+from bakup.format.constants import CUT_PATH, EXTENTS_MAX, SECTOR_MAX, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
 from bakup.model import (
@@ -55,6 +55,8 @@ EXTENT_BYTES = 64
 LINE_BYTES = 2 * CUT_PATH + 96
 LINES_PER_END = 4096
 PAD_BYTES = 8 << 20
+WRITE_BACK = 32 << 20
+"""Bytes of data after which the disk takes them, where the spool lies at the target: the put then waits for little."""
 SLACK = 8192
 """Frames and box headers of the last groups and of an END."""
 
@@ -138,6 +140,8 @@ class Filling:
         self._used = False
         self._streams: list[Stream] = []
         self._flights: deque[Built] = deque()
+        self._written_back: list[Future[None]] = []
+        self._write_back_at = WRITE_BACK if target.spool_folder() is not None else SECTOR_MAX
         self._finishing = ThreadPoolExecutor(1, thread_name_prefix="finish")
         self._putting = ThreadPoolExecutor(target.at_once.puts, thread_name_prefix="put")
         self.stored_bytes = 0
@@ -165,6 +169,8 @@ class Filling:
         row = TableRow(stream.checkpoint.uuid, offset, len(action), position, raw_length)
         stream.boxes[offset] = recording.add_pack(self._connection, self._row, row)
         stream.data_offset += len(action)
+        if writer.data_size >= self._write_back_at * (len(self._written_back) + 1):
+            self._written_back.append(self._finishing.submit(writer.write_back))
         self._poll()
         return offset
 
@@ -335,7 +341,8 @@ class Filling:
             self._add_padding(writer)
         self._settle(self._target.at_once.puts - 1)
         ends = tuple(stream for stream in self._streams if stream.ended)
-        job = self._finishing.submit(self._finish, writer)
+        job = self._finishing.submit(self._finish, writer, self._written_back)
+        self._written_back = []
         self._flights.append(Built(self._row, object_name(writer.uuid), job, ends=ends))
         self._writer = None
         # The lines of this sector need its header's digest: it is there once the sector is finished.
@@ -350,7 +357,9 @@ class Filling:
         for length in pad_lengths(padme(writer.data_size) - writer.data_size):
             writer.add_pad(length)
 
-    def _finish(self, writer: SectorWriter) -> FinishedSector:
+    def _finish(self, writer: SectorWriter, written_back: list[Future[None]]) -> FinishedSector:
+        for part in written_back:
+            part.result()
         limits = self._target.limits
         finished = writer.finish(alignment=limits.alignment, smallest=limits.smallest)
         verify_finished(finished, self._trust)

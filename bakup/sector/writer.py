@@ -188,6 +188,11 @@ class SectorWriter:
         """Add a box of zeros that takes `length` bytes of the data region, at least `SMALLEST_PAD`."""
         self.add_data(_NO_CHECKPOINT, OUTSIDE, pad_action(length - BOX.size), 0)
 
+    def write_back(self) -> None:
+        """Let the disk take what was added so far, which may be called beside `add_data`. Raises as that."""
+        with faults(self._folder, folder=self._folder):
+            getattr(os, "fdatasync", os.fsync)(self._file.fileno())
+
     def finish(self, *, alignment: int = 1, smallest: int = 0) -> FinishedSector:
         """Close the sector: table, digests, signature, zeros up to `smallest` and a multiple of `alignment`.
 
