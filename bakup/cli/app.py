@@ -37,6 +37,7 @@ from bakup.cli import (
     shells,
     stats,
     sync,
+    target,
 )
 from bakup.cli.command import Command
 from bakup.cli.options import Everywhere
@@ -57,12 +58,14 @@ COMMANDS = (
     restore.restore,
     check.check,
     rebuild.rebuild,
+    *target.COMMANDS,
     completion.completion,
     *account.COMMANDS,
     *sector.COMMANDS,
     *atbak.COMMANDS,
 )
 _GROUPS = {
+    "target": target.GROUP,
     "account": account.GROUP,
     "sector": sector.GROUP,
     "atbak": atbak.GROUP,

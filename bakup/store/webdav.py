@@ -30,7 +30,7 @@ class Webdav:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         given = dict(options)
-        base, self._root = _address(url, given)
+        base, self._root = address(url, given)
         user, password = given.pop("username", None), given.pop("password", None)
         if user is not None:
             given.setdefault("auth", (user, password or ""))
@@ -120,7 +120,7 @@ class Webdav:
         ]
 
 
-def _address(url: str, options: dict[str, Any]) -> tuple[str, str]:
+def address(url: str, options: dict[str, Any]) -> tuple[str, str]:
     """(the server's address, the folder there). `webdav://` is HTTPS unless the option `tls` says false."""
     parts = urlsplit(url)
     secure = bool(options.pop("tls", True))
