@@ -278,15 +278,20 @@ def _whole(ground: Ground) -> str:
     with ThreadPoolExecutor(1) as pool:
         putting = pool.submit(put)
         while not done.is_set():
-            size = ground.sizes().get("whole", len(content))
-            _expect(size == len(content), f"while a put runs, {size:,} of {len(content):,} bytes are seen")
+            _expect_whole(ground, len(content))
             looks += 1
         putting.result()
+    _expect_whole(ground, len(content))
     if looks < 2:
         raise Untold("the put was over before it could be looked at")
     if not _declared("whole", ground.target):
         raise Untold(f"nothing half was seen in {looks} looks")
     return "while a put runs, nothing half is seen"
+
+
+def _expect_whole(ground: Ground, wanted: int) -> None:
+    size = ground.sizes().get("whole", wanted)
+    _expect(size == wanted, f"while a put runs, {size:,} of {wanted:,} bytes are seen")
 
 
 def _names(ground: Ground) -> str:
