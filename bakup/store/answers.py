@@ -183,12 +183,13 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _status(error: Exception) -> int | None:
-    """The HTTP status: botocore, Azure, gcsfs, httpx and webdav4 keep it in places of their own."""
+    """The HTTP status: botocore, Azure, aiohttp, gcsfs, httpx and webdav4 keep it in places of their own."""
     found = getattr(error, "response", None)
     if isinstance(found, dict):
         found = found.get("ResponseMetadata", {}).get("HTTPStatusCode")
     else:
-        found = getattr(error, "status_code", None) or getattr(error, "code", None) or getattr(found, "status_code", 0)
+        places = ((error, "status_code"), (error, "status"), (error, "code"), (found, "status_code"))
+        found = next((told for holder, name in places if (told := getattr(holder, name, None))), 0)
     return int(str(found)) if str(found).isdecimal() else None
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,11 @@ from bakup.cli.app import run
 from bakup.cli.problems import Problem
 from bakup.flows.target_test import TargetReport
 from bakup.store.contract import Finding
+from bakup.store.opening import open_target
+from bakup.store.trial import PREFIX
+
+if TYPE_CHECKING:
+    from tests.servers.fleet import Fleet
 
 Rendered = Callable[[list[str], list[Problem]], str]
 MIB = 1024**2
@@ -57,6 +63,25 @@ def test_for_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_target_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["target", "test", str(tmp_path / "missing")]) == 10
     assert capsys.readouterr().err == f"error: there is no {tmp_path}/missing\nhint: is the drive mounted?\n"
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["ceph", "moto", "rclone", "azure", "gcs", "sftp", "webdav", "ftp", "smb"])
+def test_real_stores_and_nothing_is_left_there(fleet: Fleet, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    served = fleet[name]
+    assert run(["target", "test", served.url, *served.words()]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert shown.out.splitlines()[-1] == "good          all that bakup needs"
+    there = open_target(served.url, options=served.options)
+    assert [locator for locator, _ in there.list() if PREFIX in locator] == []
+    there.close()
+
+
+@pytest.mark.peer
+def test_a_bucket_that_is_not_there(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["target", "test", "s3://no-such-bucket", *fleet["ceph"].words()]) == 10
+    assert capsys.readouterr().err.startswith("error: there is no s3://no-such-bucket\n")
 
 
 def test_a_store_that_promises_less(rendered: Rendered) -> None:
