@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _AGAIN = "run the same command again: it goes on where it stopped"
 _GO_ON = ("sync", "restore")
 _NO_SPACE = "no-space"
+_NO_ANSWER = "no-answer"
 
 
 class Run:
@@ -121,11 +122,11 @@ def _failed(run: Run, error: BakupError) -> int:
 
 
 def _what_stays(run: Run, error: BakupError) -> str:
-    """Reassures with facts when a sync ends for want of space (rule 2)."""
-    if error.code != _NO_SPACE or run.command != "sync":
+    """Reassures with facts when a sync ends before its end (rule 2)."""
+    if run.command != "sync":
         return ""
     if not run.watch.stored_sectors:
-        return "\nnothing was stored"
+        return "\nnothing was stored" if error.code in (_NO_SPACE, _NO_ANSWER) else ""
     none = "" if run.watch.stored_check_points else "; no check point was completed"
     many = numbers.count(run.watch.stored_sectors, run.watch.unit)
     stay = "is stored and stays good" if run.watch.stored_sectors == 1 else "are stored and stay good"
