@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 EVERYTHING = Faults(
-    rates=(("reset", 0.02), ("truncation", 0.02), ("delay", 0.02), ("500", 0.02), ("503", 0.02), ("403", 0.001)),
-    every=20,
+    rates=(("reset", 0.06), ("truncation", 0.06), ("delay", 0.06), ("500", 0.06), ("503", 0.06), ("403", 0.003)),
+    every=30,
     lasting=5,
 )
 SMALL_SECTORS = ("--sector-size", "16MiB", "--compression", "none")
