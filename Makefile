@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 NONE_IS_FINE := || test $$? -eq 5
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo test test-peers servers soak check format bench wheel wheels clean
+.PHONY: help venv lock demo test test-peers servers soak check format bench bench-remote wheel wheels clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,11 @@ format: $(READY) ## let ruff format and mend what it can
 bench: $(READY) ## times, sizes, memory beside restic, Borg, rsync: RUNS=5 ONLY=bakup,restic ROWS=first,again
 	bash bench/install.sh
 	$(PY) -m bench.run $(if $(RUNS),--runs $(RUNS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROWS),--rows $(ROWS))
+
+bench-remote: $(READY) ## stores over the network, beside restic: ROWS=stream,far RUNS=3 GIB=2,10
+	bash bench/install.sh
+	bash tests/servers/install.sh
+	$(PY) -m bench.remote $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) $(if $(GIB),--gib $(GIB))
 
 wheel: $(READY) ## dist/bakup-*.whl
 	rm -rf dist build/lib build/bdist.*

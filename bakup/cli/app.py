@@ -40,6 +40,7 @@ MODULES = {
     "restore": "restore",
     "check": "check",
     "rebuild": "rebuild",
+    "target": "target",
     "completion": "completion",
     "account": "account",
     "sector": "sector",

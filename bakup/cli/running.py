@@ -121,11 +121,11 @@ def _failed(run: Run, error: BakupError) -> int:
 
 
 def _what_stays(run: Run, error: BakupError) -> str:
-    """Reassures with facts when a sync ends for want of space or of an answer (rule 2)."""
-    if error.code not in _CUT_SHORT or run.command != "sync":
+    """Reassures with facts when a sync ends before its end (rule 2)."""
+    if run.command != "sync":
         return ""
     if not run.watch.stored_sectors:
-        return "\nnothing was stored"
+        return "\nnothing was stored" if error.code in _CUT_SHORT else ""
     none = "" if run.watch.stored_check_points else "; no check point was completed"
     many = numbers.count(run.watch.stored_sectors, run.watch.unit)
     stay = "is stored and stays good" if run.watch.stored_sectors == 1 else "are stored and stay good"

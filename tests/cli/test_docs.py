@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import check, listing, rebuild, restore, sector, sync, sync_json
+from bakup.cli import check, listing, rebuild, restore, sector, sync, sync_json, target
 from bakup.errors import BakupError
 from bakup.flows.reports import (
     Cause,
@@ -31,7 +31,9 @@ from bakup.flows.reports import (
     UnreadPath,
 )
 from bakup.flows.reports import Count as C
+from bakup.flows.target_test import TargetReport
 from bakup.model import Attributes, Symlink
+from bakup.store.contract import Finding
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -133,6 +135,12 @@ def test_rebuild_and_sectors() -> None:
     restored = SectorRestoreReport(1, C(), C(), ((RAW, "no"),))
     assert objects(sector.restore_summary(restored, "o")) <= documented("sector restore")
     assert objects(*sector.problems(restored)[0].facts) <= WARNINGS
+
+
+def test_target() -> None:
+    found = Finding("stored", True, True, True, "as put")
+    report = TargetReport("/t", "/t/.bakup-test-x", (found,), None)
+    assert objects(target.summary(report), target.facts(found)) <= documented("target test")
 
 
 def test_every_exit_code_is_on_its_page() -> None:

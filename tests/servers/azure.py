@@ -21,7 +21,14 @@ CONTAINER = "backups"
 def serve(folder: Path) -> Iterator[Served]:
     """An azurite with one container."""
     port = free_port()
-    words = ["azurite-blob", "--silent", "--skipApiVersionCheck", "--disableTelemetry", "--location", folder]
+    words: list[str | Path] = [
+        "azurite-blob",
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--location",
+        folder,
+    ]
     with running([*words, "--blobHost", HOST, "--blobPort", str(port)], folder / "out", port=port):
         told = f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY}"
         told += f";BlobEndpoint=http://{HOST}:{port}/{_ACCOUNT};"

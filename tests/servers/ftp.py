@@ -17,6 +17,6 @@ def serve(folder: Path) -> Iterator[Served]:
     """A pyftpdlib with one folder."""
     port = free_port()
     (folder / "data" / "backups").mkdir(parents=True)
-    words = ["python", "-m", "pyftpdlib", "-i", HOST, "-p", str(port), "-w", "-d", folder / "data"]
+    words: list[str | Path] = ["python", "-m", "pyftpdlib", "-i", HOST, "-p", str(port), "-w", "-d", folder / "data"]
     with running([*words, "-u", _USER, "-P", _PASSWORD], folder / "out", port=port):
         yield Served(f"ftp://{_USER}:{_PASSWORD}@{HOST}:{port}/backups", port)

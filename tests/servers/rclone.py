@@ -19,7 +19,7 @@ def serve(folder: Path) -> Iterator[Served]:
     """An rclone server over `folder`/data with one bucket."""
     port = free_port()
     (folder / "data").mkdir()
-    words = ["rclone", "serve", "s3", "--config", folder / "none", "--cache-dir", folder / "cache"]
+    words: list[str | Path] = ["rclone", "serve", "s3", "--config", folder / "none", "--cache-dir", folder / "cache"]
     words += ["--addr", f"{HOST}:{port}", "--auth-key", f"{_KEY},{_SECRET}", folder / "data"]
     with running(words, folder / "out", port=port):
         yield s3.with_bucket(port, _KEY, _SECRET, config_kwargs=_NO_CHECKSUMS)

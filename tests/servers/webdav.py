@@ -15,6 +15,16 @@ def serve(folder: Path) -> Iterator[Served]:
     """A wsgidav with one folder."""
     port = free_port()
     (folder / "data" / "backups").mkdir(parents=True)
-    words = ["wsgidav", "--host", HOST, "--port", str(port), "--root", folder / "data", "--auth=anonymous", "-q"]
+    words: list[str | Path] = [
+        "wsgidav",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--root",
+        folder / "data",
+        "--auth=anonymous",
+        "-q",
+    ]
     with running([*words, "--server", "cheroot"], folder / "out", port=port):
-        yield Served("webdav://backups", port, {"base_url": f"http://{HOST}:{port}"})
+        yield Served(f"webdav://{HOST}:{port}/backups", port, {"tls": False})

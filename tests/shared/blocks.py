@@ -76,6 +76,7 @@ Bring back:
 Look after:
   check       signatures, metadata, references; --read-data: every byte
   rebuild     make the catalog again, from the target alone
+  target      test what a store can promise
   completion  print the completion script for a shell
 
 Keys and single objects:

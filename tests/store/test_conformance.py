@@ -1,17 +1,24 @@
 """What every store must do: run against each kind of target."""
 
+from __future__ import annotations
+
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from bakup.errors import NoTarget, StoreError
+from bakup.store.contract import Finding, examine
 from bakup.store.counting import CountingTarget
 from bakup.store.faults import OBJECT_MISSING
 from bakup.store.opening import open_object, open_target
 from bakup.store.target import Target
+
+if TYPE_CHECKING:
+    from tests.servers.fleet import Fleet
 
 
 @pytest.fixture(params=["folder", "memory", "counting"])
@@ -168,3 +175,45 @@ def test_counts(tmp_path: Path, spool: Path) -> None:
     counts = target.counts
     assert (counts.puts, counts.put_bytes, counts.lists, counts.reads, counts.read_bytes) == (1, 7, 1, 3, 11)
     assert counts.ranges == {locator: [(0, 100), (0, 2), (3, 2)]}
+
+
+def findings(place: str, folder: Path, options: Mapping[str, object] | None = None) -> dict[str, Finding]:
+    target = open_target(place, create=True, options=options)
+    try:
+        return {finding.code: finding for finding in examine(target, str(folder), pages=True)}
+    finally:
+        target.close()
+
+
+def expect_conformance(found: dict[str, Finding], undeclared: set[str]) -> None:
+    """What bakup needs holds, what is declared holds, and just these weaknesses are declared."""
+    assert [finding for finding in found.values() if finding.needed and not finding.holds] == []
+    assert [finding for finding in found.values() if not finding.is_kept] == []
+    assert {code for code in ("exclusive", "whole") if not found[code].declared} == undeclared
+
+
+def test_a_folder_keeps_the_contract(tmp_path: Path, spool: Path) -> None:
+    expect_conformance(findings(str(tmp_path / "target"), spool), set())
+
+
+def test_memory_keeps_the_contract(spool: Path) -> None:
+    expect_conformance(findings(f"memory://{uuid.uuid4().hex}", spool), {"exclusive", "whole"})
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    ("name", "undeclared"),
+    [
+        ("ceph", {"exclusive"}),  # it knows the condition; that it does cannot be told from outside
+        ("moto", {"exclusive"}),
+        ("rclone", {"exclusive"}),
+        ("azure", set()),
+        ("gcs", {"exclusive"}),
+        ("sftp", set()),
+        ("webdav", {"exclusive"}),
+        ("ftp", {"exclusive"}),
+        ("smb", set()),
+    ],
+)
+def test_a_server_keeps_the_contract(fleet: Fleet, spool: Path, name: str, undeclared: set[str]) -> None:
+    expect_conformance(findings(fleet[name].place(), spool, fleet[name].options), undeclared)

@@ -1,0 +1,202 @@
+"""`make bench-remote`: what a store over the network costs, on this machine's loopback.
+
+`stream`: large data to `rclone serve s3`: memory and spool must stay flat, and the whole must take little longer than
+the slower of its halves. `far`: the Linux tree to Ceph through a proxy that adds 80 ms a round trip, beside restic.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeAlias
+
+from bakup.store.opening import open_target
+from bench import corpus
+from bench.contenders import REPOSITORY
+from bench.measure import Command, CommandFailed, Cost, run
+from tests.servers.fleet import Fleet
+from tests.servers.proxy import Proxy
+from tests.servers.served import Served
+
+GIB, MIB = 1 << 30, 1 << 20
+ROUND_TRIP_S = 0.08
+SECTOR = ("--sector-size", "64MiB")
+UPLOADS = 8
+"""Sectors on their way at once in `upload alone`: as many requests as bakup makes."""
+
+
+Far: TypeAlias = tuple[float, float, float]
+"""Seconds, requests, peak MiB."""
+
+Store: TypeAlias = Callable[[Served, Path, str, Proxy], Cost]
+
+
+class Machine:
+    """One BAKUP_HOME with an account."""
+
+    def __init__(self, folder: Path) -> None:
+        self.env = {"BAKUP_HOME": str(folder)}
+        run(self.command("account", "new", "--words-file", f"{folder}.words"))
+
+    def command(self, *arguments: str) -> Command:
+        """A bakup command."""
+        return Command((sys.executable, "-m", "bakup", *arguments), self.env, REPOSITORY)
+
+
+@contextmanager
+def scratch(folder: str) -> Iterator[Path]:
+    """An empty folder, removed in the end."""
+    path = Path(folder, "remote")
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+class SpoolWatch:
+    """While entered, keeps the largest size of a folder in bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.peak_bytes = 0
+        self._folder = folder
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> SpoolWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.05):
+            self.peak_bytes = max(self.peak_bytes, sum(map(_allocated, self._folder.rglob("*"))))
+
+
+def stream(folder: str, sizes: list[int]) -> None:
+    """Sizes in GiB, each with fresh stores."""
+    print("| data | bakup sync | build alone | upload alone | ratio | peak memory | peak spool |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for size in sizes:
+        with scratch(folder) as place, Fleet() as fleet:
+            print(f"| {size} GiB {_streamed(place, fleet['rclone'], size)}", flush=True)
+
+
+def _streamed(place: Path, served: Served, size: int) -> str:
+    source = _random_files(place / "source", size)
+    machine, spool, local = Machine(place / "home"), place / "spool", place / "local"
+    spool.mkdir()
+    build = run(machine.command("sync", source, str(local), *SECTOR))
+    upload = _uploaded(local, served)
+    shutil.rmtree(local)
+    with SpoolWatch(spool) as watch:
+        words = ("sync", source, served.place(), *served.words(), *SECTOR, "--spool", str(spool))
+        whole = run(machine.command(*words))
+    ratio = whole.wall_s / max(build.wall_s, upload)
+    times = f"| {whole.wall_s:.1f} s | {build.wall_s:.1f} s | {upload:.1f} s | {ratio:.2f}"
+    return f"{times} | {whole.peak_bytes / MIB:.0f} MiB | {watch.peak_bytes / MIB:.0f} MiB |"
+
+
+def _uploaded(local: Path, served: Served) -> float:
+    """Seconds to put the sectors of a local target, by bakup's own client; they are consumed."""
+    target = open_target(served.place(), create=True, options=served.options)
+    sectors = sorted(local.glob("*.bakup"))
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        list(pool.map(lambda sector: target.put_new(sector.name, str(sector)), sectors))
+    took = time.perf_counter() - begun
+    target.close()
+    return took
+
+
+def _random_files(folder: Path, gib: int) -> str:
+    folder.mkdir()
+    for number in range(gib):
+        with open(folder / f"{number}", "wb") as file:
+            for _ in range(GIB // (32 * MIB)):
+                file.write(os.urandom(32 * MIB))
+    return str(folder)
+
+
+def _allocated(path: Path) -> int:
+    try:
+        return path.stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
+def far(folder: str, runs: int) -> None:
+    """The tree to S3 a long way off, `runs` times each, in turn."""
+    source = corpus.prepare(folder).tree
+    costs: tuple[list[Far], list[Far]] = ([], [])
+    with scratch(folder) as place, Fleet() as fleet:
+        for number in range(runs):
+            for kept, store in zip(costs, (_bakup_far, _restic_far), strict=True):
+                kept.append(_counted(fleet["ceph"], place / f"{store.__name__}{number}", source, store))
+    print("| | bakup | restic | bakup / restic |\n| --- | --- | --- | --- |")
+    for name, index, unit in (("wall time", 0, " s"), ("requests", 1, ""), ("peak memory", 2, " MiB")):
+        mine, theirs = (statistics.median(cost[index] for cost in kept) for kept in costs)
+        print(f"| {name} | {mine:,.1f}{unit} | {theirs:,.1f}{unit} | {mine / theirs:.2f} |")
+
+
+def _counted(served: Served, place: Path, source: str, store: Store) -> Far:
+    with Proxy(served.port, round_trip=ROUND_TRIP_S).running() as proxy:
+        cost = store(served.behind(proxy.port), place, source, proxy)
+        print(place.name, f"{cost.wall_s:.1f} s", dict(proxy.requests), file=sys.stderr, flush=True)
+        return cost.wall_s, float(proxy.requests.total()), cost.peak_bytes / MIB
+
+
+def _bakup_far(served: Served, place: Path, source: str, proxy: Proxy) -> Cost:
+    machine = Machine(place)
+    return run(machine.command("sync", source, served.place(), *served.words()))
+
+
+def _restic_far(served: Served, place: Path, source: str, proxy: Proxy) -> Cost:
+    env = {
+        "RESTIC_REPOSITORY": f"s3:{served.options['endpoint_url']}/{served.place().removeprefix('s3://')}",
+        "RESTIC_PASSWORD": "no secret",
+        "RESTIC_CACHE_DIR": str(place),
+        "AWS_ACCESS_KEY_ID": str(served.options["key"]),
+        "AWS_SECRET_ACCESS_KEY": str(served.options["secret"]),
+    }
+    run(Command(("restic", "init", "--quiet"), env))
+    proxy.requests.clear()
+    return run(Command(("restic", "backup", "--quiet", source), env))
+
+
+def main() -> int:
+    """Measure what is asked for and print it."""
+    parser = argparse.ArgumentParser(prog="python -m bench.remote", description="stores over the network")
+    default = os.environ.get("BAKUP_BENCH_DIR") or os.path.expanduser("~/.cache/bakup-bench")
+    parser.add_argument("--rows", default="stream,far", help="stream, far (both)")
+    parser.add_argument("--runs", type=int, default=3, help="of far (3)")
+    parser.add_argument("--gib", default="2,10", help="sizes of stream (2,10)")
+    parser.add_argument("--folder", default=default, help="corpus and scratch (BAKUP_BENCH_DIR)")
+    asked = parser.parse_args()
+    try:
+        if "far" in asked.rows:
+            far(asked.folder, asked.runs)
+        if "stream" in asked.rows:
+            stream(asked.folder, [int(size) for size in asked.gib.split(",")])
+    except (CommandFailed, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
