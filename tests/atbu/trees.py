@@ -1,0 +1,75 @@
+"""Trees for ATBU: real files, and the odd names that it takes; and what makes it stop."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+from pathlib import Path
+
+ODD = (
+    b"a,b=c,path=x",
+    b"new\nline",
+    "caf\u00e9".encode(),
+    "e\u0301".encode(),
+    "\u65e5\u672c".encode(),
+    "\U0001f600".encode(),
+    "\u202eback".encode(),
+    b" lead",
+    b"trail ",
+    b"tab\t",
+    b"\x01control",
+    b"'quotes\"",
+    b"%41",
+    b"[x]*?",
+    b"-dash",
+    b".hidden",
+    b"v=1,z=gzip",
+    b"$HOME;`x`",
+    b"x" * 255,
+    b"fol,der=\n/deep/er/file",
+)
+"""All but the backslash, which ATBU restores as a folder, also its own."""
+
+Tree = dict[bytes, tuple[bytes, float]]
+
+
+def real_files(root: Path, count: int) -> None:
+    """`count` files of the Python library, as they are, with odd names beside them."""
+    library = Path(sysconfig.get_path("stdlib"))
+    left = count
+    for folder, folders, names in os.walk(library):
+        folders[:] = sorted(set(folders) - {"site-packages", "__pycache__"})
+        for name in sorted(names):
+            if left and not os.path.islink(os.path.join(folder, name)):
+                place = root / os.path.relpath(folder, library) / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(os.path.join(folder, name), place)
+                left -= 1
+    assert left == 0, f"the library has {left} files too few"
+    odd_names(root / "odd")
+
+
+def odd_names(root: Path) -> None:
+    """A file of each odd name, of other sizes, one of them empty and two of many megabytes."""
+    for number, name in enumerate(ODD):
+        path = os.path.join(os.fsencode(root), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(b"%d " % number * number * 97)
+    (root / "noise").write_bytes(os.urandom(5_000_001))
+    (root / "zeros").write_bytes(bytes(12_000_001))
+    (root / "empty").write_bytes(b"")
+
+
+def snapshot(root: Path) -> Tree:
+    """Content and mtime (as ATBU has it, a float) of every regular file by its path."""
+    found = {}
+    top = os.fsencode(root)
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = os.path.join(folder, name)
+            if not os.path.islink(path):
+                with open(path, "rb") as file:
+                    found[os.path.relpath(path, top)] = (file.read(), os.stat(path).st_mtime)
+    return found
