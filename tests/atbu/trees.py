@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sysconfig
 from pathlib import Path
+
+from bench.atbu import real_files
 
 ODD = (
     b"a,b=c,path=x",
@@ -34,19 +34,9 @@ ODD = (
 Tree = dict[bytes, tuple[bytes, float]]
 
 
-def real_files(root: Path, count: int) -> None:
-    """`count` files of the Python library, as they are, with odd names beside them."""
-    library = Path(sysconfig.get_path("stdlib"))
-    left = count
-    for folder, folders, names in os.walk(library):
-        folders[:] = sorted(set(folders) - {"site-packages", "__pycache__"})
-        for name in sorted(names):
-            if left and not os.path.islink(os.path.join(folder, name)):
-                place = root / os.path.relpath(folder, library) / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(os.path.join(folder, name), place)
-                left -= 1
-    assert left == 0, f"the library has {left} files too few"
+def many(root: Path, count: int) -> None:
+    """`count` real files, with odd names beside them."""
+    real_files(root, count)
     odd_names(root / "odd")
 
 
