@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,12 +47,15 @@ def test_we_restore_atbus(tmp_path: Path, count: int, key: bytes | None, gzip: b
     assert snapshot(out / str(source).lstrip("/")) == snapshot(source)
 
 
-def test_atbu_restores_the_second_of_our_check_points(tmp_path: Path) -> None:
-    """Most of its objects were put by the first."""
+@pytest.mark.parametrize("forgotten", [False, True], ids=["known", "forgotten"])
+def test_atbu_restores_the_second_of_our_check_points(tmp_path: Path, forgotten: bool) -> None:
+    """Most of its objects were put by the first; also where the catalog was lost between the two."""
     source, target, out = tmp_path / "source", tmp_path / "target", tmp_path / "out"
     run = Programs(tmp_path, KEY)
     odd_names(source)
     run.sync(source, target, gzip=True)
+    if forgotten:
+        shutil.rmtree(tmp_path / "bakup-home")
     (source / "zeros").write_bytes(b"others now")
     (source / "empty").unlink()
     run.sync(source, target, gzip=True)
