@@ -50,10 +50,12 @@ test-peers: $(READY) ## the tests beside other programs, servers, Pythons
 	bash bench/install.sh
 	bash tests/install.sh
 	bash tests/servers/install.sh
+	bash tests/atbu/install.sh
 	$(PYTEST) -ra -m peer $(ARGS) $(NONE_IS_FINE)
 
 servers: $(READY) ## the stores of the tests on loopback until ctrl-C, and how bakup is told of each: ONLY="ceph sftp"
 	bash tests/servers/install.sh
+	bash tests/atbu/install.sh
 	$(PY) -m tests.servers $(ONLY)
 
 soak: $(READY) ## the tests that take many minutes

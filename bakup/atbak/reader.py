@@ -50,6 +50,26 @@ def open_object(
     return OpenObject(locator, size, key, lambda offset, length: target.read(locator, offset, length), first)
 
 
+def read_seal(target: Target, locator: Locator, size: int) -> bytes:
+    """IV and sha256 of all behind the header of an encrypted object, 48 bytes; all of it is read, no key is needed.
+
+    Raises Damaged by name when it is cut short or not encrypted.
+    """
+    with named(locator):
+        piece = target.read(locator, 0, min(READ, size))
+        header = parse_header(piece, size)
+        if header.iv is None:
+            raise Damaged("it is not encrypted")
+        digest, at = hashlib.sha256(memoryview(piece)[header.length :]), len(piece)
+        while at < size:
+            piece = target.read(locator, at, min(READ, size - at))
+            if not piece:
+                raise Truncated(f"{at:,} of {size:,} bytes are there")
+            digest.update(piece)
+            at += len(piece)
+        return header.iv + digest.digest()
+
+
 class OpenObject:
     """One object whose preamble is read. Nothing of it is authentic: who can write there can forge it."""
 

@@ -212,6 +212,11 @@ def object_of(connection: sqlite3.Connection, target: int, path: bytes, sha256: 
     return None if row is None else ObjectRow(*row)
 
 
+def set_seal(connection: sqlite3.Connection, target: int, uuid: bytes, seal: bytes) -> None:
+    """Remember the seal of an object. Runs in the caller's transaction."""
+    connection.execute("UPDATE sectors SET seal = ? WHERE target = ? AND uuid = ?", [seal, target, uuid])
+
+
 class Place(NamedTuple):
     """An object that holds a file; `stored` is its size in bytes."""
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bakup.atbak.backup_info import StoredFile, info_name, name_of, write_info
 from bakup.atbak.naming import path_in
+from bakup.atbak.reader import read_seal
 from bakup.catalog import history, objects
-from bakup.errors import StoreError
+from bakup.catalog.database import transaction
+from bakup.catalog.objects import ObjectRow
+from bakup.errors import Damaged, StoreError
 from bakup.flows.layouts import Begun
 from bakup.format.preamble import BLOCK, Facts
 from bakup.model import Kind
@@ -27,7 +29,7 @@ def put_info(storing: AtbakStoring, begun: Begun) -> None:
     plain = storing.spool("info")
     location, time_ns = begun.checkpoint.location, begun.checkpoint.time_ns
     name, root = name_of(storing.target.url), path_in(location, b"")
-    files = _files(storing.task.connection, storing.task.target_row, begun)
+    files = _files(storing, begun)
     write_info(files, plain, name=name, root=root, time_ns=time_ns)
     _put(storing, plain, time_ns)
     os.unlink(plain)
@@ -48,16 +50,31 @@ def _put(storing: AtbakStoring, plain: str, time_ns: int) -> None:
             return
 
 
-def _files(connection: sqlite3.Connection, target: int, begun: Begun) -> Iterator[StoredFile]:
-    """What stands at the check point and is there; a seal may be known in part, from an object's header alone."""
+def _files(storing: AtbakStoring, begun: Begun) -> Iterator[StoredFile]:
+    """What stands at the check point and is there."""
+    connection, target = storing.task.connection, storing.task.target_row
     location = begun.checkpoint.location
     for version in history.versions_at(connection, begun.source, begun.ordinal, kinds=(Kind.FILE,)):
         sha256 = (version.digest if version.size else objects.EMPTY_SHA256) or b""
         row = objects.object_of(connection, target, path_in(location, version.path), sha256)
         if row is not None:
             facts = Facts(row.path, row.modified_ns, row.modified_ns)
-            iv, body = (None, None) if row.seal is None else (row.seal[:BLOCK], row.seal[BLOCK:] or None)
+            seal = _seal(storing, row) if row.encrypted else None
+            iv, body = (seal[:BLOCK], seal[BLOCK:]) if seal else (None, None)
             yield StoredFile(facts, row.size, sha256, row.locator.rpartition("/")[2], iv, body)
+
+
+def _seal(storing: AtbakStoring, row: ObjectRow) -> bytes | None:
+    """What ATBU compares, None of a damaged one. A rebuild learns the IVs alone: then each object is read once."""
+    if row.seal is not None and len(row.seal) > BLOCK:
+        return row.seal
+    try:
+        seal = read_seal(storing.target, row.locator, row.stored)
+    except Damaged:
+        return None
+    with transaction(storing.task.connection):
+        objects.set_seal(storing.task.connection, storing.task.target_row, row.uuid, seal)
+    return seal
 
 
 def _pieces(file: str) -> Iterator[bytes]:

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from shelf import FACTS, KEY, Shelf, encrypted, filled, gzipped, padded, preamble
 
 from bakup.atbak import cbc
+from bakup.atbak.reader import read_seal
 from bakup.atbak.writer import SMALLEST_GZIP
-from bakup.errors import WrongAccount
+from bakup.errors import Damaged, Truncated, WrongAccount
 from bakup.format.preamble import Facts, format_preamble, parse_preamble
 
 SIZES = (0, 1, 15, 16, 17, 149, 150, 4_000, 4_096, 4_097, 70_000)
@@ -64,6 +65,17 @@ def test_the_facts_of_atbus_backup_information(shelf: Shelf) -> None:
         assert written.iv == stored[3:19]
         assert written.body_sha256 == hashlib.sha256(stored[19:]).digest()
     assert shelf.write(b"x").iv is shelf.write(b"x").body_sha256 is None
+
+
+def test_the_seal_is_read_again(shelf: Shelf) -> None:
+    for data in (b"", bytes(10_000), os.urandom(5_000_000)):
+        written = shelf.write(data, key=KEY)
+        assert read_seal(shelf.target, "object", written.stored) == (written.iv or b"") + (written.body_sha256 or b"")
+    with pytest.raises(Truncated, match=r"^object is cut short"):
+        read_seal(shelf.target, "object", written.stored + 16)
+    written = shelf.write(b"plain")
+    with pytest.raises(Damaged, match="object is damaged: it is not encrypted"):
+        read_seal(shelf.target, "object", written.stored)
 
 
 def test_two_objects_of_one_file_have_nothing_in_common(shelf: Shelf) -> None:
