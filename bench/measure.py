@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import tempfile
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 SAMPLE_INTERVAL_S = 0.1
+WARM_BYTES = 1 << 20
 OUTPUT_TAIL_BYTES = 4096
 
 
@@ -65,6 +67,18 @@ def run(command: Command) -> Cost:
         if process.returncode:
             raise CommandFailed(f"{' '.join(command.argv)}: exit {process.returncode}\n{_tail(output.fileno())}")
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, max(usage.ru_maxrss * 1024, memory.peak_bytes))
+
+
+def warm(folder: str) -> None:
+    """Read every file below `folder` once: a machine with little to do may have dropped it from its page cache."""
+    buffer = bytearray(WARM_BYTES)
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(where, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                with open(path, "rb", buffering=0) as file:
+                    while file.readinto(buffer):
+                        pass
 
 
 def _tail(output: int) -> str:

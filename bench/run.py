@@ -19,7 +19,7 @@ from types import MappingProxyType
 from bench import contenders, corpus, report
 from bench.contenders import Contender
 from bench.corpus import Corpus
-from bench.measure import Command, CommandFailed, Cost, run
+from bench.measure import Command, CommandFailed, Cost, run, warm
 from bench.report import Sample, Work
 
 WORKS = (
@@ -57,36 +57,36 @@ class Bench:
         """All work on the tree that is in `works`; the first backup is always made."""
         source = self.source.tree
         stores = self._fresh("tree", [*self.kinds, contenders.TarZstd])
-        self._each("first", stores, lambda store: store.store(source))
+        self._each("first", stores, lambda store: store.store(source), source)
         self._sizes("size", stores)
         if "again" in works:
             again = [store for store in stores if type(store) in self.kinds] + self._fresh("look", [contenders.Find])
-            self._each("again", again, lambda store: store.store(source))
+            self._each("again", again, lambda store: store.store(source), source)
         for name, folder in (("tmpfs", self.tmpfs), ("disk", self.scratch)):
             if name in works:
                 self._restore(name, [*stores, *self._fresh(f"copy-{name}", [contenders.Copy])], f"{folder}/restored")
         if "changed" in works:
             with corpus.changed(self.source):
-                self._each("changed", self._ours(stores), lambda store: store.store(source))
+                self._each("changed", self._ours(stores), lambda store: store.store(source), source)
         if "rebuild" in works:
             self._each("rebuild", self._ours(stores), lambda store: store.rebuild())
 
     def big(self, works: set[str]) -> None:
         """All work on the big file."""
         stores = self._fresh("big", [*self.kinds, contenders.Zstd])
-        self._each("big", stores, lambda store: store.store(self.source.big))
+        self._each("big", stores, lambda store: store.store(self.source.big), self.source.big)
         self._sizes("big-size", stores)
         if works & BIG_WORKS - {"big", "big-size"}:
             before = {store.name: store.stored_bytes() for store in stores}
             with corpus.inserted(self.source):
-                self._each("inserted", self._ours(stores), lambda store: store.store(self.source.big))
+                self._each("inserted", self._ours(stores), lambda store: store.store(self.source.big), self.source.big)
             self._sizes("inserted-size", self._ours(stores))
             self._sizes("inserted-more", self._ours(stores), before)
 
     def ten(self) -> None:
         """The first backup of ten trees, for time and above all memory."""
         folder = corpus.tenfold(self.source)
-        self._each("ten", self._fresh("ten", self.kinds), lambda store: store.store(folder))
+        self._each("ten", self._fresh("ten", self.kinds), lambda store: store.store(folder), folder)
 
     def clear(self) -> None:
         """Remove all stores of the round."""
@@ -101,10 +101,14 @@ class Bench:
             store.prepare()
         return stores
 
-    def _each(self, work: str, stores: list[Contender], command: Callable[[Contender], Command | None]) -> None:
+    def _each(
+        self, work: str, stores: list[Contender], command: Callable[[Contender], Command | None], read: str = ""
+    ) -> None:
+        """`read` is what the command will read: it is in the page cache for all alike."""
         for store in stores:
             asked = command(store)
             if asked is not None:
+                warm(read or store.store_path)
                 self._keep(work, store, run(asked))
 
     def _sizes(self, work: str, stores: list[Contender], before: Mapping[str, int] = MappingProxyType({})) -> None:
@@ -116,6 +120,7 @@ class Bench:
             os.makedirs(out)
             asked = store.restore(self.source.tree, out)
             if asked is not None:
+                warm(store.store_path if store in self._ours([store]) else self.source.tree)
                 self._keep(work, store, run(asked))
                 self._compare(store, out)
             shutil.rmtree(out)
