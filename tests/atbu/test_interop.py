@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_trees import ODD, many, odd_names, snapshot
 from programs import Programs
-from trees import ODD, many, odd_names, snapshot
 
 pytestmark = pytest.mark.peer
 
