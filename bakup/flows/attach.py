@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bakup.account.keys import Account, PublicKeys
@@ -338,7 +338,7 @@ def _guard_history(home: Home, attached: Attached, new_target: bool, writing: bo
     """Stop a sync that would build on a history older than one that was seen (design section 4, exit 23)."""
     if not writing or new_target:
         return
-    for problem in rolled_back(home, attached.url, attached.row):
+    for problem in rolled_back(home, attached.url, history.sources(home.catalog, attached.row)):
         raise History(
             problem,
             hints=(
@@ -349,9 +349,9 @@ def _guard_history(home: Home, attached: Attached, new_target: bool, writing: bo
         )
 
 
-def rolled_back(home: Home, url: str, row: int) -> Iterator[str]:
-    """What the target's history lacks beside the newest check points that this computer has seen there."""
-    for source in history.sources(home.catalog, row):
+def rolled_back(home: Home, url: str, sources: Iterable[history.SourceRow]) -> Iterator[str]:
+    """What the history of `sources` lacks beside the newest check points that this computer has seen there."""
+    for source in sources:
         head = remembered.head_of(home.state, url, source)
         if head is None:
             continue

@@ -301,6 +301,7 @@ class CheckReport:
     unit: str = "sector"
     removed: tuple[PathLine, ...] = ()  # objects that a user took away
     caveat: str = ""  # what the layout cannot promise
+    every: bool = True  # all check points; else only what `--source` and `--at` asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -203,7 +203,7 @@ class SectorsLayout:
 
         def open_sector(sector: int) -> OpenSector:
             if sector not in opened:
-                opened[sector] = open_known(self._target, rows[sector], list(rows.values()), self._trust)
+                opened[sector] = open_known(self._target, rows[sector], rows.values(), self._trust)
             return opened[sector]
 
         return open_sector
