@@ -13,9 +13,10 @@ from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach, made_with, rolled_back
+from bakup.flows.attach import Attached, attach, made_with
 from bakup.flows.check_problems import problems_of
 from bakup.flows.check_scope import Scope, scope_of
+from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.layouts import Held, Seen
 from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions

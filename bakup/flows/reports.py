@@ -79,7 +79,7 @@ class SyncOptions:
     standalone: bool = False
     layout: Literal["sectors", "atbak"] | None = None  # None: as the target has it; a new one gets sectors
     compression: Compression | None = None  # None: as the layout does it
-    sector_size: int = 256 * 1024 * 1024
+    sector_size: int | None = None
     pad: bool = False
     spool: str | None = None
     encrypt: bool = True
