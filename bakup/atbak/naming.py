@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,6 @@ from bakup.store.target import Locator
 PLAIN = ".atbak"
 ENCRYPTED = ".atbake"
 INFO = ".atbuinf"
-
-_OBJECT = re.compile(r"(?:([0-9a-f]{2})/)?([0-9a-f]{64})\.atbake?")
 
 
 def path_in(location: bytes, path: bytes) -> bytes:
@@ -32,12 +29,6 @@ def new_name(*, encrypted: bool) -> str:
 def locator_of(name: str, *, folders: bool) -> Locator:
     """Where the object `name` goes: below a folder of its first two characters, or flat, as in a bucket."""
     return f"{name[:2]}/{name}" if folders else name
-
-
-def is_object(locator: Locator) -> bool:
-    """Whether this is called as the object of a file is, by ATBU or us. Only its first byte tells whether it is."""
-    found = _OBJECT.fullmatch(locator)
-    return found is not None and found[1] in (None, found[2][:2])
 
 
 def uuid_of(locator: Locator) -> bytes:

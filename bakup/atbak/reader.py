@@ -30,11 +30,6 @@ READ = 4_194_304
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def is_atbak(start: bytes) -> bool:
-    """Whether the first two bytes may begin an object of this layout."""
-    return start in (b"\x01\x00", b"\x01\x01")
-
-
 Fetch = Callable[[int, int], bytes]
 """Gives (offset, length) of one object; fewer bytes only where it ends."""
 

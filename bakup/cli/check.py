@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from bakup.cli import machine, names, numbers, places
 from bakup.cli.command import command
 from bakup.cli.costs import NONE, Costs
-from bakup.cli.options import WithTarget, option
+from bakup.cli.options import WHICH, Source, WithTarget, option
 from bakup.cli.problems import Problem
 from bakup.cli.rebuild import rejected
 from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
@@ -24,6 +24,10 @@ TEXT = """
 Verify every sector at DST: its signature, its metadata, and that all it
 refers to is there. With --read-data every byte is read and verified too. It
 names what is lost, what is not, and what to do next.
+
+With --source only the sectors that this source needs are looked at, with --at
+those that one check point needs: to see whether that comes back whole. Only a
+check of all is remembered as the last one by stats.
 
 It never changes DST, and believes nothing that is not signed by the account.
 """
@@ -41,13 +45,26 @@ def check(
     target: WithTarget,
     *,
     read_data: Annotated[bool, option("--read-data", help="read and verify every byte", group="How")] = False,
+    source: Source = None,
+    at: Annotated[
+        str | None, option("--at", metavar="WHEN", help="only what this check point needs (all)", group=WHICH)
+    ] = None,
 ) -> int:
     """Verify."""
     from bakup.flows import check as flow
 
     place = places.target(dst)
     with run.home(write=True) as home:
-        report = flow.check(home, place, read_data=read_data, target=target.options(), watch=run.watch, ask=run.ask)
+        report = flow.check(
+            home,
+            place,
+            read_data=read_data,
+            source=source,
+            at=at,
+            target=target.options(),
+            watch=run.watch,
+            ask=run.ask,
+        )
     run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     if report.foreign:
         run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
@@ -112,6 +129,7 @@ def summary(report: CheckReport) -> dict[str, object]:
         "lost_bytes": report.lost.bytes,
         "lost_from": machine.uuid_text(report.lost_from),
         "lost_to": machine.uuid_text(report.lost_to),
+        "every_check_point": report.every,
         "only_older": report.only_older,
         "history": list(report.history),
         "rebuilt": report.rebuilt is not None,
@@ -151,16 +169,17 @@ def _good(report: CheckReport) -> str:
     if not report.problems and not report.history:
         checkpoints = numbers.count(report.checkpoints, "check point")
         return f"{checkpoints} of {numbers.count(report.sources, 'source')}"
-    whole = "everything else" if report.lost.files or report.history else "everything"
+    asked = "" if report.every else " that was asked for"
+    whole = ("everything else" if report.lost.files or report.history else "everything") + asked
     if report.only_older:
-        whole = "the latest check point of every source"
+        whole = f"the latest check point of every source{asked}"
     return whole if report.history else f"{whole}; {_MAY_GO_ON}"
 
 
 def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Problem:
     named = machine.uuid_text(problem.uuid)
     told = f"sector {named}" if named else names.shown_text(problem.name)
-    message = f"{told} {problem.reason}"
+    message = f"{told} {problem.reason}".lstrip()
     if problem.range:
         number, first, last = problem.range
         entries = f"{number:,} {'entry' if number == 1 else 'entries'}"

@@ -342,7 +342,7 @@ class How:
         ),
     ] = None
     sector_size: Annotated[
-        int,
+        int | None,
         option(
             "--sector-size",
             metavar="SIZE",
@@ -350,7 +350,7 @@ class How:
             help="close sectors at SIZE (256MiB; at most 32GiB)",
             group=HOW,
         ),
-    ] = 256 * 1024**2
+    ] = None
     pad: Annotated[bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)] = False
     spool: Annotated[
         str | None,

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from blake3 import blake3
 
 from bakup.atbak import checkpoints
-from bakup.atbak.naming import is_object, uuid_of
+from bakup.atbak.naming import uuid_of
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.catalog import objects, recording
 from bakup.catalog.objects import ObjectRow
@@ -19,6 +19,7 @@ from bakup.errors import BakupError, Damaged, WrongAccount
 from bakup.flows.atbak_loose import make_loose
 from bakup.flows.ingest import Ingested, apply_complete
 from bakup.flows.watch import Progress, Watch
+from bakup.format.objects import is_object
 from bakup.format.preamble import safe_path
 from bakup.format.structures import encode_checkpoint, encode_end
 from bakup.model import Checkpoint, End

@@ -75,6 +75,8 @@ class AtbakLayout:
         """What gzip leaves. Raises Usage for options that the layout has no use for."""
         if options.pad:
             raise Usage("--pad is for sectors: an object is as large as its file", code="pad")
+        if options.sector_size is not None:
+            raise Usage("--sector-size is for sectors: an object is as large as its file", code="sector-size")
         if not work.entries:
             return Estimate(0, 0, 0, ToGetBack())
         sample = work.sample() if work.size else b""

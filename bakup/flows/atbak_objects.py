@@ -11,11 +11,11 @@ from os import fsencode, path
 
 from bakup.atbak import checkpoints, keys
 from bakup.atbak.backup_info import name_of
-from bakup.atbak.naming import is_object
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.errors import Damaged, Failed, WrongAccount
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
+from bakup.format.objects import is_object
 from bakup.format.preamble import Preamble, safe_path
 from bakup.model import Attributes, Checkpoint, Kind
 from bakup.source.destination import Destination

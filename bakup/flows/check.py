@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,27 +13,50 @@ from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach, made_with, rolled_back
+from bakup.flows.attach import Attached, attach, made_with
+from bakup.flows.check_problems import problems_of
+from bakup.flows.check_scope import Scope, scope_of
+from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.layouts import Held, Seen
-from bakup.flows.reports import CheckReport, Count, Lost, PathLine, SectorProblem, TargetOptions
+from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
 
 
-def check(home: Home, dst: str, *, read_data: bool, target: TargetOptions, watch: Watch, ask: Ask) -> CheckReport:
-    """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync."""
+def check(
+    home: Home,
+    dst: str,
+    *,
+    read_data: bool,
+    source: str | None = None,
+    at: str | None = None,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> CheckReport:
+    """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync.
+
+    With `source` only what that needs, with `at` only what one check point a source needs.
+    Raises Failed when there is none such, Usage for an unclear choice, and what `attach` raises.
+    """
     begun = time.monotonic()
     home.lock(home.lock_wait)
     with attach(home, dst, target, watch, ask) as attached:
-        rows = [row for row in listing.sectors(home.catalog, attached.row) if row.state in ("stored", "damaged")]
+        scope = scope_of(home.catalog, attached.row, dst, source, at)
+        rows = [
+            row
+            for row in listing.sectors(home.catalog, attached.row)
+            if row.state in ("stored", "damaged") and scope.needs(row.id)
+        ]
         if read_data:
             _index_chunks(home.catalog, attached.row)
         seen = list(_read_all(home, attached, rows, read_data, watch))
         _remember(home, attached, seen, read_data)
-        report = _report(home, attached, rows, seen, read_data, begun)
-        with transaction(home.state):
-            remembered.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
+        report = _report(home, attached, scope, rows, seen, read_data, begun)
+        if scope.every:
+            with transaction(home.state):
+                remembered.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
         return report
 
 
@@ -114,21 +136,21 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
 def _report(
     home: Home,
     attached: Attached,
+    scope: Scope,
     rows: Sequence[listing.SectorRow],
     seen: Sequence[Seen],
     read_data: bool,
     begun: float,
 ) -> CheckReport:
     connection = home.catalog
-    sources = history.sources(connection, attached.row)
-    lost = list(damage.lost_versions(connection, attached.row)) if places.troubled(connection, attached.row) else []
-    missing = damage.missing_lines(connection, attached.row)
-    problems = _problems(home, attached, seen, lost, missing)
+    lost = _lost(connection, attached.row, scope)
+    missing = _missing(connection, attached.row, scope, lost)
+    problems = problems_of(home, attached, scope, seen, lost, missing)
     checkpoints = history.checkpoints(connection, attached.row)
-    suffering = _suffering(checkpoints, lost, missing)
-    heads = {row.uuid for source in sources if (row := history.head(connection, source.id)) is not None}
-    only_older = not any(row.uuid in heads for row in suffering) and not damage.refused(connection, attached.row)
-    chain = _chain_problems(home, attached, sources, checkpoints, problems)
+    suffering = _suffering(checkpoints, scope, lost, missing)
+    refused = damage.refused(connection, attached.row) if scope.newest else ()
+    only_older = not any(row.uuid in scope.heads for row in suffering) and not refused
+    chain = _chain_problems(home, attached, scope, checkpoints, problems)
     gone = {line.sector for line in missing} - {one.row.uuid for one in seen}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
@@ -140,8 +162,8 @@ def _report(
         expected_sectors=len(rows) + len(gone),
         bytes=sum(row.size for row in rows),
         read_data=read_data,
-        checkpoints=len(checkpoints),
-        sources=len(sources),
+        checkpoints=len(scope.checkpoints),
+        sources=len(scope.sources),
         chunks=sum(one.chunks for one in seen),
         damaged_chunks=sum(one.damaged_chunks for one in seen),
         problems=tuple(problems),
@@ -155,32 +177,60 @@ def _report(
         exit_code=_exit_code(problems, only_older, chain),
         elapsed=time.monotonic() - begun,
         unit=attached.layout.unit,
-        removed=tuple(PathLine("-", path, size) for _, path, size in attached.layout.removed(connection, attached.row)),
+        removed=_removed(connection, attached, scope),
         caveat=attached.layout.caveat(encrypted=made_with(home, attached)[0]),
+        every=scope.every,
     )
+
+
+def _lost(connection: sqlite3.Connection, target: int, scope: Scope) -> list[LostVersion]:
+    return [version for version in damage.lost_versions(connection, target) if scope.has(version)]
+
+
+def _missing(
+    connection: sqlite3.Connection, target: int, scope: Scope, lost: Sequence[LostVersion]
+) -> list[damage.MissingLine]:
+    """Lines whose sectors are needed. What one held that nobody knows may be what is lost."""
+    lines = damage.missing_lines(connection, target)
+    needed = {row.uuid for row in listing.sectors(connection, target) if scope.needs(row.id)} if lines else set()
+    return [
+        line
+        for line in lines
+        if (line.sector in needed if line.known else scope.every or line.checkpoint in scope.told_by or lost)
+    ]
+
+
+def _removed(connection: sqlite3.Connection, attached: Attached, scope: Scope) -> tuple[PathLine, ...]:
+    removed = attached.layout.removed(connection, attached.row)
+    needed = (
+        {row.locator for row in listing.sectors(connection, attached.row) if scope.needs(row.id)} if removed else ()
+    )
+    return tuple(PathLine("-", path, size) for locator, path, size in removed if locator in needed)
 
 
 def _chain_problems(
     home: Home,
     attached: Attached,
-    sources: Sequence[history.SourceRow],
+    scope: Scope,
     checkpoints: Sequence[history.CheckpointRow],
     problems: list[SectorProblem],
 ) -> tuple[str, ...]:
     """What is wrong with the history that the latest check points stand on; gaps behind that are damage like other."""
     standing = {
         row.uuid: row
-        for source in sources
-        if (head := history.head(home.catalog, source.id)) is not None
+        for head in scope.checkpoints
+        if head.uuid in scope.heads
         for row in history.chain_of(checkpoints, head)
     }
-    severe = list(rolled_back(home, attached.url, attached.row))
+    severe = list(rolled_back(home, attached.url, scope.sources)) if scope.newest else []
     for uuid, message in damage.chain_problems(home.catalog, attached.row):
+        if uuid not in scope.told_by:
+            continue
         row = standing.get(uuid)
-        if row is None or (row.based_on is None and row.previous is not None and "missing" in message):
-            problems.append(SectorProblem(None, "", "missing", message))
-        else:
+        if row is not None and (row.based_on is not None or row.previous is None or "missing" not in message):
             severe.append(message)
+        elif not scope.one_each:
+            problems.append(SectorProblem(None, "", "missing", message))
     return tuple(severe)
 
 
@@ -196,6 +246,7 @@ def _exit_code(problems: Sequence[SectorProblem], only_older: bool, chain: Seque
 
 def _suffering(
     checkpoints: Sequence[history.CheckpointRow],
+    scope: Scope,
     lost: Sequence[LostVersion],
     missing: Sequence[damage.MissingLine],
 ) -> list[history.CheckpointRow]:
@@ -203,111 +254,40 @@ def _suffering(
     blind = {line.checkpoint for line in missing if not line.known and line.entries}
     gap = history_gap({row.uuid for row in checkpoints})
     blind |= {row.uuid for row in checkpoints if gap(row) is not None}
-    return [
-        row
-        for row in checkpoints
-        if (blind and any(one.uuid in blind for one in history.chain_of(checkpoints, row)))
-        or any(
-            version.source == row.source
-            and version.first <= row.ordinal
-            and (version.last is None or version.last >= row.ordinal)
-            for version in lost
-        )
-    ]
+    bad = _made_on(checkpoints, blind) | _missing_files(checkpoints, lost)
+    return [row for row in scope.checkpoints if row.id in bad]
 
 
-def _problems(
-    home: Home,
-    attached: Attached,
-    seen: Sequence[Seen],
-    lost: Sequence[LostVersion],
-    missing: Sequence[damage.MissingLine],
-) -> list[SectorProblem]:
-    blamed = damage.blamed(home.catalog, attached.row) if lost else {}
-    suffers: dict[bytes, dict[bytes, LostVersion]] = {}
+def _made_on(checkpoints: Sequence[history.CheckpointRow], uuids: set[bytes]) -> set[int]:
+    """Row ids of check points that are one of `uuids`, or whose state is made on one."""
+    following: dict[tuple[int, bytes | None], list[history.CheckpointRow]] = defaultdict(list)
+    for row in checkpoints:
+        following[row.source, row.based_on].append(row)
+    found: set[int] = set()
+    waiting = [row for row in checkpoints if row.uuid in uuids]
+    while waiting:
+        row = waiting.pop()
+        if row.id not in found:
+            found.add(row.id)
+            waiting += following[row.source, row.uuid]
+    return found
+
+
+def _missing_files(checkpoints: Sequence[history.CheckpointRow], lost: Sequence[LostVersion]) -> set[int]:
+    """Row ids of check points in which a version of `lost` stands."""
+    # How many more stand from an ordinal on.
+    more: dict[int, Counter[int]] = defaultdict(Counter)
     for version in lost:
-        for chunk in version.chunks:
-            for uuid in blamed.get(chunk, ()):
-                suffers.setdefault(uuid, {})[version.path] = version
-    problems = []
-    bad = {one.row.uuid: one for one in seen if one.reason is not None or one.damage}
-    for uuid, one in bad.items():
-        state = "untrusted" if one.untrusted else "damaged"
-        where = f"is damaged at {min(one.damage):,}" if one.reason is None else _reason(one.reason)
-        problems.append(_problem(home, uuid, one.row.locator, state, where, suffers.get(uuid, {}), None))
-    for line in missing:
-        if line.sector in bad or any(problem.uuid == line.sector for problem in problems):
-            continue
-        span = None if line.known else (line.entries, line.first_path, line.last_path)
-        problems.append(
-            _problem(home, line.sector, "", "missing", "is missing", suffers.get(line.sector, {}), span, line.size)
-        )
-    for uuid, locator, position in home.catalog.execute(
-        "SELECT s.uuid, s.locator, min(p.position) FROM sectors s JOIN packs p ON p.sector = s.id"
-        " WHERE s.target = ? AND p.damaged AND s.state <> 'missing' GROUP BY s.id",
-        [attached.row],
-    ):
-        if uuid not in bad:
-            where = f"is damaged at {position:,}, as found before"
-            problems.append(_problem(home, uuid, locator, "damaged", where, suffers.get(uuid, {}), None))
-    rows = history.checkpoints(home.catalog, attached.row)
-    for gap in map(history_gap({row.uuid for row in rows}), rows):
-        if gap is not None:
-            problems.append(SectorProblem(None, "", "missing", gap))
-    for locator, reason, detail in home.catalog.execute(
-        "SELECT locator, reason, detail FROM others WHERE target = ? AND reason IN ('untrusted', 'damaged')",
-        [attached.row],
-    ):
-        problems.append(SectorProblem(None, locator, reason, detail))
-    return problems
-
-
-def _problem(
-    home: Home,
-    uuid: bytes,
-    name: str,
-    state: str,
-    reason: str,
-    suffering: dict[bytes, LostVersion],
-    span: tuple[int, bytes, bytes] | None,
-    size: int = 0,
-) -> SectorProblem:
-    files = tuple(Lost(path, version.size, version.available) for path, version in sorted(suffering.items()))
-    return SectorProblem(
-        uuid,
-        name,
-        state,  # type: ignore[arg-type]
-        reason,
-        files,
-        span,
-        _unchanged(home, suffering.values()),
-        size,
-    )
-
-
-def _unchanged(home: Home, versions: Iterable[LostVersion]) -> tuple[tuple[str, int], ...]:
-    """Folders here that still have lost files as they were backed up, and how many."""
-    counts: dict[str, int] = {}
-    folders = {
-        source: os.fsdecode(location)
-        for source, location in home.catalog.execute(
-            "SELECT id, location FROM sources WHERE host = ?", [socket.gethostname()]
-        )
-    }
-    for version in versions:
-        folder = folders.get(version.source)
-        if folder is None or version.last is not None:
-            continue
-        try:
-            stat = os.lstat(os.path.join(os.fsencode(folder), version.path))
-        except (OSError, ValueError):
-            continue
-        if stat.st_size == version.size and stat.st_mtime_ns == version.mtime_ns:
-            counts[folder] = counts.get(folder, 0) + 1
-    return tuple(counts.items())
-
-
-def _reason(message: str) -> str:
-    """What a message says behind the sector's name."""
-    _, found, rest = message.partition(" is damaged")
-    return f"is damaged{rest}" if found else message
+        more[version.source][version.first] += 1
+        if version.last is not None:
+            more[version.source][version.last + 1] -= 1
+    found: set[int] = set()
+    for source, steps in more.items():
+        rows = [(row.ordinal, 1, row.id) for row in checkpoints if row.source == source]
+        standing = 0
+        for _, is_checkpoint, value in sorted([*rows, *((ordinal, 0, number) for ordinal, number in steps.items())]):
+            if not is_checkpoint:
+                standing += value
+            elif standing:
+                found.add(value)
+    return found

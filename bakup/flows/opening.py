@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from bakup.catalog.listing import SectorRow
 from bakup.errors import BakupError, Damaged, NoAnswer
@@ -12,7 +12,7 @@ from bakup.sector.trust import Trust
 from bakup.store.target import Target
 
 
-def open_known(target: Target, row: SectorRow, rows: Sequence[SectorRow], trust: Trust) -> OpenSector:
+def open_known(target: Target, row: SectorRow, rows: Iterable[SectorRow], trust: Trust) -> OpenSector:
     """The sector of `row`; if another stands in its place, it is looked for among those of the same size.
 
     Two objects of one size that exchanged their names are not seen by a listing. Raises what `read_header` raises.

@@ -6,19 +6,16 @@ import sqlite3
 
 from bakup.account.keys import Account
 from bakup.atbak.keys import account_key, read_key_file
-from bakup.atbak.naming import is_object
-from bakup.atbak.reader import is_atbak
 from bakup.errors import StoreError, Usage
 from bakup.flows.atbak_layout import AtbakLayout
 from bakup.flows.layouts import Layout
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import TargetOptions
 from bakup.flows.sectors_layout import SectorsLayout
+from bakup.format.objects import SECTOR_SUFFIX, is_atbak, is_object
 from bakup.sector.trust import Trust
 from bakup.store.opening import is_url
 from bakup.store.target import Target
-
-SECTOR_SUFFIX = ".bakup"
 
 
 def layout_of(

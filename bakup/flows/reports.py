@@ -79,7 +79,7 @@ class SyncOptions:
     standalone: bool = False
     layout: Literal["sectors", "atbak"] | None = None  # None: as the target has it; a new one gets sectors
     compression: Compression | None = None  # None: as the layout does it
-    sector_size: int = 256 * 1024 * 1024
+    sector_size: int | None = None
     pad: bool = False
     spool: str | None = None
     encrypt: bool = True
@@ -301,6 +301,7 @@ class CheckReport:
     unit: str = "sector"
     removed: tuple[PathLine, ...] = ()  # objects that a user took away
     caveat: str = ""  # what the layout cannot promise
+    every: bool = True  # all check points; else only what `--source` and `--at` asked for
 
 
 @dataclass(frozen=True, slots=True)

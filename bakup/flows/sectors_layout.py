@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ZSTD = 2
 """The level unless another is asked for."""
+SECTOR = 256 << 20
+"""Bytes of a sector unless others are asked for."""
 ENTRY_STORED = 160
 """Bytes that an entry takes at the target, about."""
 
@@ -104,14 +106,14 @@ class SectorsLayout:
 
     def needed(self, options: SyncOptions) -> int | None:
         """One sector."""
-        return options.sector_size
+        return sector_size(options)
 
     def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """What packs and metadata take, in sectors of the size that was asked for."""
         share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0
         size = round(work.size * share) + ENTRY_STORED * work.entries
-        sectors = -(-size // options.sector_size)
-        puts = sectors_costs.puts(size, options.sector_size)
+        sectors = -(-size // sector_size(options))
+        puts = sectors_costs.puts(size, sector_size(options))
         return Estimate(size, sectors, puts, sectors_costs.planned(size, sectors, work.size))
 
     def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
@@ -206,10 +208,15 @@ class SectorsLayout:
 
         def open_sector(sector: int) -> OpenSector:
             if sector not in opened:
-                opened[sector] = open_known(self._target, rows[sector], list(rows.values()), self._trust)
+                opened[sector] = open_known(self._target, rows[sector], rows.values(), self._trust)
             return opened[sector]
 
         return open_sector
+
+
+def sector_size(options: SyncOptions) -> int:
+    """The most bytes of a sector."""
+    return SECTOR if options.sector_size is None else options.sector_size
 
 
 def zstd_level(options: SyncOptions) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bakup.catalog import places
 from bakup.flows.layouts import Begun, Task
 from bakup.flows.populate import Filling, Stream
-from bakup.flows.sectors_layout import zstd_level
+from bakup.flows.sectors_layout import sector_size, zstd_level
 from bakup.flows.transfer import Claims, Transfer, workers
 from bakup.sector.trust import Trust
 from bakup.sector.writer import SectorWriter
@@ -31,7 +31,7 @@ class SectorsStoring:
                 trust.account,
                 encrypt=protection.encrypt,
                 sign=protection.sign,
-                limit=min(options.sector_size, target.limits.largest),
+                limit=min(sector_size(options), target.limits.largest),
             ),
             replace(trust, accept_plain=True, accept_unsigned=True),
             signer=protection.signer,

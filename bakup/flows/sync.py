@@ -68,7 +68,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
 def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
     if options.name and len(sources) > 1:
         raise Usage("--name is for one source", hints=("sync each source by itself",), code="name")
-    if not SECTOR_MIN <= options.sector_size <= 32 << 30:
+    if options.sector_size is not None and not SECTOR_MIN <= options.sector_size <= 32 << 30:
         raise Usage("--sector-size must be 16 MiB to 32 GiB", code="sector-size")
 
 

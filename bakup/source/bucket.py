@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
 from blake3 import blake3
 from msgspec.structs import replace
 
-from bakup.errors import Failed, StoreError, Usage
-from bakup.format.constants import MAGIC
+from bakup.errors import Failed, StoreError
 from bakup.model import Attributes, Dir, Kind
 from bakup.source import keys
 from bakup.source.bucketfile import BucketFile
@@ -20,6 +20,7 @@ from bakup.source.choosing import Chooser
 from bakup.source.filters import Rules
 from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Unreadable, Vanished
 from bakup.source.ordering import Placed, in_order
+from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
 from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, Asked, Bucket, Fetched, Listed, Pairs
 from bakup.store.faults import OBJECT_MISSING
@@ -113,18 +114,12 @@ class BucketSource:
 
     def _listing(self) -> Iterator[Listed]:
         for listed in self.bucket.list():
-            if listed.key.endswith(".bakup") and "/" not in listed.key:
-                self._refuse_sector(listed)
+            refuse_target(self.bucket.url, listed.key, partial(self._start, listed))
             if not (self._leave_out and f"{listed.key}/".startswith(self._leave_out)):
                 yield listed
 
-    def _refuse_sector(self, listed: Listed) -> None:
-        if listed.size and self.bucket.read(listed, 0, len(MAGIC)) == MAGIC:
-            raise Usage(
-                f"{self.bucket.url} is itself a target of bakup: {listed.key} is a sector",
-                hints=("a copy of a target is made by any copying tool: sectors never change",),
-                code="source-is-target",
-            )
+    def _start(self, listed: Listed, size: int) -> bytes:
+        return self.bucket.read(listed, 0, min(size, listed.size)) if listed.size else b""
 
     @property
     def excluded(self) -> dict[str, Left]:

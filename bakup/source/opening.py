@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bakup.errors import Failed, Usage
-from bakup.format.constants import MAGIC
 from bakup.source.destination import Destination
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
 from bakup.source.out import Out
+from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
 from bakup.store.buckets import Asked, Bucket, open_bucket
 from bakup.store.opening import is_url, local_path
@@ -81,7 +81,7 @@ def open_source(
     if not os.path.isdir(folder):
         hint = "give the folder that it is in, and --include"
         raise Usage(f"{shown} is no folder", hints=(hint,), code="source-kind")
-    _refuse_target(folder)
+    refuse_target_folder(folder)
     return LocalTree(folder, rules)
 
 
@@ -96,23 +96,3 @@ def _open_bucket(
     below = target.rstrip("/").removeprefix(url.rstrip("/") + "/")
     inside = below + "/" if is_url(target) and below != target.rstrip("/") else ""
     return BucketSource(bucket, rules, inside, parallel or PARALLEL)
-
-
-def _refuse_target(folder: str) -> None:
-    """A source that is itself a target of bakup is refused: its sectors would be backed up."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.endswith(".bakup") and entry.is_file() and _starts_with_magic(entry.path):
-                raise Usage(
-                    f"{folder} is itself a target of bakup: {entry.name} is a sector",
-                    hints=("a copy of a target is made by any copying tool: sectors never change",),
-                    code="source-is-target",
-                )
-
-
-def _starts_with_magic(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(MAGIC)) == MAGIC
-    except OSError:
-        return False

@@ -14,6 +14,7 @@ from bakup.account.keys import Account
 from bakup.atbak import keys, naming
 from bakup.atbak.backup_info import StoredFile, info_name, is_info, name_of, write_info
 from bakup.errors import NoTarget, Usage
+from bakup.format.objects import is_object
 from bakup.format.preamble import Facts
 
 TIME = 1_795_410_053_999_999_999
@@ -55,7 +56,7 @@ def test_names() -> None:
     assert naming.uuid_of(naming.locator_of(plain, folders=True)) == bytes.fromhex(plain[:32])
     for name in (plain, locked):
         for folders in (False, True):
-            assert naming.is_object(naming.locator_of(name, folders=folders))
+            assert is_object(naming.locator_of(name, folders=folders))
     assert naming.locator_of(plain, folders=True) == f"{plain[:2]}/{plain}"
     assert naming.locator_of(plain, folders=False) == plain
 
@@ -64,7 +65,7 @@ def test_names() -> None:
     "locator", ["x.atbak", "ab" * 32, "ab" * 32 + ".atbakf", "cd/" + "ab" * 32 + ".atbak", "x/" + "ab" * 32 + ".atbak"]
 )
 def test_other_names(locator: str) -> None:
-    assert not naming.is_object(locator)
+    assert not is_object(locator)
 
 
 def test_names_of_backup_information() -> None:

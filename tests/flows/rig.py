@@ -129,10 +129,26 @@ class Rig:
             )
         return out, report
 
-    def check(self, *, read_data: bool = False, target: TargetOptions = NOTHING_ACCEPTED) -> CheckReport:
+    def check(
+        self,
+        *,
+        read_data: bool = False,
+        source: str | None = None,
+        at: str | None = None,
+        target: TargetOptions = NOTHING_ACCEPTED,
+    ) -> CheckReport:
         """Check the target."""
         with self.open("check") as home:
-            return check(home, str(self.target), read_data=read_data, target=target, watch=self.watch, ask=Answers())
+            return check(
+                home,
+                str(self.target),
+                read_data=read_data,
+                source=source,
+                at=at,
+                target=target,
+                watch=self.watch,
+                ask=Answers(),
+            )
 
     def rebuild(self, target: TargetOptions = NOTHING_ACCEPTED) -> RebuildReport:
         """Make the catalog again."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from rig import SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, operations, snapshot
@@ -147,6 +147,7 @@ def run(folder: Path, steps: Steps) -> None:
 
 
 @given(STEPS)
+@example([([], []), ([], [("no state",), ("cut", 0)])])
 @CI
 def test_any_history_with_mishaps(steps: Steps) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

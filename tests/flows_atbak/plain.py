@@ -28,7 +28,7 @@ class Plain(Rig):
 
     def sync(self, *sources: Path, **options: object) -> SyncReport:
         """Back up; the layout is asked for every time, as a cron line does it."""
-        return super().sync(*sources, **{"layout": "atbak", **options})
+        return super().sync(*sources, **{"layout": "atbak", "sector_size": None, **options})
 
     def objects(self) -> list[Path]:
         """All objects, by name."""

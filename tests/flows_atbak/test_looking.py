@@ -79,8 +79,22 @@ def test_a_plan_says_what_would_be_stored(plain: Plain) -> None:
     assert made.stored_sectors == 51
     assert 0.3 < report.estimated_bytes / made.stored_bytes < 3
     assert plain.sync(dry_run=True).estimated_sectors == 0
-    with pytest.raises(Usage):
-        plain.sync(pad=True, always=True)
+    for option in ({"pad": True}, {"sector_size": 16 << 20}):
+        with pytest.raises(Usage, match="is for sectors"):
+            plain.sync(**option)
+
+
+def test_a_target_is_no_source(plain: Plain) -> None:
+    write(plain.source, {"a": b"one"})
+    plain.sync()
+    target, plain.target = plain.target, plain.folder / "another"
+    with pytest.raises(Usage, match=r"is itself a target of bakup: .* is an object of the layout atbak"):
+        plain.sync(target)
+    kept = plain.folder / "kept"
+    kept.mkdir()
+    for path in target.rglob("*.atbake"):
+        path.rename(kept / path.name)
+    assert plain.sync(kept).sources[0].made, "objects that were taken away are files like others"
 
 
 def test_a_bucket_is_flat(plain: Plain) -> None:

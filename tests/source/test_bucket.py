@@ -142,6 +142,9 @@ def test_a_target_is_refused_as_a_source_and_left_out_inside_one(url: str) -> No
     assert [one.path for one in inside.entries()] == [b"", b"a.txt", b"z"]
     with pytest.raises(Usage, match="is itself a target of bakup"):
         list(source(f"{url}/a").entries())
+    filesystem.pipe_file(f"{url.removeprefix('memory:/')}/b/{'ab' * 32}.atbake", b"\x01\x01...")
+    with pytest.raises(Usage, match="is an object of the layout atbak"):
+        list(source(f"{url}/b").entries())
 
 
 def test_what_is_put_is_there_and_links_are_named(url: str) -> None:

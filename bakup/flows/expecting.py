@@ -1,0 +1,155 @@
+"""Stopping where a target is not what the user thinks it is: not there, empty, another's, damaged, rolled back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bakup.catalog import history
+from bakup.errors import BakupError, Failed, History, NoTarget, Untrusted, Usage
+from bakup.flows import remembered
+from bakup.flows.ask import Ask
+from bakup.flows.home import Home
+from bakup.flows.remembered import Remembered
+from bakup.store.faults import absent
+
+if TYPE_CHECKING:
+    from bakup.flows.attach import Asked, Attached
+
+
+def expect_there(asked: Asked, known: Remembered | None, there: bool) -> None:
+    """Raises NoTarget, unless a sync may make the target."""
+    if not there and not (asked.writing and (known is None or asked.new_target)):
+        raise _not_there(asked.place, known)
+
+
+def _not_there(place: str, known: Remembered | None) -> NoTarget:
+    if known is None:
+        return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
+    return NoTarget(
+        f"there is no {place}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+        hints=(absent(place),),
+        code="target-missing",
+    )
+
+
+def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:
+    """Some of what is there is ours and whole, or nothing is there and a sync may begin; else the error."""
+    ours = home.catalog.execute(
+        "SELECT count(*) FROM sectors WHERE target = ? AND state = 'stored'", [attached.row]
+    ).fetchone()[0]
+    if ours or (asked.writing and _is_ours_damaged(home, attached.row)):
+        return
+    if not asked.new_target and (refusal := _refusal(home, attached, asked)) is not None:
+        raise refusal
+    if not asked.writing:
+        raise Failed(
+            f"{asked.place} holds no sectors",
+            hints=(f"to back up to it: bakup sync SRC {asked.place}",),
+            code="no-sectors",
+        )
+    others = _others(home, attached.row, "no sector")
+    if others and not asked.new_target and not asked.use_folder and not ask.use_folder(asked.place, len(others)):
+        raise Usage(
+            f"{asked.place} holds other files and was not used",
+            hints=("to use it: --new-target",),
+            code="other-files",
+        )
+
+
+def _is_ours_damaged(home: Home, row: int) -> bool:
+    """Whether damaged objects have the names of sectors that the catalog knows: a sync stores again what they held."""
+    found = home.catalog.execute(
+        "SELECT EXISTS (SELECT 1 FROM others o JOIN sectors s ON s.target = o.target AND s.locator = o.locator"
+        " WHERE o.target = ? AND o.reason = 'damaged')",
+        [row],
+    ).fetchone()
+    return bool(found[0])
+
+
+def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
+    place, known = asked.place, attached.remembered
+    if accounts := _foreign_accounts(home, attached.row):
+        return attached.layout.not_ours(place, accounts, writing=asked.writing)
+    if known is not None and known.sectors:
+        return NoTarget(
+            f"{place} is empty; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+            hints=(absent(place),),
+            code="target-empty",
+        )
+    if untrusted := _others(home, attached.row, "untrusted"):
+        return _untrusted(place, untrusted)
+    if damaged := _others(home, attached.row, "damaged"):
+        return Failed(
+            f"{place} holds {len(damaged):,} {attached.layout.unit}s and none of them is whole",
+            details=tuple(damaged),
+            hints=(f"to look at one by itself: bakup {attached.layout.inspector} inspect FILE",),
+            code="all-damaged",
+        )
+    return None
+
+
+def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:
+    rows = home.catalog.execute(
+        "SELECT detail, count(*) FROM others WHERE target = ? AND reason = 'foreign' GROUP BY detail"
+        " ORDER BY count(*) DESC",
+        [row],
+    )
+    return [(str(account), int(count)) for account, count in rows]
+
+
+def _others(home: Home, row: int, reason: str) -> list[tuple[str, str]]:
+    rows = home.catalog.execute(
+        "SELECT locator, detail FROM others WHERE target = ? AND reason = ? ORDER BY locator", [row, reason]
+    )
+    return [(str(locator), str(detail)) for locator, detail in rows]
+
+
+def _untrusted(place: str, found: Sequence[tuple[str, str]]) -> Untrusted:
+    details = {detail for _, detail in found}
+    options = []
+    if any("encrypted" in detail for detail in details):
+        options.append("--accept-plain")
+    if any("signed" in detail for detail in details):
+        options.append("--accept-unsigned")
+    hints = (f"if you made them so: {' '.join(options)}",) if options else ()
+    return Untrusted(
+        f"{place} holds {len(found):,} sectors and none of them can be trusted",
+        details=tuple((locator, detail) for locator, detail in found),
+        hints=hints,
+        code="untrusted",
+    )
+
+
+def guard_history(home: Home, attached: Attached, asked: Asked) -> None:
+    """Stop a sync that would build on a history older than one that was seen (design section 4, exit 23)."""
+    if not asked.writing or asked.new_target:
+        return
+    for problem in rolled_back(home, attached.url, history.sources(home.catalog, attached.row)):
+        raise History(
+            problem,
+            hints=(
+                "see what is there: bakup check " + attached.place,
+                "to go on from what is there: --new-target",
+            ),
+            code="rolled-back",
+        )
+
+
+def rolled_back(home: Home, url: str, sources: Iterable[history.SourceRow]) -> Iterator[str]:
+    """What the history of `sources` lacks beside the newest check points that this computer has seen there."""
+    for source in sources:
+        head = remembered.head_of(home.state, url, source)
+        if head is None:
+            continue
+        uuid, _, sequence = head
+        known = home.catalog.execute(
+            "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, uuid]
+        ).fetchone()
+        if known is None:
+            yield f"{source.label} was at check point {uuid.hex()[:8]} (number {sequence}), which is not there any more"
+
+
+def _local(time_ns: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // 1_000_000_000))
