@@ -70,17 +70,7 @@ class Attached:
 
     def __exit__(self, *error: object) -> None:
         self.target.close()
-        counts = self.target.counts
-        costs.tell(
-            self.watch,
-            "target",
-            self.url,
-            lists=counts.lists,
-            puts=counts.puts,
-            gets=counts.reads + counts.heads,
-            up=counts.put_bytes,
-            down=counts.read_bytes,
-        )
+        costs.tell_counts(self.watch, "target", self.url, self.target.counts)
 
 
 def attach(

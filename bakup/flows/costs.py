@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from bakup.flows.watch import Watch
-from bakup.store.buckets import Asked
+from bakup.store.counting import Counts
 
 Role: TypeAlias = Literal["target", "source", "out"]
 """Whose requests: of DST, of a SRC or OUT at a URL."""
@@ -36,13 +36,16 @@ class ToGetBack:
         )
 
 
-def tell_asked(watch: Watch, role: Role, url: str, asked: Asked | None) -> None:
-    """Tell what was asked of a SRC or OUT, if it is at a URL."""
-    if asked is not None:
-        counts = {"lists": asked.lists, "puts": asked.puts, "gets": asked.gets}
-        tell(watch, role, url, **counts, up=asked.up_bytes, down=asked.down_bytes)
-
-
-def tell(watch: Watch, role: Role, url: str, *, lists: int, puts: int, gets: int, up: int, down: int) -> None:
-    """Tell what was asked of a store; sizes in bytes."""
-    watch.event(REQUESTS, of=role, url=url, list=lists, put=puts, get=gets, up_bytes=up, down_bytes=down)
+def tell_counts(watch: Watch, role: Role, url: str, counts: Counts | None) -> None:
+    """Tell what was asked of a store; nothing where there is none."""
+    if counts is not None:
+        watch.event(
+            REQUESTS,
+            of=role,
+            url=url,
+            list=counts.lists,
+            put=counts.puts,
+            get=counts.reads + counts.heads,
+            up_bytes=counts.put_bytes,
+            down_bytes=counts.read_bytes,
+        )

@@ -7,6 +7,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fnmatch import translate
 from typing import Protocol
@@ -82,12 +83,12 @@ def restore(
     unclear choice.
     """
     begun = time.monotonic()
-    place = OutPlace(out, options.out_options)
-    with attach(home, dst, options.target, watch, ask) as attached:
-        _refuse_check_point_as_out(home.catalog, attached.row, out)
-        chosen = _choose(home.catalog, attached, dst, paths, options)
-        report = _restore(home, attached, chosen, place, options, watch)
-    costs.tell_asked(watch, "out", place.shown, place.asked)
+    with closing(OutPlace(out, options.out_options, options.target.terms(watch))) as place:
+        with attach(home, dst, options.target, watch, ask) as attached:
+            _refuse_check_point_as_out(home.catalog, attached.row, out)
+            chosen = _choose(home.catalog, attached, dst, paths, options)
+            report = _restore(home, attached, chosen, place, options, watch)
+        costs.tell_counts(watch, "out", place.shown, place.counts)
     return replace(report, elapsed=time.monotonic() - begun)
 
 

@@ -86,7 +86,7 @@ class Job:
         return Count(*self.tally.counts[change])
 
 
-def open_tree(place: bytes, options: SyncOptions, target: str) -> Source:
+def open_tree(place: bytes, options: SyncOptions, target: str, watch: Watch) -> Source:
     """The source at `place`, without the target at `target` when that lies inside. Raises Usage or Failed."""
     selection = options.selection
     rules = Rules(
@@ -97,7 +97,7 @@ def open_tree(place: bytes, options: SyncOptions, target: str) -> Source:
         one_file_system=selection.one_file_system,
         leave_out=(os.path.abspath(os.fsencode(target)),) if "://" not in target else (),
     )
-    return open_source(place, rules, options.source_options, target, options.target.parallel)
+    return open_source(place, rules, options.source_options, target, options.target.terms(watch))
 
 
 def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, watch: Watch) -> Job:

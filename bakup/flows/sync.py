@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 
 from bakup.errors import Usage
@@ -43,7 +44,24 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     """
     begun = time.monotonic()
     _check_options(options, sources)
-    trees = [open_tree(source, options, dst) for source in sources]
+    with ExitStack() as opened:
+        trees: list[Source] = []
+        for source in sources:
+            trees.append(open_tree(source, options, dst, watch))
+            opened.callback(trees[-1].close)
+        return _sync(home, trees, sources, dst, options, watch, ask, begun)
+
+
+def _sync(
+    home: Home,
+    trees: Sequence[Source],
+    sources: Sequence[bytes],
+    dst: str,
+    options: SyncOptions,
+    watch: Watch,
+    ask: Ask,
+    begun: float,
+) -> SyncReport:
     if not options.dry_run:
         home.lock(home.lock_wait)
     with attach(
@@ -100,8 +118,7 @@ def _planned_run(
         for job in jobs:
             job.spool.close()
         for tree in trees:
-            tree.close()
-            costs.tell_asked(watch, "source", os.fsdecode(tree.location), tree.asked)
+            costs.tell_counts(watch, "source", os.fsdecode(tree.location), tree.counts)
 
 
 def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:

@@ -22,7 +22,8 @@ from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small,
 from bakup.source.ordering import Placed, in_order
 from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
-from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, Asked, Bucket, Fetched, Listed, Pairs
+from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, Bucket, Fetched, Listed, Pairs
+from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING
 
 BATCH = 1024
@@ -82,9 +83,9 @@ class BucketSource:
         return os.fsencode(self.bucket.url)
 
     @property
-    def asked(self) -> Asked:
+    def counts(self) -> Counts:
         """What was asked of the store so far."""
-        return self.bucket.asked
+        return self.bucket.counts
 
     def prepare(self, journal: Journal) -> Prepared:
         """Nothing is changed: objects are read by their versions where the bucket keeps such."""
@@ -94,7 +95,8 @@ class BucketSource:
         """Nothing was changed."""
 
     def close(self) -> None:
-        """Requests under way end."""
+        """Requests under way fail, and what waits for an answer waits no more."""
+        self.bucket.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def entries(self) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Special, Symlink
-from bakup.store.buckets import Asked
+from bakup.store.counting import Counts
 
 
 class Stat(Protocol):
@@ -205,7 +205,7 @@ class Source(Protocol):
         """Undo what `prepare` did. Idempotent; needs only its argument, so another process can call it."""
 
     @property
-    def asked(self) -> Asked | None:
+    def counts(self) -> Counts | None:
         """What was asked of a store so far; None where there is none."""
 
     def close(self) -> None:

@@ -14,11 +14,13 @@ class Standing:
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._rows = sqlite3.connect("")  # on disk, without a name, gone when it is closed
-        self._rows.execute("CREATE TABLE found (key BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, token TEXT)")
+        self._rows.execute(
+            "CREATE TABLE found (key BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, token TEXT, digest TEXT)"
+        )
         self._rows.executemany(
-            "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO found VALUES (?, ?, ?, ?, ?)",
             (
-                (_raw(listed.key), listed.size, listed.mtime_ns, listed.token)
+                (_raw(listed.key), listed.size, listed.mtime_ns, listed.token, listed.digest)
                 for listed in bucket.list()
                 if not listed.folder
             ),
@@ -30,12 +32,12 @@ class Standing:
 
     def compare(self, key: str, size: int, wanted_ns: int, facts: Facts) -> State:
         """What stands at a key beside an object of `size` bytes."""
-        query = "SELECT size, mtime_ns, token FROM found WHERE key = ?"
+        query = "SELECT size, mtime_ns, token, digest FROM found WHERE key = ?"
         row = self._rows.execute(query, [_raw(key)]).fetchone()
         if row is None:
             return "absent"
-        there, mtime_ns, token = row
-        if there == size and (token in _tokens(facts) or (not facts and self._has_mtime(key, wanted_ns))):
+        there, mtime_ns, *known = row
+        if there == size and (not _tokens(facts).isdisjoint(known) or (not facts and self._has_mtime(key, wanted_ns))):
             return "equal"
         return "older" if mtime_ns < wanted_ns else "newer"
 

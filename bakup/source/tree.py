@@ -98,7 +98,7 @@ class LocalTree:
             os.close(descriptor)
 
     lookahead = 0
-    asked = None
+    counts = None
 
     def announce(self, found: Found) -> None:
         """Nothing: the system reads ahead."""

@@ -9,18 +9,19 @@ object, its mtime goes into the metadata, in seconds, as rclone writes it.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO
+from contextlib import suppress
 
 from bakup.errors import StoreError
 from bakup.model import Attributes, Kind
 from bakup.source.applying import Skipped
 from bakup.source.out import Facts, State
 from bakup.source.standing import Standing, mtime_text
-from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket
+from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket, Content
 
 PARALLEL = 16
 IN_FLIGHT = 64 << 20
@@ -54,6 +55,8 @@ class BucketDestination:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if error[0] is not None:
+            self.bucket.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         if self._standing is not None:
             self._standing.close()
@@ -129,8 +132,8 @@ class BucketDestination:
         """There are none."""
         return True
 
-    def put_file(self, path: bytes, file: BinaryIO, size: int, attributes: Attributes) -> bool:
-        """Put a file that is whole."""
+    def put_file(self, path: bytes, file: str, size: int, attributes: Attributes) -> bool:
+        """Put a local file that is whole."""
         return self._put(path, self._key(path, attributes.object), file, size, _facts(attributes))
 
     def refuse_there(self, path: bytes) -> bool:
@@ -142,7 +145,7 @@ class BucketDestination:
         given = dict(facts).get("key") if self.bucket.keyed else None
         return path.decode("utf-8", "surrogateescape") if given is None else given
 
-    def _put(self, path: bytes, key: str, body: bytes | BinaryIO, size: int, facts: Facts) -> bool:
+    def _put(self, path: bytes, key: str, body: Content, size: int, facts: Facts) -> bool:
         try:
             self.bucket.put(key, body, size, facts)
         except StoreError as error:
@@ -175,7 +178,8 @@ class BucketPart:
         self.path = path
         self.size = size
         self._destination = destination
-        self._file = tempfile.TemporaryFile(prefix="bakup-")  # noqa: SIM115 - closed at its end
+        handle, self._name = tempfile.mkstemp(prefix="bakup-")
+        self._file = open(handle, "wb")  # noqa: SIM115 - closed at its end
 
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """See `out.Part`."""
@@ -184,25 +188,32 @@ class BucketPart:
 
     def finish(self, attributes: Attributes) -> bool:
         """See `out.Part`."""
-        with self._file:
-            self._file.truncate(self.size)
-            return self._destination.put_file(self.path, self._file, self.size, attributes)
+        return self._put(self.path, attributes)
 
     def keep_partial(self, ranges: Iterable[tuple[int, int]]) -> bytes | None:
         """See `out.Part`."""
         kept = self.path + b".part"
+        if any(self._destination.refuse_there(name) for name in (kept, kept + b".ranges")):
+            self.abandon()
+            return None
+        made = self._put(kept, Attributes())
         listed = b"".join(b"%d %d\n" % span for span in ranges)
-        with self._file:
-            if any(self._destination.refuse_there(name) for name in (kept, kept + b".ranges")):
-                return None
-            self._file.truncate(self.size)
-            made = self._destination.put_file(kept, self._file, self.size, Attributes())
-            self._destination.write_whole(kept + b".ranges", listed, Attributes())
-            return kept if made else None
+        self._destination.write_whole(kept + b".ranges", listed, Attributes())
+        return kept if made else None
 
     def abandon(self) -> None:
         """See `out.Part`."""
         self._file.close()
+        with suppress(FileNotFoundError):
+            os.unlink(self._name)
+
+    def _put(self, path: bytes, attributes: Attributes) -> bool:
+        try:
+            with self._file:
+                self._file.truncate(self.size)
+            return self._destination.put_file(path, self._name, self.size, attributes)
+        finally:
+            self.abandon()
 
 
 def _facts(attributes: Attributes) -> Facts:

@@ -27,18 +27,23 @@ class AnyFilesystem:
             self._fs, root = fsspec.url_to_fs(url, **{"use_listings_cache": False, **options})
         except (ValueError, TypeError) as error:
             raise Usage(f"{url}: {reason(error)}", code="url") from None
-        self._root = str(root).rstrip("/")
+        self.root = str(root).rstrip("/")
         self._wire = wire
         self._folders = Folders(self._entries)
         self._creates = "mode" in inspect.signature(self._fs.put_file).parameters
 
+    @property
+    def filesystem(self) -> Any:
+        """fsspec's."""
+        return self._fs
+
     def exists(self) -> bool:
         """Whether the folder is there."""
-        return bool(self._fs.exists(self._root))
+        return bool(self._fs.exists(self.root))
 
     def create(self) -> None:
         """Make the folder."""
-        self._fs.mkdir(self._root, create_parents=False)
+        self._fs.mkdir(self.root, create_parents=False)
 
     def page(self, after: str | None) -> Page:
         """A folder's objects."""
@@ -59,17 +64,17 @@ class AnyFilesystem:
 
     def put(self, key: str, body: Body) -> None:
         """One `put_file` of the whole spool; its bytes count when they are up."""
-        self._fs.put_file(body.path, self._path(key), **({"mode": "create"} if self._creates else {}))
+        self._fs.put_file(body.content, self._path(key), **({"mode": "create"} if self._creates else {}))
         self._wire.sent(len(body))
 
     def close(self) -> None:
         """Nothing is held."""
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
+        return f"{self.root}/{key}"
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        found = self._fs.ls(posixpath.join(self._root, folder) if folder else self._root, detail=True)
+        found = self._fs.ls(posixpath.join(self.root, folder) if folder else self.root, detail=True)
         return [
             (posixpath.basename(one["name"].rstrip("/")), None if one["type"] == "directory" else int(one["size"] or 0))
             for one in found

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
 
 import adlfs
 from azure.core import MatchConditions
@@ -12,9 +12,11 @@ from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobServiceClient
 
 from bakup.store.backend import Page, Upload
-from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines, Moving
 from bakup.store.target import Capabilities
 from bakup.store.wire import Body, Sink, Wire
+
+Result = TypeVar("Result")
 
 _OUT_OF_RANGE = 416
 
@@ -29,7 +31,7 @@ class Azure:
         given = {**adlfs.AzureBlobFileSystem._get_kwargs_from_urls(url), **options}
         self._fs = adlfs.AzureBlobFileSystem(**given, skip_instance_cache=True)
         container, _, prefix = self._fs._strip_protocol(url).strip("/").partition("/")
-        self._prefix = f"{prefix}/" if prefix else ""
+        self.prefix = f"{prefix}/" if prefix else ""
         self._wire = wire
         self._coroutines = Coroutines()
         known = self._fs.service_client
@@ -41,23 +43,23 @@ class Azure:
     def exists(self) -> bool:
         """Whether the container is there: asked by a listing, as that right is needed anyway."""
         try:
-            self._coroutines.run(self._page(None, 1))
+            self.run(self._page(None, 1))
         except ResourceNotFoundError:
             return False
         return True
 
     def create(self) -> None:
         """Containers are for their owner to make; prefixes need not be made."""
-        self._coroutines.run(self._page(None, 1))
+        self.run(self._page(None, 1))
 
     def page(self, after: str | None) -> Page:
         """At most 5,000 blobs."""
-        return self._coroutines.run(self._page(after))
+        return self.run(self._page(after))
 
     def size(self, key: str) -> int | None:
         """HEAD."""
         try:
-            return int(self._coroutines.run(self._blob(key).get_blob_properties()).size)
+            return int(self.run(self.blob(key).get_blob_properties()).size)
         except ResourceNotFoundError:
             return None
 
@@ -65,7 +67,7 @@ class Azure:
         """A range; one that begins behind the end is refused by Azure and is empty here."""
         sink = Sink(self._wire)
         try:
-            self._coroutines.run(self._read(key, offset, length, sink), sink)
+            self.run(self._read(key, offset, length, sink), sink)
         except HttpResponseError as error:
             if error.status_code != _OUT_OF_RANGE:
                 raise
@@ -73,9 +75,9 @@ class Azure:
 
     def put(self, key: str, body: Body) -> None:
         """One Put Blob with `If-None-Match: *`."""
-        blob = self._blob(key)
+        blob = self.blob(key)
         try:
-            self._coroutines.run(blob.upload_blob(body, length=len(body), overwrite=False, max_concurrency=1), body)
+            self.run(blob.upload_blob(body, length=len(body), overwrite=False, max_concurrency=1), body)
         except ResourceExistsError:
             raise FileExistsError(key) from None
 
@@ -86,16 +88,14 @@ class Azure:
     def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
         """Put Block; the same number again replaces it."""
         name = f"{number:08d}"
-        self._coroutines.run(self._blob(upload.key).stage_block(name, body, length=len(body)), body)
+        self.run(self.blob(upload.key).stage_block(name, body, length=len(body)), body)
         return name
 
     def finish(self, upload: Upload, parts: Iterable[str]) -> None:
         """Put Block List with `If-None-Match: *`."""
         blocks = [BlobBlock(block_id=name) for name in parts]
         try:
-            self._coroutines.run(
-                self._blob(upload.key).commit_block_list(blocks, match_condition=MatchConditions.IfMissing)
-            )
+            self.run(self.blob(upload.key).commit_block_list(blocks, match_condition=MatchConditions.IfMissing))
         except ResourceExistsError:
             raise FileExistsError(upload.key) from None
 
@@ -106,17 +106,27 @@ class Azure:
         """End what runs, and the connections."""
         self._coroutines.end(self._service.close())
 
-    def _blob(self, key: str) -> Any:
-        return self._container.get_blob_client(self._prefix + key)
+    def blob(self, key: str) -> Any:
+        """The client of a blob."""
+        return self._container.get_blob_client(self.prefix + key)
 
-    async def _page(self, after: str | None, most: int | None = None) -> Page:
-        pages = self._container.list_blobs(name_starts_with=self._prefix or None, results_per_page=most)
+    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None) -> Result:
+        """See `Coroutines.run`."""
+        return self._coroutines.run(work, moving)
+
+    async def blobs(self, after: str | None, most: int | None = None) -> tuple[list[Any], str | None]:
+        """A page of blobs with what a listing tells of them, and what to ask the next by."""
+        pages = self._container.list_blobs(name_starts_with=self.prefix or None, results_per_page=most)
         by_page: Any = pages.by_page(continuation_token=after)
         async for page in by_page:
-            return [(blob.name[len(self._prefix) :], blob.size) async for blob in page], by_page.continuation_token
+            return [blob async for blob in page], by_page.continuation_token
         return [], None
 
+    async def _page(self, after: str | None, most: int | None = None) -> Page:
+        found, after = await self.blobs(after, most)
+        return [(blob.name[len(self.prefix) :], blob.size) for blob in found], after
+
     async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
-        stream = await self._blob(key).download_blob(offset, length, max_concurrency=1)
+        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1)
         async for piece in stream.chunks():
             await sink.take_soon(piece)

@@ -1,33 +1,38 @@
 """Objects of an S3 bucket, by the S3 API itself: any key, versions, metadata, tags, storage classes.
 
-s3fs brings the connection, the credentials and the retries. Its paths are not used: they cannot say `a//b`.
+s3fs brings the connection and the credentials. Its paths are not used: they cannot say `a//b`.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, BinaryIO
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
-import fsspec
-from fsspec.asyn import sync
-
-from bakup.errors import StoreError
+from bakup.errors import NoAnswer, NoTarget, StoreError
 from bakup.store.buckets import (
     OBJECT_ARCHIVED,
     OBJECT_CHANGED,
+    OBJECT_DENIED,
     OBJECT_REFUSED,
-    Asked,
+    Content,
     Fetched,
     Listed,
     Pairs,
-    object_faults,
+    facts_named,
+    in_order,
+    nanoseconds,
+    of_one,
 )
-from bakup.store.faults import reason
+from bakup.store.counting import Counts
+from bakup.store.faults import OBJECT_MISSING, reason
+from bakup.store.line import Line
+from bakup.store.s3_client import S3Client, code_of
+from bakup.store.wire import Body, Request
+
+Result = TypeVar("Result")
 
 MIB = 1 << 20
 PART = 16 * MIB
@@ -38,7 +43,8 @@ WHOLE_MAX = 5 << 30
 
 PARTS_MAX = 9_000
 _USUAL_PARTS = tuple(count * MIB for count in (16, 8, 5, 50, 64, 100, 10, 15, 20, 25, 32, 128, 256, 512, 1024))
-ATTEMPTS = 4
+PARTS_AT_ONCE = 4
+CONNECTIONS = 32
 
 _HEADERS = {
     "cache-control": "CacheControl",
@@ -50,6 +56,9 @@ _HEADERS = {
     "storage-class": "StorageClass",
     "website-redirect": "WebsiteRedirectLocation",
 }
+_DENIED = {"AccessDenied", "403"}
+"""Of one object; keys that are wrong have words of their own."""
+
 _CHANGED = {"PreconditionFailed", "412", "InvalidRange", "416"}
 _NOT_OF_ONE = ("RequestTime", "ExpiredToken", "InvalidToken", "TokenRefresh", "Authorization", "InvalidBucket")
 """Bad requests that every object would meet."""
@@ -61,15 +70,18 @@ class S3Bucket:
     keyed = True
     exact = True
 
-    def __init__(self, url: str, options: Mapping[str, object], asked: Asked) -> None:
-        self.asked = asked
+    def __init__(self, url: str, options: Mapping[str, object], line: Line) -> None:
         self.url = url.rstrip("/")
-        parts = urlsplit(self.url, allow_fragments=False)
-        self._bucket = parts.netloc
-        prefix = self.url.partition("://")[2].partition("/")[2].strip("/")
-        self._prefix = prefix and prefix + "/"
-        self._fs = fsspec.filesystem("s3", **options)
+        bucket, _, prefix = self.url.partition("://")[2].partition("/")
+        self._prefix = prefix.strip("/") and prefix.strip("/") + "/"
+        self._client = S3Client(bucket, options, line.wire, CONNECTIONS)
+        self._line = line
         self._versioned: bool | None = None
+
+    @property
+    def counts(self) -> Counts:
+        """See `Bucket`."""
+        return self._line.counts
 
     @property
     def pinned(self) -> bool:
@@ -78,17 +90,20 @@ class S3Bucket:
             try:
                 found = self._look("get_bucket_versioning")
                 self._versioned = found.get("Status") == "Enabled"
-            except OSError:
+            except NoAnswer:
+                raise
+            except NoTarget:
                 self._versioned = False
         return self._versioned
 
     def exists(self) -> bool:
         """Whether the bucket is there; a prefix without objects is as good as any."""
-        with object_faults(self.url):
-            try:
-                self._page("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
-            except FileNotFoundError:
-                return False
+        try:
+            self._page("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
+        except NoTarget as error:
+            if error.code != "target-missing":
+                raise
+            return False
         return True
 
     def list(self) -> Iterator[Listed]:
@@ -98,8 +113,7 @@ class S3Bucket:
     def _list_objects(self) -> Iterator[Listed]:
         more: dict[str, str] = {}
         while True:
-            with object_faults(self.url):
-                page = self._page("list_objects_v2", Prefix=self._prefix, **more)
+            page = self._page("list_objects_v2", Prefix=self._prefix, **more)
             yield from map(self._listed, page.get("Contents", ()))
             if not page.get("IsTruncated"):
                 return
@@ -108,8 +122,7 @@ class S3Bucket:
     def _list_versions(self) -> Iterator[Listed]:
         more: dict[str, str] = {}
         while True:
-            with object_faults(self.url):
-                page = self._page("list_object_versions", Prefix=self._prefix, **more)
+            page = self._page("list_object_versions", Prefix=self._prefix, **more)
             yield from (self._listed(found) for found in page.get("Versions", ()) if found["IsLatest"])
             if not page.get("IsTruncated"):
                 return
@@ -119,7 +132,7 @@ class S3Bucket:
         return Listed(
             found["Key"][len(self._prefix) :],
             found["Size"],
-            _ns(found["LastModified"]),
+            nanoseconds(found["LastModified"]),
             found.get("ETag", "").strip('"'),
             _version(found),
             found.get("StorageClass", ""),
@@ -127,116 +140,115 @@ class S3Bucket:
 
     def stat(self, key: str) -> tuple[Listed, Pairs] | None:
         """See `Bucket`."""
-        with object_faults(self.url, key):
-            try:
-                answer = self._look("head_object", Key=self._prefix + key)
-            except FileNotFoundError:
-                return None
-            return self._described(key, answer), _pairs(answer, ())
+        try:
+            answer = self._look("head_object", key)
+        except StoreError as error:
+            if error.code != OBJECT_MISSING:
+                raise
+            return None
+        return self._described(key, answer), _pairs(answer, ())
 
     def facts(self, listed: Listed) -> tuple[Listed, Pairs]:
         """See `Bucket`: a HEAD, and the tags."""
-        with object_faults(self.url, listed.key):
-            answer = self._look("head_object", Key=self._prefix + listed.key, **_pin(listed))
-            tags = self._tags(listed.key, answer)
-            return self._same(listed, self._described(listed.key, answer)), _pairs(answer, tags)
+        answer = self._look("head_object", listed.key, **_pin(listed))
+        tags = self._tags(listed.key, answer)
+        return self._same(listed, self._described(listed.key, answer)), _pairs(answer, tags)
 
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`: one GET, and one more for tags where the answer says that there are some."""
-        with _faults(self.url, listed.key, listed.storage_class):
-            where = {"Bucket": self._bucket, "Key": self._prefix + listed.key, **_pin(listed)}
-            answer, data = sync(self._fs.loop, self._get, where)
-            self.asked.get(len(data))
-            tags = self._tags(listed.key, answer) if answer.get("TagCount") else ()
-            described = self._described(listed.key, {**answer, "ContentLength": len(data)})
-            return Fetched(data, self._same(listed, described), _pairs(answer, tags), True)
+        answer, data = self._get(listed, **_pin(listed))
+        tags = self._tags(listed.key, answer) if answer.get("TagCount") else ()
+        described = self._described(listed.key, {**answer, "ContentLength": len(data)})
+        return Fetched(data, self._same(listed, described), _pairs(answer, tags), True)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """See `Bucket`; where no version is pinned, the ETag must be the listed one."""
         pin = _pin(listed) or ({"IfMatch": f'"{listed.token}"'} if listed.token else {})
-        with _faults(self.url, listed.key, listed.storage_class):
-            span = f"bytes={offset}-{offset + length - 1}"
-            where = {"Bucket": self._bucket, "Key": self._prefix + listed.key, "Range": span, **pin}
-            data: bytes = sync(self._fs.loop, self._get, where)[1]
-            self.asked.get(len(data))
-            return data
+        return self._get(listed, Range=f"bytes={offset}-{offset + length - 1}", **pin)[1]
 
-    def put(self, key: str, body: bytes | BinaryIO, size: int, pairs: Pairs) -> None:
+    def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
         """See `Bucket`; large ones in parts, at once."""
         facts = _arguments(pairs)
-        with _faults(self.url, key):
-            if length := part_length(size, dict(pairs).get("etag", "")):
-                self._put_parts(key, io.BytesIO(body) if isinstance(body, bytes) else body, size, length, facts)
-            else:
-                data = body if isinstance(body, bytes) else _from_start(body)
-                self._send("put_object", size, Key=self._prefix + key, Body=data, **facts)
+        if length := part_length(size, dict(pairs).get("etag", "")):
+            self._put_parts(key, body, size, length, facts)
+        else:
+            self._up("put_object", key, body, 0, size, **facts)
 
     def copy(self, key: str, to: str) -> None:
         """See `Bucket`."""
-        with object_faults(self.url, to):
-            source = {"Bucket": self._bucket, "Key": self._prefix + key}
-            self._send("copy_object", 0, Key=self._prefix + to, CopySource=source)
+        source = {"Bucket": self._client.bucket, "Key": self._prefix + key}
+        self._call("puts", "copy_object", to, CopySource=source)
 
     def close(self) -> None:
-        """Connections are fsspec's, and shared."""
+        """See `Bucket`."""
+        self._line.wire.cut()
+        self._client.close()
 
-    def _put_parts(self, key: str, body: BinaryIO, size: int, length: int, facts: dict[str, Any]) -> None:
-        where = {"Key": self._prefix + key}
-        upload = self._send("create_multipart_upload", 0, **where, **facts)
-        where["UploadId"] = upload["UploadId"]
-        _from_start(body)
+    def _put_parts(self, key: str, body: Content, size: int, length: int, facts: dict[str, Any]) -> None:
+        upload = {"UploadId": self._call("puts", "create_multipart_upload", key, **facts)["UploadId"]}
 
-        def part(number: int, data: bytes) -> dict[str, Any]:
-            answer = self._send("upload_part", len(data), **where, PartNumber=number, Body=data)
+        def part(number: int) -> dict[str, Any]:
+            offset = (number - 1) * length
+            span = min(length, size - offset)
+            answer = self._up("upload_part", key, body, offset, span, PartNumber=number, **upload)
             return {"PartNumber": number, "ETag": answer["ETag"]}
 
         try:
-            with ThreadPoolExecutor(4, thread_name_prefix="part") as pool:
-                parts: list[Future[dict[str, Any]]] = []
-                for number in range(1, -(-size // length) + 1):
-                    if number > 4:
-                        parts[number - 5].result()
-                    parts.append(pool.submit(part, number, body.read(length)))
-                done = [each.result() for each in parts]
-            self._send("complete_multipart_upload", 0, **where, MultipartUpload={"Parts": done})
+            with ThreadPoolExecutor(PARTS_AT_ONCE, thread_name_prefix="part") as pool:
+                parts = [*pool.map(part, range(1, -(-size // length) + 1))]
+            self._complete(key, size, MultipartUpload={"Parts": parts}, **upload)
         except BaseException:
-            self._send("abort_multipart_upload", 0, **where)
+            with suppress(NoTarget):
+                self._call("deletes", "abort_multipart_upload", key, **upload)
             raise
 
-    def _page(self, method: str, **arguments: Any) -> dict[str, Any]:
-        self.asked.list()
-        return self._call(method, arguments)
+    def _complete(self, key: str, size: int, **words: Any) -> None:
+        """An upload that is known no more was completed by an earlier try, whose answer was lost."""
+        try:
+            self._call("puts", "complete_multipart_upload", key, **words)
+        except StoreError as error:
+            there = self.stat(key) if error.code == OBJECT_MISSING else None
+            if there is None or there[0].size != size:
+                raise
 
-    def _look(self, method: str, **arguments: Any) -> dict[str, Any]:
-        self.asked.get(0)
-        return self._call(method, arguments)
+    def _page(self, method: str, **words: Any) -> dict[str, Any]:
+        return self._call("lists", method, None, **words)
 
-    def _send(self, method: str, size: int, **arguments: Any) -> dict[str, Any]:
-        self.asked.put(size)
-        return self._call(method, arguments)
+    def _look(self, method: str, key: str | None = None, **words: Any) -> dict[str, Any]:
+        return self._call("heads", method, key, **words)
 
-    def _call(self, method: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = self._fs.call_s3(method, Bucket=self._bucket, **arguments)
-        return answer
+    def _get(self, listed: Listed, **words: Any) -> tuple[dict[str, Any], bytes]:
+        where = {"Key": self._prefix + listed.key, **words}
+        return self._ask("reads", listed.key, lambda: self._client.get(**where), listed.storage_class)
 
-    async def _get(self, where: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-        from s3fs.core import S3_RETRYABLE_ERRORS
+    def _up(self, method: str, key: str, content: Content, offset: int, length: int, **words: Any) -> dict[str, Any]:
+        def request() -> dict[str, Any]:
+            with Body(content, offset, length, self._line.wire) as body:
+                where = {"Key": self._prefix + key, "Body": body, "ContentLength": length}
+                answer: dict[str, Any] = self._client.call(method, body, **where, **words)
+                return answer
 
-        for attempt in range(1, ATTEMPTS + 1):
-            answer = await self._fs._call_s3("get_object", **where)
-            try:
-                async with answer["Body"] as body:
-                    return answer, await body.read()
-            except S3_RETRYABLE_ERRORS:  # the call itself is retried by s3fs, a body that breaks off is not
-                if attempt == ATTEMPTS:
-                    raise
-        raise AssertionError
+        return self._ask("puts", key, request)
+
+    def _call(self, kind: Request, method: str, key: str | None, **words: Any) -> dict[str, Any]:
+        if key is not None:
+            words["Key"] = self._prefix + key
+        return self._ask(kind, key, lambda: self._client.call(method, **words))
+
+    def _ask(self, kind: Request, key: str | None, request: Callable[[], Result], tier: str = "") -> Result:
+        def once() -> Result:
+            with of_one(key), _of_one(key, tier):
+                return request()
+
+        return self._line.ask(kind, once, None if key is None else f"{self.url}/{key}")
 
     def _tags(self, key: str, answer: dict[str, Any]) -> tuple[tuple[str, str], ...]:
         version = {"VersionId": answer["VersionId"]} if answer.get("VersionId") else {}
         try:
-            found = self._look("get_object_tagging", Key=self._prefix + key, **version)
-        except OSError:  # stores without tags, and users who may not see them
+            found = self._look("get_object_tagging", key, **version)
+        except NoAnswer:
+            raise
+        except NoTarget:  # stores without tags, and users who may not see them
             return ()
         return tuple((tag["Key"], tag["Value"]) for tag in found["TagSet"])
 
@@ -244,7 +256,7 @@ class S3Bucket:
         return Listed(
             key,
             answer["ContentLength"],
-            _ns(answer["LastModified"]),
+            nanoseconds(answer["LastModified"]),
             answer.get("ETag", "").strip('"'),
             _version(answer) if self._versioned else "",
             answer.get("StorageClass", "STANDARD"),
@@ -256,30 +268,32 @@ class S3Bucket:
 
 
 @contextmanager
-def _faults(url: str, key: str, tier: str = "") -> Iterator[None]:
-    """What S3 says of one object only, before `object_faults`."""
-    with object_faults(url, key):
-        try:
-            yield
-        except Exception as error:
-            code, status = _answer(error)
-            if code == "InvalidObjectState":
-                raise StoreError(f"in an archive tier: {tier}", code=OBJECT_ARCHIVED) from error
-            if code in _CHANGED:
-                raise StoreError("changed since it was listed", code=OBJECT_CHANGED) from error
-            if status == 400 and not code.startswith(_NOT_OF_ONE):
-                raise StoreError(reason(error), code=OBJECT_REFUSED) from error
+def _of_one(key: str | None, tier: str = "") -> Iterator[None]:
+    """What S3 says of one object only, before `of_one`."""
+    try:
+        yield
+    except Exception as error:
+        code = code_of(error)
+        if key is None:
             raise
+        if code == "InvalidObjectState":
+            raise StoreError(f"in an archive tier: {tier}", code=OBJECT_ARCHIVED) from error
+        if code in _CHANGED:
+            raise StoreError("changed since it was listed", code=OBJECT_CHANGED) from error
+        if code in _DENIED:
+            raise StoreError(reason(error), code=OBJECT_DENIED) from error
+        if _refused(error, code):
+            raise StoreError(reason(error), code=OBJECT_REFUSED) from error
+        raise
 
 
-def _answer(error: BaseException | None) -> tuple[str, int]:
-    """The error code and HTTP status of what s3fs made an exception of."""
-    while error is not None:
-        if response := getattr(error, "response", None):
-            status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            return str(response.get("Error", {}).get("Code", "")), int(status)
-        error = error.__cause__
-    return "", 0
+def _refused(error: Exception, code: str) -> bool:
+    """Whether a request is wrong that for another object would be right."""
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return type(error).__name__ == "ParamValidationError"
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return status == 400 and not code.startswith(_NOT_OF_ONE)
 
 
 def _pin(listed: Listed) -> dict[str, str]:
@@ -291,11 +305,6 @@ def _version(answer: dict[str, Any]) -> str:
     return "" if version == "null" else version
 
 
-def _ns(moment: datetime) -> int:
-    seconds = int(moment.replace(microsecond=0).timestamp())
-    return seconds * 1_000_000_000 + moment.microsecond * 1000
-
-
 def _pairs(answer: dict[str, Any], tags: tuple[tuple[str, str], ...]) -> Pairs:
     found = {name: answer.get(field) for name, field in _HEADERS.items()}
     found["expires"] = answer.get("ExpiresString")
@@ -303,18 +312,15 @@ def _pairs(answer: dict[str, Any], tags: tuple[tuple[str, str], ...]) -> Pairs:
     found["version"] = _version(answer)
     found |= {f"metadata.{name}": value for name, value in answer.get("Metadata", {}).items()}
     found |= {f"tag.{name}": value for name, value in tags}
-    kept = ((name, str(value)) for name, value in found.items() if value or name.startswith(("metadata.", "tag.")))
-    return tuple(sorted(kept, key=lambda pair: pair[0].encode()))
+    return in_order(found)
 
 
 def _arguments(pairs: Pairs) -> dict[str, Any]:
     """The arguments of a put that give these facts back."""
     facts: dict[str, Any] = {field: value for name, value in pairs if (field := _HEADERS.get(name))}
-    metadata = {name.removeprefix("metadata."): value for name, value in pairs if name.startswith("metadata.")}
-    tags = {name.removeprefix("tag."): value for name, value in pairs if name.startswith("tag.")}
-    if metadata:
+    if metadata := facts_named(pairs, "metadata."):
         facts["Metadata"] = metadata
-    if tags:
+    if tags := facts_named(pairs, "tag."):
         facts["Tagging"] = urlencode(tags)
     return facts
 
@@ -332,8 +338,3 @@ def part_length(size: int, etag: str) -> int:
         if -(-size // length) == int(count):
             return length
     return 0 if size <= PART else max(PART, -(-size // PARTS_MAX))
-
-
-def _from_start(body: BinaryIO) -> BinaryIO:
-    body.seek(0)
-    return body

@@ -7,27 +7,33 @@ changes with every version of it, and facts: content type, metadata, tags.
 from __future__ import annotations
 
 import errno
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import BinaryIO, NamedTuple, Protocol, TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from bakup.errors import BakupError, NoTarget, StoreError
-from bakup.store.faults import missing, missing_object, reason
+from bakup.errors import StoreError
+from bakup.store.counting import Counts
+from bakup.store.faults import reason
 from bakup.store.secrets import Place
+from bakup.store.target import TERMS, Terms
+
+if TYPE_CHECKING:
+    from bakup.store.line import Line
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 """What a store knows of an object, ascending by name (docs/format/sector.md section 6.7)."""
+
+Content: TypeAlias = bytes | str
+"""Bytes, or the path of a local file."""
 
 OBJECT_DENIED = "object-denied"
 OBJECT_ARCHIVED = "object-archived"
 OBJECT_CHANGED = "object-changed"
 OBJECT_REFUSED = "object-refused"
 
-_KEYED = {"s3", "s3a"}
 _ONE_ONLY = {errno.EINVAL, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.EISDIR, errno.ENOTDIR}
-"""What a store answers to one object's name or facts, not to all."""
 
 
 class Listed(NamedTuple):
@@ -41,6 +47,7 @@ class Listed(NamedTuple):
         version: names this very version for reading; empty where the store keeps none.
         storage_class: as the store calls it; empty where it has none.
         folder: a folder of a store that has such.
+        digest: the content's MD5 in base64, where the store tells it apart from the token.
     """
 
     key: str
@@ -50,6 +57,7 @@ class Listed(NamedTuple):
     version: str = ""
     storage_class: str = ""
     folder: bool = False
+    digest: str = ""
 
 
 class Fetched(NamedTuple):
@@ -61,35 +69,15 @@ class Fetched(NamedTuple):
     settled: bool
 
 
-class Asked:
-    """Requests so far by class, and bytes up and down; safe for several threads."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self.lists = self.puts = self.gets = self.up_bytes = self.down_bytes = 0
-
-    def list(self) -> None:
-        """A page of a listing."""
-        with self._guard:
-            self.lists += 1
-
-    def put(self, size: int) -> None:
-        """An object or a part of one, or what begins and ends it; `size` in bytes."""
-        with self._guard:
-            self.puts += 1
-            self.up_bytes += size
-
-    def get(self, size: int) -> None:
-        """An object, a range or its facts; `size` in bytes of its content."""
-        with self._guard:
-            self.gets += 1
-            self.down_bytes += size
-
-
 class Bucket(Protocol):
-    """Objects below a URL. Safe for several threads."""
+    """Objects below a URL. Safe for several threads.
 
-    asked: Asked
+    Every method asks again while that may help, and raises NoAnswer when patience ends.
+    """
+
+    @property
+    def counts(self) -> Counts:
+        """What was asked of the store so far, retries with it."""
 
     @property
     def url(self) -> str:
@@ -129,12 +117,12 @@ class Bucket(Protocol):
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """A range of exactly this version; raises as `fetch`, and `object-changed` when it is there no more."""
 
-    def put(self, key: str, body: bytes | BinaryIO, size: int, pairs: Pairs) -> None:
+    def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
         """Put an object in place of what is there; nothing is visible before it is whole. Folders are made, no bucket.
 
         Args:
             key: below the URL.
-            body: the bytes, or a file that is read from its start.
+            body: the bytes, or the path of a file.
             size: of the body, in bytes.
             pairs: facts to put back; those that a store makes itself (etag, version) are passed over.
         """
@@ -143,40 +131,71 @@ class Bucket(Protocol):
         """Copy an object with its facts."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; what is under way fails."""
 
 
-def open_bucket(url: str, options: Mapping[str, object] | None = None, asked: Asked | None = None) -> Bucket:
-    """The objects at any URL that fsspec knows. Nothing is looked at yet; requests are counted in `asked`.
+def open_bucket(url: str, options: Mapping[str, object] | None = None, terms: Terms = TERMS) -> Bucket:
+    """The objects at any URL that fsspec knows. Nothing is looked at yet.
 
     Raises:
         Usage: an unknown or not installed kind of store.
     """
-    place, asked = Place(url), asked or Asked()
+    from bakup.store.kinds import loaded  # fsspec takes 60 ms to load
+    from bakup.store.line import Line
+
+    place = Place(url)
     known = {**place.credentials, **(options or {})}
-    if urlsplit(place).scheme in _KEYED and "::" not in place:
-        from bakup.store.bucket_s3 import S3Bucket
+    line = Line(place, known, terms)
+    return loaded(place, line, lambda: _bucket(place, known, line))
 
-        return S3Bucket(place, known, asked)
-    from bakup.store.bucket_plain import PlainBucket
 
-    return PlainBucket(place, known, asked)
+def _bucket(place: Place, options: Mapping[str, object], line: Line) -> Bucket:
+    match "" if "::" in place else urlsplit(place).scheme:
+        case "s3" | "s3a":
+            from bakup.store.bucket_s3 import S3Bucket
+
+            return S3Bucket(place, options, line)
+        case "gs" | "gcs":
+            from bakup.store.bucket_gcs import GcsBucket
+
+            return GcsBucket(place, options, line)
+        case "abfs" | "abfss" | "az":
+            from bakup.store.bucket_azure import AzureBucket
+
+            return AzureBucket(place, options, line)
+        case _:
+            from bakup.store.bucket_plain import PlainBucket
+
+            return PlainBucket(place, options, line)
 
 
 @contextmanager
-def object_faults(url: str, key: str | None = None) -> Iterator[None]:
-    """Every backend raises exceptions of its own; none passes this border."""
+def of_one(key: str | None) -> Iterator[None]:
+    """What a store answers to one object's name or facts, not to all; the rest is for `answers.meaning`."""
     try:
         yield
-    except BakupError:
-        raise
-    except FileNotFoundError as error:
-        raise (missing(url) if key is None else missing_object(f"{url}/{key}")) from error
     except PermissionError as error:
         if key is None:
-            raise NoTarget(f"{url} denies access: {reason(error)}", code="target-denied") from error
+            raise
         raise StoreError(reason(error), code=OBJECT_DENIED) from error
-    except Exception as error:
-        if key is not None and getattr(error, "errno", None) in _ONE_ONLY:
-            raise StoreError(reason(error), code=OBJECT_REFUSED) from error
-        raise StoreError(f"{url}: {reason(error)}", code="store") from error
+    except (OSError, UnicodeError) as error:
+        if key is None or not (isinstance(error, UnicodeError) or error.errno in _ONE_ONLY):
+            raise
+        raise StoreError(reason(error), code=OBJECT_REFUSED) from error
+
+
+def in_order(facts: Mapping[str, str | None]) -> Pairs:
+    """What is known of an object; of metadata and tags also what is empty."""
+    kept = ((name, value) for name, value in facts.items() if value or name.startswith(("metadata.", "tag.")))
+    return tuple(sorted(((name, value or "") for name, value in kept), key=lambda pair: pair[0].encode()))
+
+
+def facts_named(pairs: Pairs, beginning: str) -> dict[str, str]:
+    """The facts whose names begin so, without that."""
+    return {name.removeprefix(beginning): value for name, value in pairs if name.startswith(beginning)}
+
+
+def nanoseconds(moment: datetime) -> int:
+    """Since 1970 UTC; microseconds are exact."""
+    seconds = int(moment.replace(microsecond=0).timestamp())
+    return seconds * 1_000_000_000 + moment.microsecond * 1000

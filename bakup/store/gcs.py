@@ -28,7 +28,7 @@ class Gcs:
 
     def __init__(self, path: str, options: Mapping[str, Any], wire: Wire) -> None:
         self._bucket, _, prefix = path.strip("/").partition("/")
-        self._prefix = f"{prefix}/" if prefix else ""
+        self.prefix = f"{prefix}/" if prefix else ""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
         self._fs = _Once(**{"requests_timeout": timeout, **options}, skip_instance_cache=True)
         self._custom = bool(options.get("endpoint_url"))
@@ -43,45 +43,63 @@ class Gcs:
     def exists(self) -> bool:
         """Whether the bucket is there: asked by a listing, as that right is needed anyway."""
         try:
-            self._list(maxResults=1)
+            self.objects(maxResults=1)
         except FileNotFoundError:
             return False
         return True
 
     def create(self) -> None:
         """Buckets are for their owner to make; prefixes need not be made."""
-        self._list(maxResults=1)
+        self.objects(maxResults=1)
 
     def page(self, after: str | None) -> Page:
         """1,000 objects."""
-        found = self._list(**({"pageToken": after} if after else {}))
-        objects = [(one["name"][len(self._prefix) :], int(one.get("size", 0))) for one in found.get("items", ())]
+        found = self.objects(**({"pageToken": after} if after else {}))
+        objects = [(one["name"][len(self.prefix) :], int(one.get("size", 0))) for one in found.get("items", ())]
         return objects, found.get("nextPageToken")
 
     def size(self, key: str) -> int | None:
         """The object's facts."""
-        path = "b/{}/o/{}"
         try:
-            found = self._run(self._fs._call("GET", path, self._bucket, self._prefix + key, json_out=True))
+            return int(self.resource(key)["size"])
         except FileNotFoundError:
             return None
-        return int(found["size"])
+
+    def resource(self, key: str) -> dict[str, Any]:
+        """All facts of an object, as the API gives them."""
+        found = self._fs._call("GET", "b/{}/o/{}", self._bucket, self.prefix + key, json_out=True)
+        return dict(self._run(found))
+
+    def rewrite(self, key: str, to: str, **words: str) -> dict[str, Any]:
+        """Copy an object, or go on with that."""
+        path = "b/{}/o/{}/rewriteTo/b/{}/o/{}"
+        names = (self._bucket, self.prefix + key, self._bucket, self.prefix + to)
+        return dict(self._run(self._fs._call("POST", path, *names, json_out=True, **words)))
 
     def get(self, key: str, offset: int, length: int) -> bytes:
         """A range; one that begins behind the end is refused by Google and is empty here."""
+        return self.download(key, offset, length)
+
+    def download(self, key: str, offset: int, length: int, **words: str) -> bytes:
+        """As `get`, of the generation that `words` name."""
         sink = Sink(self._wire)
-        self._coroutines.run(self._read(key, offset, length, sink), sink)
+        self._coroutines.run(self._read(key, offset, length, sink, words), sink)
         return sink.content()
 
     def put(self, key: str, body: Body) -> None:
         """One upload of media."""
+        self.upload(body, _length(body), uploadType="media", name=self.prefix + key, ifGenerationMatch="0")
+
+    def upload(self, body: Body | bytes, headers: Mapping[str, str], **words: str) -> tuple[Mapping[str, str], bytes]:
+        """A request of the upload API: headers and content of its answer."""
         where = f"{self._fs._location}/upload/storage/v1/b/{quote(self._bucket)}/o"
-        words = {"uploadType": "media", "name": self._prefix + key, "ifGenerationMatch": "0"}
-        self._coroutines.run(self._fs._call("POST", where, headers=_length(body), data=body, **words), body)
+        work = self._fs._call("POST", where, headers=headers, data=body, **words)
+        answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, body if isinstance(body, Body) else None)
+        return answer
 
     def begin(self, key: str, size: int) -> Upload:
         """A resumable session."""
-        started = initiate_upload(self._fs, self._bucket, self._prefix + key, mode="create")
+        started = initiate_upload(self._fs, self._bucket, self.prefix + key, mode="create")
         return Upload(key, size, str(self._run(started)))
 
     def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
@@ -105,15 +123,18 @@ class Gcs:
         session = self._fs._session
         self._coroutines.end(session.close() if session else None)
 
-    def _list(self, **words: Any) -> dict[str, Any]:
-        found = self._fs._call("GET", "b/{}/o", self._bucket, prefix=self._prefix, json_out=True, **words)
+    def objects(self, **words: Any) -> dict[str, Any]:
+        """A page of the listing, as the API gives it."""
+        found = self._fs._call("GET", "b/{}/o", self._bucket, prefix=self.prefix, json_out=True, **words)
         return dict(self._run(found))
 
-    async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
+    async def _read(self, key: str, offset: int, length: int, sink: Sink, words: Mapping[str, str]) -> None:
         await self._fs._set_session()
-        url = f"{self._fs._location}/download/storage/v1/b/{quote(self._bucket)}/o/{quote(self._prefix + key, safe='')}"
+        url = f"{self._fs._location}/download/storage/v1/b/{quote(self._bucket)}/o/{quote(self.prefix + key, safe='')}"
         headers = self._fs._get_headers({"Range": f"bytes={offset}-{offset + length - 1}"})
-        async with self._fs.session.get(url, params=self._fs._get_params({"alt": "media"}), headers=headers) as answer:
+        async with self._fs.session.get(
+            url, params=self._fs._get_params({"alt": "media", **words}), headers=headers
+        ) as answer:
             if answer.status == 416:
                 return
             answer.raise_for_status()

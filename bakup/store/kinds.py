@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bakup.errors import Usage
 from bakup.store.backend import Backend
 from bakup.store.faults import reason
-from bakup.store.patience import Patience
+from bakup.store.line import Line
 from bakup.store.remote import RemoteTarget
-from bakup.store.secrets import Secrets
 from bakup.store.target import AtOnce, Terms
 from bakup.store.wire import Wire
+
+Made = TypeVar("Made")
 
 _LIBRARIES = ("aiobotocore", "asyncio", "asyncssh", "azure", "botocore", "gcsfs", "httpx", "s3fs", "smbprotocol")
 """What they log would be printed where a program has no logging; what counts of it is told as an error."""
@@ -39,17 +40,24 @@ _EXTRAS = {
 
 def remote(url: str, options: Mapping[str, Any], terms: Terms) -> RemoteTarget:
     """The target at `url`, which has no user info. Raises Usage for a kind of store or option that cannot be used."""
+    line = Line(url, options, terms)
+    at_once = AtOnce(terms.parallel, terms.parallel, terms.parallel) if terms.parallel else _AT_ONCE
+    return RemoteTarget(url, backend(url, options, line, at_once), line.wire, line.patience, at_once)
+
+
+def backend(url: str, options: Mapping[str, Any], line: Line, at_once: AtOnce = _AT_ONCE) -> Backend:
+    """The kind of store at `url`. Raises Usage as `remote`."""
+    return loaded(url, line, lambda: _backend(url, options, line.wire, at_once))
+
+
+def loaded(url: str, line: Line, make: Callable[[], Made]) -> Made:
+    """What `make` gives, which loads the library of the store at `url`. Raises Usage as `remote`."""
     for name in _LIBRARIES:
         logging.getLogger(name).addHandler(logging.NullHandler())
-    secrets = Secrets(options)
-    wire = Wire(terms.upload, terms.download)
-    at_once = AtOnce(terms.parallel, terms.parallel, terms.parallel) if terms.parallel else _AT_ONCE
-    patience = Patience(url, terms.patience, wire, secrets, terms.tell)
     try:
-        backend = patience.ask(lambda: _backend(url, options, wire, at_once))
+        return line.patience.ask(make)
     except ImportError as error:
         raise _not_installed(url, error) from None
-    return RemoteTarget(url, backend, wire, patience, at_once)
 
 
 def _backend(url: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) -> Backend:

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 from webdav4.client import Client, HTTPError, ResourceAlreadyExists, ResourceNotFound
+from webdav4.fsspec import WebdavFileSystem
 
 from bakup.store.backend import HALF, Page
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
@@ -31,25 +32,31 @@ class Webdav:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         given = dict(options)
-        base, self._root = address(url, given)
+        base, self.root = address(url, given)
         given.setdefault("auth", login(urlsplit(base).hostname or "", given))
         for name in ("username", "password"):
             given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))
         self._client = Client(base, retry=False, **given)
+        self._base = base
         self._wire = wire
         self._folders = Folders(self._entries)
 
+    @property
+    def filesystem(self) -> Any:
+        """webdav4's, asking once."""
+        return WebdavFileSystem(self._base, client=self._client)
+
     def exists(self) -> bool:
         """Whether the folder is there."""
-        return bool(self._client.exists(self._root))
+        return bool(self._client.exists(self.root))
 
     def create(self) -> None:
         """MKCOL, which makes no parents."""
         try:
-            self._client.mkdir(self._root)
+            self._client.mkdir(self.root)
         except ResourceAlreadyExists:
-            raise FileExistsError(self._root) from None
+            raise FileExistsError(self.root) from None
 
     def page(self, after: str | None) -> Page:
         """A folder's files."""
@@ -97,7 +104,7 @@ class Webdav:
         self._client.http.close()
 
     def _path(self, key: str) -> str:
-        return posixpath.join(self._root, key)
+        return posixpath.join(self.root, key)
 
     def _send(self, path: str, body: Body) -> None:
         headers = {"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"}
@@ -110,7 +117,7 @@ class Webdav:
             return
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        found = self._client.ls(posixpath.join(self._root, folder), detail=True, allow_listing_resource=False)
+        found = self._client.ls(posixpath.join(self.root, folder), detail=True, allow_listing_resource=False)
         return [
             (
                 posixpath.basename(str(one["name"]).rstrip("/")),

@@ -93,19 +93,19 @@ class Wire:
 
 
 class Body(io.RawIOBase):
-    """A slice of a file on its way up, read piece by piece.
+    """A slice of a file or of bytes on its way up, read piece by piece.
 
     Args:
-        path: the file.
+        content: the bytes, or the path of the file.
         offset, length: of the slice, in bytes.
         wire: is told of what is read, while `counted`; a reader that only hashes sets it False.
     """
 
-    def __init__(self, path: str, offset: int, length: int, wire: Wire) -> None:
-        self.path = path
+    def __init__(self, content: str | bytes, offset: int, length: int, wire: Wire) -> None:
+        self.content = content
         self.counted = True
         self.moved_at = time.monotonic()
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._file = io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb", buffering=0)  # noqa: SIM115
         self._start = offset
         self._length = length
         self._at = 0

@@ -1,0 +1,98 @@
+"""Requests of the S3 API through s3fs: its credentials and its client, without its retries and its paths."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import s3fs
+
+from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.wire import Body, Sink, Wire
+
+
+class S3Client:
+    """One bucket. Asks once, and raises what botocore raises; safe for several threads.
+
+    Args:
+        bucket: its name.
+        options: of s3fs.
+        wire: is told of what moves.
+        connections: most that are open at once.
+    """
+
+    def __init__(self, bucket: str, options: Mapping[str, Any], wire: Wire, connections: int) -> None:
+        self.bucket = bucket
+        config = {
+            "connect_timeout": CONNECT_S,
+            "read_timeout": SILENCE_S,
+            "max_pool_connections": connections,
+            # What is read is verified by us; what is put is covered by TLS, or by the signature where there is none.
+            # Checksums in trailers are not understood everywhere.
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            # Asking again is our own.
+            "retries": {"total_max_attempts": 1},
+            **options.get("config_kwargs", {}),
+        }
+        self._fs = s3fs.S3FileSystem(**{**options, "config_kwargs": config}, skip_instance_cache=True)
+        self._wire = wire
+        self._coroutines = Coroutines()
+
+    @property
+    def at_aws(self) -> bool:
+        """Whether no other server was named."""
+        return not self._fs.endpoint_url and not self._fs.client_kwargs.get("endpoint_url")
+
+    def call(self, method: str, body: Body | None = None, **words: Any) -> Any:
+        """The answer to one request; `body` stands in `words` too, under the API's name for it."""
+        return self._coroutines.run(self._request(method, **words), body)
+
+    def get(self, **words: Any) -> tuple[dict[str, Any], bytes]:
+        """GetObject: the answer and the bytes."""
+        sink = Sink(self._wire)
+        answer = self._coroutines.run(self._read(sink, words), sink)
+        return answer, sink.content()
+
+    def close(self) -> None:
+        """End what runs, and the connections."""
+        client = self._fs._s3
+        self._coroutines.end(client.close() if client else None)
+
+    async def _request(self, method: str, **words: Any) -> Any:
+        client = await self._client()
+        call = getattr(client, method)
+        return await call(**self._fs._get_s3_method_kwargs(call, Bucket=self.bucket, **words))
+
+    async def _read(self, sink: Sink, words: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = await self._request("get_object", **words)
+        async with found["Body"] as stream:
+            while piece := await stream.read(sink.piece):
+                await sink.take_soon(piece)
+        return found
+
+    async def _client(self) -> Any:
+        known = self._fs._s3
+        client = await self._fs.set_session()
+        if client is not known:
+            client.meta.events.register_first("before-sign.s3", _hashes)
+            client.meta.events.register_first("before-send.s3", _sends)
+        return client
+
+
+def code_of(error: Exception) -> str:
+    """S3's word for an error, or the HTTP status where it has none."""
+    found = getattr(error, "response", None)
+    return str(found.get("Error", {}).get("Code", "")) if isinstance(found, dict) else ""
+
+
+def _hashes(request: Any, **_: object) -> None:
+    """Signing may read the whole body; that is no traffic."""
+    if isinstance(request.data, Body):
+        request.data.counted = False
+
+
+def _sends(request: Any, **_: object) -> None:
+    """From here on what is read is sent."""
+    if isinstance(request.body, Body):
+        request.body.counted = True
