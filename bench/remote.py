@@ -2,6 +2,7 @@
 
 `stream`: large data to `rclone serve s3`: memory and spool must stay flat, and the whole must take little longer than
 the slower of its halves. `far`: the Linux tree to Ceph through a proxy that adds 80 ms a round trip, beside restic.
+`rebuild`: the catalog of many small sectors, again through that proxy.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
 
+from bakup.account import keyfile
+from bakup.account.keys import Account
 from bakup.store.opening import open_target
 from bench import corpus
 from bench.contenders import REPOSITORY
+from bench.many import Many
 from bench.measure import Command, CommandFailed, Cost, run
+from tests.servers import rclone
 from tests.servers.fleet import Fleet
 from tests.servers.proxy import Proxy
+from tests.servers.s3 import BUCKET
 from tests.servers.served import Served
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -178,18 +184,37 @@ def _restic_far(served: Served, place: Path, source: str, proxy: Proxy) -> Cost:
     return run(Command(("restic", "backup", "--quiet", source), env))
 
 
+def rebuild(folder: str, count: int) -> None:
+    """The catalog of `count` sectors that lie a long way off, from nothing but an account and their URL."""
+    with scratch(folder) as place, rclone.serve(place) as served:
+        bucket, home, entropy = place / "data" / BUCKET / "many", place / "home", os.urandom(32)
+        bucket.mkdir()
+        keyfile.save(str(home), entropy)
+        Many(str(bucket), Account.from_entropy(entropy), count).make()
+        with Proxy(served.port, round_trip=ROUND_TRIP_S).running() as proxy:
+            far_off = served.behind(proxy.port)
+            words = ("-m", "bakup", "rebuild", f"{far_off.url}/many", *far_off.words())
+            cost = run(Command((sys.executable, *words), {"BAKUP_HOME": str(home)}, REPOSITORY))
+            print("| sectors | wall time | CPU | requests | peak memory |\n| --- | --- | --- | --- | --- |")
+            facts = f"{cost.wall_s:.1f} s | {cost.cpu_s:.1f} s | {proxy.requests.total():,}"
+            print(f"| {count:,} | {facts} | {cost.peak_bytes / MIB:.0f} MiB |", flush=True)
+
+
 def main() -> int:
     """Measure what is asked for and print it."""
     parser = argparse.ArgumentParser(prog="python -m bench.remote", description="stores over the network")
     default = os.environ.get("BAKUP_BENCH_DIR") or os.path.expanduser("~/.cache/bakup-bench")
-    parser.add_argument("--rows", default="stream,far", help="stream, far (both)")
+    parser.add_argument("--rows", default="stream,far,rebuild", help="stream, far, rebuild (all)")
     parser.add_argument("--runs", type=int, default=3, help="of far (3)")
     parser.add_argument("--gib", default="2,10", help="sizes of stream (2,10)")
+    parser.add_argument("--sectors", type=int, default=10_000, help="of rebuild (10,000)")
     parser.add_argument("--folder", default=default, help="corpus and scratch (BAKUP_BENCH_DIR)")
     asked = parser.parse_args()
     try:
         if "far" in asked.rows:
             far(asked.folder, asked.runs)
+        if "rebuild" in asked.rows:
+            rebuild(asked.folder, asked.sectors)
         if "stream" in asked.rows:
             stream(asked.folder, [int(size) for size in asked.gib.split(",")])
     except (CommandFailed, subprocess.CalledProcessError) as error:

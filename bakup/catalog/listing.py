@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -20,11 +20,36 @@ class SectorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NewObjects:
+    """Objects that a listing showed and the catalog does not know, as (locator, size in bytes), by locator.
+
+    They stand in a temporary table, which the next comparison on this connection fills anew.
+    """
+
+    connection: sqlite3.Connection
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[tuple[str, int]]:
+        after = ""
+        while page := self._page(after):
+            yield from page
+            after = page[-1][0]
+
+    def _page(self, after: str) -> list[tuple[str, int]]:
+        return self.connection.execute(
+            "SELECT locator, size FROM unseen WHERE locator > ? ORDER BY locator LIMIT 1000", [after]
+        ).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What differs.
 
     Args:
-        new: objects to look at, as (locator, size in bytes).
+        new: objects to look at.
         missing: sectors that are not there, or in another size.
         adopted: pending ones that are there.
         struck: pending ones that are not there.
@@ -33,7 +58,7 @@ class Comparison:
         known: how many ought to be.
     """
 
-    new: tuple[tuple[str, int], ...]
+    new: NewObjects
     missing: tuple[SectorRow, ...]
     adopted: tuple[SectorRow, ...]
     struck: tuple[SectorRow, ...]
@@ -62,17 +87,20 @@ def sector(connection: sqlite3.Connection, identity: int) -> SectorRow:
 def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[str, int]]) -> Comparison:
     """Hold a listing, streamed as (locator, size in bytes), against the catalog; changes nothing.
 
-    The listing is spilled to a temporary table: memory stays flat for any number of objects.
+    The listing is spilled to temporary tables: memory stays flat for any number of objects.
     """
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS listed (locator TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID")
-    connection.execute("DELETE FROM listed")
+    for table in ("listed", "unseen"):
+        connection.execute(
+            f"CREATE TEMP TABLE IF NOT EXISTS {table} (locator TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID"
+        )
+        connection.execute(f"DELETE FROM {table}")
     connection.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", listed)
     new = connection.execute(
-        "SELECT l.locator, l.size FROM listed l WHERE NOT EXISTS (SELECT 1 FROM sectors s WHERE s.target = :t"
-        " AND s.locator = l.locator AND s.size = l.size) AND NOT EXISTS (SELECT 1 FROM others o WHERE o.target = :t"
-        " AND o.locator = l.locator AND o.size = l.size) ORDER BY l.locator",
+        "INSERT INTO unseen SELECT l.locator, l.size FROM listed l WHERE NOT EXISTS (SELECT 1 FROM sectors s"
+        " WHERE s.target = :t AND s.locator = l.locator AND s.size = l.size) AND NOT EXISTS (SELECT 1 FROM others o"
+        " WHERE o.target = :t AND o.locator = l.locator AND o.size = l.size)",
         {"t": target},
-    ).fetchall()
+    ).rowcount
     groups: dict[str, list[SectorRow]] = {"missing": [], "adopted": [], "struck": [], "back": []}
     known = present = 0
     for row in connection.execute(
@@ -96,7 +124,7 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
             case _:
                 pass
     return Comparison(
-        tuple(new),
+        NewObjects(connection, new),
         tuple(groups["missing"]),
         tuple(groups["adopted"]),
         tuple(groups["struck"]),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import machine, names, numbers, places
 from bakup.cli.command import command
-from bakup.cli.options import argument, option
+from bakup.cli.options import WithTarget, argument, option
 from bakup.cli.rows import Rows, short_id
 from bakup.cli.running import Run
 from bakup.cli.style import bold
@@ -46,12 +46,6 @@ it is the right key.
 It never changes anything. Who has this key can read every .atbake object that
 was made with it, and no sector.
 """
-_KEY = "Key"
-
-KeyFile = Annotated[
-    str | None,
-    option("--key-file", metavar="FILE", help="the key in FILE instead of the account's", group=_KEY),
-]
 
 
 @command(
@@ -60,15 +54,15 @@ KeyFile = Annotated[
     text=INSPECT_TEXT,
     examples=("bakup atbak inspect /mnt/usb/plain/3f/3f81a0c2*.atbake",),
 )
-def inspect(run: Run, file: Annotated[str, argument("FILE")], *, key_file: KeyFile = None) -> int:
+def inspect(run: Run, file: Annotated[str, argument("FILE")], target: WithTarget) -> int:
     """Look into an object."""
     from bakup.flows import atbak_objects as flow
 
     place = places.target(file)
     with run.home(write=False) as home:
-        report = flow.inspect(home, place, key_file=key_file, ask=run.ask)
+        report = flow.inspect(home, place, target=target.options(), watch=run.watch, ask=run.ask)
     run.console.product(*inspect_lines(report, exact=run.exact))
-    return run.finish(inspect_summary(report, file), 21 if report.damage else 0)
+    return run.finish(inspect_summary(report, place), 21 if report.damage else 0)
 
 
 @command(
@@ -81,21 +75,21 @@ def decrypt(
     run: Run,
     file: Annotated[str, argument("FILE")],
     out: Annotated[str, argument("OUT")],
+    target: WithTarget,
     *,
-    key_file: KeyFile = None,
     overwrite: Annotated[bool, option("--overwrite", help="replace a file that is there", group="Into OUT")] = False,
 ) -> int:
     """Bring back what an object holds."""
     from bakup.flows import atbak_objects as flow
 
-    place = places.target(file)
+    place, options = places.target(file), target.options()
     with run.home(write=False) as home:
-        report = flow.decrypt(home, place, out, key_file=key_file, overwrite=overwrite, ask=run.ask)
+        report = flow.decrypt(home, place, out, overwrite=overwrite, target=options, watch=run.watch, ask=run.ask)
     size = numbers.size(report.preamble.size, exact=run.exact)
     rows = Rows()
     rows.text("decrypted", f"{size} to {names.shown(report.place)}, in {numbers.duration(report.elapsed)}")
     run.console.report(*rows.lines())
-    return run.finish(decrypt_summary(report, file), 0)
+    return run.finish(decrypt_summary(report, place), 0)
 
 
 @command(
@@ -107,21 +101,19 @@ def decrypt(
 def key_show(
     run: Run,
     dst: places.Target,
+    target: WithTarget,
     *,
-    key_file: KeyFile = None,
-    atbu: Annotated[bool, option("--atbu", help="as a configuration file of ATBU", group=_KEY)] = False,
+    atbu: Annotated[bool, option("--atbu", help="as a configuration file of ATBU", group="Key")] = False,
 ) -> int:
     """Show the key."""
-    import os
-
     from bakup.atbak.keys import atbu_config
     from bakup.flows import atbak_objects as flow
 
     place = places.target(dst)
     with run.home(write=False) as home:
-        key, name = flow.key_of(home, place, key_file=key_file, ask=run.ask)
-    run.console.product(atbu_config(name, os.path.abspath(place), key) if atbu else key.hex())
-    return run.finish({"target": dst, "key": key.hex(), "name": name}, 0)
+        key, name = flow.key_of(home, place, target=target.options(), watch=run.watch, ask=run.ask)
+    run.console.product(atbu_config(name, places.absolute(place), key) if atbu else key.hex())
+    return run.finish({"target": place, "key": key.hex(), "name": name}, 0)
 
 
 def inspect_lines(report: AtbakReport, *, exact: bool = False) -> list[str]:

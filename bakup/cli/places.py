@@ -26,6 +26,11 @@ def target(place: str) -> str:
     return Place(place)
 
 
+def absolute(place: str) -> str:
+    """A path from the root on; a URL is that already."""
+    return place if "://" in place else os.path.abspath(place)
+
+
 def store_options(
     own: list[str] | None, targets: list[str] | None, urls: Iterable[str], dst: str
 ) -> Mapping[str, object]:

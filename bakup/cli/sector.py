@@ -58,7 +58,7 @@ def inspect(run: Run, file: Annotated[str, argument("FILE")], target: WithTarget
         run.console.object(facts)
     if report.files == () and report.checkpoints is None and report.account:
         run.console.advice(f"names and files need the account {report.account}: bakup account recover")
-    return run.finish(inspect_summary(report, file), report.exit_code)
+    return run.finish(inspect_summary(report, place), report.exit_code)
 
 
 @command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from blake3 import blake3
@@ -13,6 +13,7 @@ from bakup.atbak import checkpoints
 from bakup.atbak.naming import uuid_of
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.catalog import objects, recording
+from bakup.catalog.listing import NewObjects
 from bakup.catalog.objects import ObjectRow
 from bakup.catalog.rows import rows_of
 from bakup.errors import BakupError, Damaged, WrongAccount
@@ -39,7 +40,7 @@ def ingest(
     connection: sqlite3.Connection,
     target: Target,
     target_row: int,
-    listed: Sequence[tuple[Locator, int]],
+    listed: NewObjects,
     key: bytes | None,
     watch: Watch,
     *,
@@ -71,7 +72,7 @@ def read_checkpoint(opened: OpenObject) -> Iterator[checkpoints.Item]:
 
 
 def _read_all(
-    pool: ThreadPoolExecutor, target: Target, listed: Sequence[tuple[Locator, int]], key: bytes | None
+    pool: ThreadPoolExecutor, target: Target, listed: NewObjects, key: bytes | None
 ) -> Iterator[tuple[Locator, int, Result]]:
     waiting: deque[tuple[Locator, int, Future[Result]]] = deque()
     for locator, size in listed:

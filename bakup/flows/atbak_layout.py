@@ -20,7 +20,7 @@ from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, 
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
 from bakup.flows.watch import Watch
-from bakup.store.target import Locator, Target
+from bakup.store.target import Target
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,7 +123,7 @@ class AtbakLayout:
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        objects: Sequence[tuple[Locator, int]],
+        objects: listing.NewObjects,
         watch: Watch,
         *,
         announce: str = "",

@@ -15,6 +15,8 @@ from bakup.atbak.reader import OpenObject, open_object
 from bakup.errors import Damaged, Failed, WrongAccount
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
+from bakup.flows.reports import TargetOptions
+from bakup.flows.watch import Watch
 from bakup.format.objects import is_object
 from bakup.format.preamble import Preamble, safe_path
 from bakup.model import Attributes, Checkpoint, Kind
@@ -49,12 +51,12 @@ class DecryptReport:
     elapsed: float
 
 
-def inspect(home: Home, file: str, *, key_file: str | None, ask: Ask) -> AtbakReport:
+def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> AtbakReport:
     """What is in the object at the path or URL `file`; all of it is read and compared with its sha256.
 
     Raises NoTarget when it is not there, Damaged when not even its preamble can be read, WrongAccount without a key.
     """
-    with _opened(home, file, key_file, ask) as (found, stored):
+    with _opened(home, file, target, watch, ask) as (found, stored):
         report = AtbakReport(path.basename(file), stored, found.encrypted, found.preamble)
         try:
             for _ in found.stream():
@@ -66,14 +68,16 @@ def inspect(home: Home, file: str, *, key_file: str | None, ask: Ask) -> AtbakRe
         return AtbakReport(report.name, stored, found.encrypted, found.preamble, checkpoint=_checkpoint(found))
 
 
-def decrypt(home: Home, file: str, out: str, *, key_file: str | None, overwrite: bool, ask: Ask) -> DecryptReport:
+def decrypt(
+    home: Home, file: str, out: str, *, overwrite: bool, target: TargetOptions, watch: Watch, ask: Ask
+) -> DecryptReport:
     """Write the file that the object `file` holds: as `out`, or below the folder `out` by the path in its preamble.
 
     It has its name only once it is whole and verified. Raises Failed when something is there and not `overwrite`,
     Damaged when the object is, or its path would leave the folder.
     """
     begun = time.monotonic()
-    with _opened(home, file, key_file, ask) as (found, _):
+    with _opened(home, file, target, watch, ask) as (found, _):
         if path.isdir(out):
             root, inner = out, safe_path(found.preamble.path)
         else:
@@ -85,32 +89,32 @@ def decrypt(home: Home, file: str, out: str, *, key_file: str | None, overwrite:
         return DecryptReport(found.preamble, path.join(fsencode(root), inner), time.monotonic() - begun)
 
 
-def key_of(home: Home, dst: str, *, key_file: str | None, ask: Ask) -> tuple[bytes, str]:
+def key_of(home: Home, dst: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> tuple[bytes, str]:
     """The key that opens the encrypted objects at `dst`, which one of them confirms; and what ATBU may call it.
 
     Raises Failed when there are none, WrongAccount without a key or with another.
     """
-    with closing(opening.open_target(dst)) as target:
-        encrypted = (found for found in target.list() if is_object(found[0]) and found[0].endswith("e"))
+    with closing(opening.open_target(dst, options=target.store, terms=target.terms(watch))) as store:
+        encrypted = (found for found in store.list() if is_object(found[0]) and found[0].endswith("e"))
         sample = next(islice(encrypted, 1), None)
         if sample is None:
             raise Failed(f"{dst} holds no .atbake objects: there is nothing to open", code="no-atbak")
-        key = _key(home, key_file, ask)
+        key = _key(home, target.key_file, ask)
         if key is None:
             raise WrongAccount(f"{dst} is encrypted, and there is no account here", hints=_NO_KEY, code="no-account")
         try:
-            open_object(target, *sample, key)
+            open_object(store, *sample, key)
         except Damaged as error:
             raise WrongAccount(f"this key does not open {dst}", hints=error.hints, code="atbak-key") from None
     return key, name_of(dst)
 
 
 @contextmanager
-def _opened(home: Home, file: str, key_file: str | None, ask: Ask) -> Iterator[tuple[OpenObject, int]]:
+def _opened(home: Home, file: str, target: TargetOptions, watch: Watch, ask: Ask) -> Iterator[tuple[OpenObject, int]]:
     """The open object and its size; the key is looked for only when it is encrypted."""
-    target, locator, size = opening.open_object(file)
-    with closing(target):
-        yield _open(target, locator, size, home, key_file, ask), size
+    store, locator, size = opening.open_object(file, options=target.store, terms=target.terms(watch))
+    with closing(store):
+        yield _open(store, locator, size, home, target.key_file, ask), size
 
 
 def _open(target: Target, locator: str, size: int, home: Home, key_file: str | None, ask: Ask) -> OpenObject:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from blake3 import blake3
 
 from bakup.catalog import applying, recording
+from bakup.catalog.listing import NewObjects
 from bakup.catalog.rows import rows_of
 from bakup.errors import BakupError, Damaged, Foreign, Untrusted
 from bakup.flows.watch import Progress, Watch
@@ -42,7 +43,7 @@ def ingest(
     connection: sqlite3.Connection,
     target: Target,
     target_row: int,
-    objects: Sequence[tuple[Locator, int]],
+    objects: NewObjects,
     trust: Trust,
     watch: Watch,
     *,

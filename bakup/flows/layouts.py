@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bakup.catalog.history import SourceRow
-    from bakup.catalog.listing import Comparison, SectorRow
+    from bakup.catalog.listing import Comparison, NewObjects, SectorRow
     from bakup.catalog.rows import Version
     from bakup.errors import BakupError
     from bakup.flows.bringing import Brought
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from bakup.model import Attributes, Checkpoint, Entry, Extent
     from bakup.source.interface import Found, Source
     from bakup.source.out import Out
-    from bakup.store.target import Locator
 
 
 UNITS = {"sectors": "sector", "atbak": "object"}
@@ -248,7 +247,7 @@ class Layout(Protocol):
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        objects: Sequence[tuple[Locator, int]],
+        objects: NewObjects,
         watch: Watch,
         *,
         announce: str = "",

@@ -22,7 +22,7 @@ from bakup.flows.watch import Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
 from bakup.sector.trust import Trust
-from bakup.store.target import Locator, Target
+from bakup.store.target import Target
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,7 +124,7 @@ class SectorsLayout:
         self,
         connection: sqlite3.Connection,
         target_row: int,
-        objects: Sequence[tuple[Locator, int]],
+        objects: listing.NewObjects,
         watch: Watch,
         *,
         announce: str = "",
