@@ -69,7 +69,7 @@ _TAKES_PLACE = frozenset({"-r", "-t", "--repo", "--target"})
 
 _EVERYWHERE_FLAGS = frozenset({"--verbose", "--quiet", "--json", "--bytes"})
 _EVERYWHERE_VALUES = frozenset({"--log-file", "--lock-wait", "--passphrase-command"})
-_GROUPS = frozenset({"account", "sector", "atbak", "atbak key"})
+_GROUPS = frozenset({"target", "account", "sector", "atbak", "atbak key"})
 _OTHER_MACHINE = re.compile(r"([^/\\:]{2,}):(?!//)")
 _CHECK_POINT = re.compile(r"latest(~\d+)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

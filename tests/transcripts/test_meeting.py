@@ -24,6 +24,7 @@ COMMANDS = (
     ["restore"],
     ["check"],
     ["rebuild"],
+    ["target", "test"],
     ["completion"],
     ["account", "new"],
     ["account", "show"],
