@@ -76,6 +76,14 @@ def add_objects(
     return [sector for sector, _, _ in numbered]
 
 
+def has_files(connection: sqlite3.Connection, target: int) -> bool:
+    """Whether any object of a file is at the target."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = ? AND path IS NOT NULL AND state = 'stored')", [target]
+    ).fetchone()
+    return bool(row[0])
+
+
 def stored_object(
     connection: sqlite3.Connection, target: int, path: bytes, sha256: bytes, *, encrypted: bool
 ) -> SectorLine | None:
