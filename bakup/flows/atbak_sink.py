@@ -31,12 +31,12 @@ from bakup.source.interface import Found, Grown, Large, Source, Unreadable, Vani
 if TYPE_CHECKING:
     from bakup.flows.atbak_storing import AtbakStoring
 
-BATCH_OBJECTS = 512
+BATCH_OBJECTS = 2048
 BATCH_BYTES = 64 << 20
 """A batch is put when it has so many objects, or so many bytes of files."""
 IN_FLIGHT = 32 << 20
 """Bytes of files in memory that wait for a worker."""
-ENTRIES = 2048
+ENTRIES = 4096
 _ZEROS = bytes(PIECE)
 
 

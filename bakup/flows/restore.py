@@ -152,7 +152,7 @@ def bring_tree(
         destination.make_dir(version.path, replaced, version.attributes.object)
         if inode_flags := version.attributes.inode_flags:
             flags.append((version.path, inode_flags))
-    groups: Groups = {}
+    groups = _there(tree.versions(Kind.FILE), equal, lambda version: version.digest)
     links: list[tuple[bytes, bytes, int]] = []
 
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
@@ -188,11 +188,20 @@ def bring_tree(
 
 
 Groups = dict[int, tuple[bytes, bytes | None]]
-"""Of each link group the first path, and its content."""
+"""Of each link group the path that the others become names of, and its content."""
+
+
+def _there(versions: Iterator[Version], equal: Set[bytes], content: Callable[[Version], bytes | None]) -> Groups:
+    """Link groups of which a path is there already: the missing ones become names of it."""
+    groups: Groups = {}
+    for version in versions if equal else ():
+        if version.attributes.link_group is not None and version.path in equal:
+            groups.setdefault(version.attributes.link_group, (version.path, content(version)))
+    return groups
 
 
 def _first(groups: Groups, version: Version, content: bytes | None, kept: Set[bytes]) -> bytes | None:
-    """The path of the same inode that comes before this one, if there is one that stands at the destination."""
+    """The path of the same inode that is there already or comes before this one, if there is one."""
     group = version.attributes.link_group
     if group is None or version.path in kept:
         return None
@@ -202,7 +211,7 @@ def _first(groups: Groups, version: Version, content: bytes | None, kept: Set[by
 
 def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes]) -> None:
     """Symbolic links and special files; those of one link group are one inode."""
-    groups: Groups = {}
+    groups = _there(tree.versions(Kind.SYMLINK, Kind.SPECIAL), equal, lambda version: version.extra)
     for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
         first = _first(groups, version, version.extra, kept)
         if version.path in equal or version.path in kept:
