@@ -5,11 +5,12 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, ContentSettings
+from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 
 from bakup.errors import NoAnswer, NoTarget, StoreError
 from bakup.store.azure import Azure
@@ -232,6 +233,6 @@ def _arguments(pairs: Pairs) -> dict[str, Any]:
     }
     if tags := facts_named(pairs, "tag."):
         words["tags"] = tags
-    if tier := facts.get("storage-class"):
-        words["standard_blob_tier"] = tier
+    with suppress(ValueError, KeyError):  # tiers of premium accounts are not for block blobs
+        words["standard_blob_tier"] = StandardBlobTier(facts["storage-class"])
     return words
