@@ -64,7 +64,7 @@ class AnyFilesystem:
 
     def put(self, key: str, body: Body) -> None:
         """One `put_file` of the whole spool; its bytes count when they are up."""
-        self._fs.put_file(body.content, self._path(key), **({"mode": "create"} if self._creates else {}))
+        self._fs.put_file(body.path, self._path(key), **({"mode": "create"} if self._creates else {}))
         self._wire.sent(len(body))
 
     def close(self) -> None:

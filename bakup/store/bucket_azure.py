@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, ContentSettings
+from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 
 from bakup.errors import NoAnswer, NoTarget, StoreError
 from bakup.store.azure import Azure
@@ -30,11 +31,14 @@ from bakup.store.buckets import (
 from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.line import Line
-from bakup.store.wire import Body, Request, Sink
+from bakup.store.wire import Body, Request, Sink, going_up
 
 Result = TypeVar("Result")
 
 PARTS_AT_ONCE = 4
+WHOLE_MAX = 1 << 20
+"""Bytes of the largest blob that goes up as one: the SDK takes such into memory."""
+
 _ARCHIVED = ("BlobArchived", "BlobBeingRehydrated")
 _CHANGED = {412, 416}
 _HEADERS = {
@@ -102,7 +106,7 @@ class AzureBucket:
     def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
         """See `Bucket`; large ones in blocks, at once."""
         facts = _arguments(pairs)
-        if size <= PART:
+        if size <= WHOLE_MAX:
             self._up(key, "upload_blob", body, 0, size, overwrite=True, max_concurrency=1, **facts)
             return
 
@@ -171,9 +175,10 @@ class AzureBucket:
 
     def _up(self, key: str, method: str, content: Content, offset: int, length: int, **words: Any) -> None:
         def request() -> None:
-            with Body(content, offset, length, self._line.wire) as body:
-                work = getattr(self._azure.blob(key), method)(data=body, length=length, **words)
-                self._azure.run(work, body)
+            with going_up(content, offset, length, self._line.wire) as body:
+                # The SDK looks into a stream to measure it, and finds none in an empty one.
+                work = getattr(self._azure.blob(key), method)(data=body if length else b"", length=length, **words)
+                self._azure.run(work, body if isinstance(body, Body) else None)
 
         self._ask("puts", key, request)
 
@@ -220,12 +225,14 @@ def _arguments(pairs: Pairs) -> dict[str, Any]:
     """The arguments of a put that give these facts back."""
     facts = dict(pairs)
     settings: dict[str, Any] = {field: facts[name] for name, field in _HEADERS.items() if name in facts}
+    if md5 := facts.get("md5"):
+        settings["content_md5"] = bytearray(b64decode(md5))
     words: dict[str, Any] = {
         "metadata": facts_named(pairs, "metadata."),
         "content_settings": ContentSettings(**settings),
     }
     if tags := facts_named(pairs, "tag."):
         words["tags"] = tags
-    if tier := facts.get("storage-class"):
-        words["standard_blob_tier"] = tier
+    with suppress(ValueError, KeyError):  # tiers of premium accounts are not for block blobs
+        words["standard_blob_tier"] = StandardBlobTier(facts["storage-class"])
     return words

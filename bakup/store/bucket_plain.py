@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import unquote
@@ -48,6 +48,9 @@ _FACTS = {
     "etag": ("etag", "ETag"),
     "md5": ("md5Hash", "content_md5"),
 }
+_ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
+"""fsspec has one connection to such, and it is not for several threads."""
+
 READS = 3
 """An object that changes is read so often."""
 
@@ -78,6 +81,7 @@ class PlainBucket:
         self._options = {last: dict(options)} if "::" in url and options else dict(options)
         self._reads = backend(self.url, self._options, line)
         self._guard = threading.Lock()
+        self._turns = threading.Lock() if url.startswith(_ONE_AT_A_TIME) else nullcontext()
         self._fs, self._root = self._opened()
         self._made: set[str] = set()
 
@@ -173,7 +177,7 @@ class PlainBucket:
         def once() -> Result:
             filesystem = self._fs
             try:
-                with of_one(key):
+                with self._turns, of_one(key):
                     return request(filesystem)
             except Exception as error:
                 if meaning(error, self.url).retry_may_help:

@@ -30,7 +30,7 @@ from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.line import Line
 from bakup.store.s3_client import S3Client, code_of
-from bakup.store.wire import Body, Request
+from bakup.store.wire import Body, Request, going_up
 
 Result = TypeVar("Result")
 
@@ -223,9 +223,10 @@ class S3Bucket:
 
     def _up(self, method: str, key: str, content: Content, offset: int, length: int, **words: Any) -> dict[str, Any]:
         def request() -> dict[str, Any]:
-            with Body(content, offset, length, self._line.wire) as body:
+            with going_up(content, offset, length, self._line.wire) as body:
                 where = {"Key": self._prefix + key, "Body": body, "ContentLength": length}
-                answer: dict[str, Any] = self._client.call(method, body, **where, **words)
+                moving = body if isinstance(body, Body) else None
+                answer: dict[str, Any] = self._client.call(method, moving, **where, **words)
                 return answer
 
         return self._ask("puts", key, request)

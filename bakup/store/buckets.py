@@ -178,8 +178,9 @@ def of_one(key: str | None) -> Iterator[None]:
         if key is None:
             raise
         raise StoreError(reason(error), code=OBJECT_DENIED) from error
-    except (OSError, UnicodeError) as error:
-        if key is None or not (isinstance(error, UnicodeError) or error.errno in _ONE_ONLY):
+    except Exception as error:
+        wrong = isinstance(error, UnicodeError) or type(error).__name__ == "InvalidURL"
+        if key is None or not (wrong or getattr(error, "errno", None) in _ONE_ONLY):
             raise
         raise StoreError(reason(error), code=OBJECT_REFUSED) from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -93,7 +94,8 @@ class Gcs:
     def upload(self, body: Body | bytes, headers: Mapping[str, str], **words: str) -> tuple[Mapping[str, str], bytes]:
         """A request of the upload API: headers and content of its answer."""
         where = f"{self._fs._location}/upload/storage/v1/b/{quote(self._bucket)}/o"
-        work = self._fs._call("POST", where, headers=headers, data=body, **words)
+        data = io.BytesIO(body) if isinstance(body, bytes) else body
+        work = self._fs._call("POST", where, headers=headers, data=data, **words)
         answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, body if isinstance(body, Body) else None)
         return answer
 

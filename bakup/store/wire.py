@@ -6,6 +6,8 @@ import io
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
 from bakup.store.counting import Counts
@@ -93,19 +95,19 @@ class Wire:
 
 
 class Body(io.RawIOBase):
-    """A slice of a file or of bytes on its way up, read piece by piece.
+    """A slice of a file on its way up, read piece by piece.
 
     Args:
-        content: the bytes, or the path of the file.
+        path: the file.
         offset, length: of the slice, in bytes.
         wire: is told of what is read, while `counted`; a reader that only hashes sets it False.
     """
 
-    def __init__(self, content: str | bytes, offset: int, length: int, wire: Wire) -> None:
-        self.content = content
+    def __init__(self, path: str, offset: int, length: int, wire: Wire) -> None:
+        self.path = path
         self.counted = True
         self.moved_at = time.monotonic()
-        self._file = io.BytesIO(content) if isinstance(content, bytes) else open(content, "rb", buffering=0)  # noqa: SIM115
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by `close`
         self._start = offset
         self._length = length
         self._at = 0
@@ -182,3 +184,17 @@ class Sink:
         self._pieces.append(piece)
         self.size += len(piece)
         self.moved_at = time.monotonic()
+
+
+@contextmanager
+def going_up(content: bytes | str, offset: int, length: int, wire: Wire) -> Iterator[Body | io.BytesIO]:
+    """A slice of bytes or of a local file, to be sent once: another try takes another.
+
+    Bytes are in memory anyway, so the rate is kept before they go.
+    """
+    if isinstance(content, bytes):
+        wire.sent(length)
+        yield io.BytesIO(content[offset : offset + length])
+    else:
+        with Body(content, offset, length, wire) as body:
+            yield body
