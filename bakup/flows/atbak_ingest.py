@@ -26,8 +26,6 @@ from bakup.format.structures import encode_checkpoint, encode_end
 from bakup.model import Checkpoint, End
 from bakup.store.target import Locator, Target
 
-AT_ONCE = 8
-"""Objects read beside each other."""
 NO_KEY = "atbak-key"
 """Code of the error for an object that the key does not open."""
 NO_OBJECT = "no-atbak"
@@ -49,7 +47,7 @@ def ingest(
     """See `bakup.flows.layouts.Layout.ingest`."""
     found = Ingested()
     unopened: list[tuple[Locator, int, str]] = []
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="read") as pool:
+    with ThreadPoolExecutor(target.at_once.heads, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, listed, key), 1):
             if announce and isinstance(result, OpenObject):
                 watch.note(announce)
@@ -77,7 +75,7 @@ def _read_all(
     waiting: deque[tuple[Locator, int, Future[Result]]] = deque()
     for locator, size in listed:
         waiting.append((locator, size, pool.submit(_read, target, locator, size, key)))
-        if len(waiting) >= 2 * AT_ONCE:
+        if len(waiting) >= 2 * target.at_once.heads:
             first = waiting.popleft()
             yield *first[:2], first[2].result()
     while waiting:
