@@ -30,7 +30,7 @@ READ_BYTES = 8 << 20
 """Bytes of a large file in memory at once; at least twice the largest chunk."""
 IN_FLIGHT = 6
 """Packs between reading and draining, each of at most PACK_TARGET + CHUNK_MAX_CUT raw bytes."""
-GENERATION = 200_000
+GENERATION = 80_000
 """Claims held in memory; older ones are looked up in the catalog."""
 ATTEMPTS = 3
 
