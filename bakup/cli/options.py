@@ -25,7 +25,7 @@ _SECTOR_MAX = 32 * 1024**3
 _SECTOR_MIN = 16 * 1024**2
 _LEVELS = range(-7, 23)
 DEFAULT_LEVEL = 2
-DEFAULT_GZIP = 6
+DEFAULT_GZIP = 4
 
 Parse = Callable[[str], Any]
 
@@ -337,7 +337,7 @@ class How:
             "--compression",
             metavar="KIND",
             parse=read_compression,
-            help="zstd:LEVEL (zstd:2), for atbak gzip:LEVEL (gzip:6), or none",
+            help="zstd:LEVEL (zstd:2), for atbak gzip:LEVEL (gzip:4), or none",
             group=HOW,
         ),
     ] = None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bakup.source.out import Out
 
-GZIP = 6
+GZIP = 4
 """The level of gzip unless another is asked for."""
 OBJECT_BYTES = 200
 """Bytes that an object has beside its file's, and its share of the check point's, about."""
