@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
+from peaks import peak_bytes
 from rig import MIB, SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
@@ -230,32 +229,9 @@ def test_the_search_for_clear_text_finds_it(rig: Rig) -> None:
     assert watcher.seen == set(needles)
 
 
-PEAK = """
-import runpy, sys
-sys.argv = ["bakup", *sys.argv[1:]]
-try:
-    runpy.run_module("bakup", run_name="__main__")
-except SystemExit as end:
-    code = end.code
-with open("/proc/self/status") as status:
-    print("peak", next(line.split()[1] for line in status if line.startswith("VmHWM")), code)
-"""
-
-
 def peak(rig: Rig, *arguments: str) -> float:
     """MiB of memory that a `bakup` command took at most."""
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, *arguments],
-        env={**os.environ, "BAKUP_HOME": str(rig.home)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    last = done.stdout.splitlines()[-1].split() if done.stdout else []
-    assert last[:1] == ["peak"], done.stderr
-    assert last[2] in ("0", "None"), done.stdout + done.stderr
-    return int(last[1]) / 1024
+    return peak_bytes(rig.home, *arguments) / MIB
 
 
 def memory(rig: Rig, files: int) -> dict[str, float]:

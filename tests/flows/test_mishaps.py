@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rig import SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, operations, snapshot
 
-from bakup.errors import History, NoTarget
+from bakup.errors import Failed, History, NoTarget
 from bakup.flows.reports import RestoreReport, SourceReport
 
 CUTS = (1, SMALL_CUT, SMALL_PACK, 9 * SMALL_CUT, 40 * SMALL_CUT)
@@ -99,7 +99,9 @@ class Unlucky:
                 self.rig.check(read_data=True)
         try:
             return self.rig.sync(**options).sources[0]
-        except (History, NoTarget):
+        except (History, NoTarget, Failed) as refused:
+            # A home that knows nothing of the target does not touch one of which nothing is whole.
+            assert not isinstance(refused, Failed) or refused.code == "all-damaged"
             return self.rig.sync(**options, new_target=True).sources[0]
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from peaks import peak_bytes
 from rig import Rig
 
 from bakup.account.keys import Account
@@ -66,14 +67,7 @@ class Plain(Rig):
 
     def peak(self, *arguments: str) -> int:
         """Run the `bakup` command; the most memory that it held, in KiB."""
-        process = self.command(*arguments)
-        assert process.stdout is not None
-        said = process.stdout.read()
-        process.stdout.close()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0, said
-        return usage.ru_maxrss
+        return peak_bytes(self.home, *arguments) // 1024
 
     def _place(self) -> Path:
         place = self.target / locator_of(new_name(encrypted=False), folders=True)
