@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from rig import SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, operations, snapshot
 
-from bakup.errors import Failed, History, NoTarget
+from bakup.errors import Failed, History, NoTarget, Untrusted
 from bakup.flows.reports import RestoreReport, SourceReport
 
 CUTS = (1, SMALL_CUT, SMALL_PACK, 9 * SMALL_CUT, 40 * SMALL_CUT)
@@ -101,9 +101,9 @@ class Unlucky:
             return self.rig.sync(**options).sources[0]
         except (History, NoTarget):
             return self.rig.sync(**options, new_target=True).sources[0]
-        except Failed as refused:
-            # A home that knows nothing of the target does not touch one of which nothing is whole.
-            if refused.code != "all-damaged":
+        except (Failed, Untrusted) as refused:
+            # Where nothing that is there can be read, a sync does not begin unasked.
+            if refused.code not in {"all-damaged", "untrusted"}:
                 raise
             return self.rig.sync(**options, new_target=True).sources[0]
 
