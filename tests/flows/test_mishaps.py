@@ -95,7 +95,7 @@ class Unlucky:
         options: dict[str, Any] = {"sector_size": SMALL_SECTOR, "standalone": self.standalone}
         if self.flipped:
             # Bytes that rot are not seen by a listing: a check that reads them tells the next sync.
-            with suppress(NoTarget):
+            with suppress(Failed, NoTarget, Untrusted):
                 self.rig.check(read_data=True)
         try:
             return self.rig.sync(**options).sources[0]
