@@ -7,7 +7,7 @@ line of a complete check point is *loose*.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bakup.catalog.recording import SectorState
@@ -107,26 +107,6 @@ def line_of(uuid: bytes, sha256: bytes, stored: int, path: bytes) -> SectorLine:
     """How a check point lists an object: it holds no entries, its header digest is the sha256 of its file."""
     cut = path[:CUT_PATH]
     return SectorLine(uuid, sha256, 0, stored, cut, cut)
-
-
-def add_lines(connection: sqlite3.Connection, checkpoint: int, start: int, lines: Iterable[SectorLine]) -> None:
-    """Lines of a check point from position `start` on."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                checkpoint,
-                position,
-                line.uuid,
-                line.header_digest,
-                line.entries,
-                line.size,
-                line.first_path,
-                line.last_path,
-            )
-            for position, line in enumerate(lines, start)
-        ],
-    )
 
 
 def ends_of(connection: sqlite3.Connection, checkpoint: int, uuid: bytes, files: int, size: int) -> Iterator[End]:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bakup.catalog.rows import Rows
 from bakup.errors import Damaged
-from bakup.model import Checkpoint, End, TableRow
+from bakup.model import Checkpoint, End, SectorLine, TableRow
 
 SectorState = Literal["building", "pending", "stored", "damaged", "missing", "removed"]
 
@@ -169,7 +169,11 @@ def add_end(connection: sqlite3.Connection, checkpoint: int, ends: Sequence[End]
         "UPDATE checkpoints SET digest = ?, files = ?, bytes = ? WHERE id = ?",
         [digest, last.files, last.size, checkpoint],
     )
-    lines = [line for end in ends for line in end.sectors]
+    add_lines(connection, checkpoint, 0, (line for end in ends for line in end.sectors))
+
+
+def add_lines(connection: sqlite3.Connection, checkpoint: int, start: int, lines: Iterable[SectorLine]) -> None:
+    """Lines of a check point from position `start` on."""
     connection.executemany(
         "INSERT OR IGNORE INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         [
@@ -183,7 +187,7 @@ def add_end(connection: sqlite3.Connection, checkpoint: int, ends: Sequence[End]
                 line.first_path,
                 line.last_path,
             )
-            for position, line in enumerate(lines)
+            for position, line in enumerate(lines, start)
         ],
     )
 

@@ -54,7 +54,7 @@ class Told:
 
     def add_lines(self, lines: list[SectorLine]) -> None:
         """Record lines. Runs in the caller's transaction."""
-        objects.add_lines(self._connection, self._begun.row, self._lines, lines)
+        recording.add_lines(self._connection, self._begun.row, self._lines, lines)
         self._lines += len(lines)
 
     def put(self, files: int, size: int) -> int:

@@ -205,7 +205,7 @@ def _record_items(connection: sqlite3.Connection, row: int, source: int, items: 
     for item in items:
         if isinstance(item, End):
             digest.update(encode_end(item))
-            objects.add_lines(connection, row, lines, item.sectors)
+            recording.add_lines(connection, row, lines, item.sectors)
             lines += len(item.sectors)
             if item.last:
                 objects.close_checkpoint(connection, row, digest.digest(), item.files, item.size)

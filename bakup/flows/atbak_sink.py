@@ -23,10 +23,10 @@ from bakup.flows.atbak_checkpoint import Told
 from bakup.flows.atbak_info import put_info
 from bakup.flows.atbak_making import Group, Making, Piece
 from bakup.flows.layouts import Begun
-from bakup.flows.transfer import ATTEMPTS, Outcome
+from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.preamble import Facts
-from bakup.model import Attributes, Delete, Entry, Extent, File, SectorLine, Unread
-from bakup.source.interface import Found, Grown, Large, Source, Unreadable, Vanished
+from bakup.model import Attributes, Entry, Extent, File, SectorLine
+from bakup.source.interface import Found, Grown, Large, Source
 
 if TYPE_CHECKING:
     from bakup.flows.atbak_storing import AtbakStoring
@@ -40,17 +40,14 @@ ENTRIES = 4096
 _ZEROS = bytes(PIECE)
 
 
-class AtbakSink:
+class AtbakSink(ReadingSink):
     """One check point in the making. See `bakup.flows.layouts.Sink`."""
 
     def __init__(self, storing: AtbakStoring, begun: Begun, source: Source) -> None:
-        self.outcome = Outcome()
-        self.done_bytes = 0
-        self.path = b""
+        super().__init__(source, PIECE)
         self._storing = storing
         self._task = storing.task
         self._begun = begun
-        self._source = source
         self._pieces: deque[Piece] = deque()
         self._objects = self._waiting = self._batch_bytes = 0
         self._buffer = bytearray(PIECE)
@@ -64,49 +61,10 @@ class AtbakSink:
         """An entry that is ready."""
         self._add(Piece(entry.path, entry))
 
-    def deleted(self, path: bytes) -> None:
-        """The path and all below it are gone."""
-        self.entry(Delete(path))
-
-    def unread(self, path: bytes, reason: str, size: int = 0) -> None:
-        """The path could not be read."""
-        self.outcome.unreadable.append((path, reason, size))
-        self.entry(Unread(path, reason))
-
-    def other(self, found: Found) -> bool:
-        """A directory, link or special file. Whether it got an entry."""
-        try:
-            self.entry(self._source.entry(found))
-        except Vanished:
-            self.outcome.vanished.append((found.path, 0))
-            return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason)
-            return False
-        return True
-
     def known_file(self, path: bytes, attributes: Attributes, extents: Iterable[Extent]) -> None:
         """A file whose object is stored already."""
         held = tuple(extents)
         self.entry(File(path, attributes, sum(extent.length for extent in held), held))
-
-    def file(self, found: Found) -> bool:
-        """A file. Whether it came to its end."""
-        self.path = found.path
-        before = self.done_bytes
-        try:
-            if found.size <= PIECE:
-                self._small(found)
-            else:
-                self._large(found)
-        except Vanished:
-            self.outcome.vanished.append((found.path, found.size))
-            return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason, found.size)
-            return False
-        self.done_bytes = before + found.size
-        return True
 
     def finish(self) -> None:
         """Put what waits."""

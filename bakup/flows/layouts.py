@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bakup.flows.ingest import Ingested
     from bakup.flows.remembered import Remembered
     from bakup.flows.reports import SyncOptions
-    from bakup.flows.transfer import Outcome
+    from bakup.flows.sink import Outcome
     from bakup.flows.watch import Watch
     from bakup.model import Attributes, Checkpoint, Entry, Extent
     from bakup.source.interface import Found, Source

@@ -64,17 +64,7 @@ def _sync(
 ) -> SyncReport:
     if not options.dry_run:
         home.lock(home.lock_wait)
-    with attach(
-        home,
-        dst,
-        options.target,
-        watch,
-        ask,
-        writing=True,
-        new_target=options.new_target,
-        use_folder=options.use_folder or options.dry_run,
-        layout=options.layout,
-    ) as attached:
+    with _attach(home, dst, options, watch, ask, use_folder=options.use_folder or options.dry_run) as attached:
         _expect_protection(attached, options)
         _say_where(attached, sources, watch)
         if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
@@ -125,6 +115,10 @@ def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, 
     draft = accounts.draft(dst)
     ask.new_account(draft.card)
     accounts.keep(home.folder, draft, ask.given_passphrase())
+    return _attach(home, dst, options, watch, ask, use_folder=True)
+
+
+def _attach(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask, *, use_folder: bool) -> Attached:
     return attach(
         home,
         dst,
@@ -133,7 +127,7 @@ def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, 
         ask,
         writing=True,
         new_target=options.new_target,
-        use_folder=True,
+        use_folder=use_folder,
         layout=options.layout,
     )
 

@@ -20,11 +20,12 @@ from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, attributes_bound, entry_bound
+from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.action import pack_action
 from bakup.format.constants import PACK_TARGET, SMALL_FILE
-from bakup.model import Attributes, Closing, Delete, Entry, Extent, File, Unread
+from bakup.model import Attributes, Closing, Entry, Extent, File
 from bakup.plan.cutting import Cutter
-from bakup.source.interface import Found, Grown, Large, Source, Unreadable, Vanished
+from bakup.source.interface import Found, Grown, Large, Source
 
 READ_BYTES = 8 << 20
 """Bytes of a large file in memory at once; at least twice the largest chunk."""
@@ -32,7 +33,6 @@ IN_FLIGHT = 6
 """Packs between reading and draining, each of at most PACK_TARGET + CHUNK_MAX_CUT raw bytes."""
 GENERATION = 80_000
 """Claims held in memory; older ones are looked up in the catalog."""
-ATTEMPTS = 3
 
 
 @dataclass(slots=True)
@@ -61,16 +61,6 @@ class Batch:
     offsets: dict[bytes, int] = field(default_factory=dict)
     pack: Future[bytes] | None = None
     raw_length: int = 0
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of the files of a plan, as far as reading them told."""
-
-    vanished: list[tuple[bytes, int]] = field(default_factory=list)
-    unreadable: list[tuple[bytes, str, int]] = field(default_factory=list)
-    changing: list[tuple[bytes, int]] = field(default_factory=list)
-    entries: int = 0
 
 
 class Claims:
@@ -108,7 +98,7 @@ class Claims:
         return new
 
 
-class Transfer:
+class Transfer(ReadingSink):
     """Stores the changes of one source into the sectors of a run; entries are given in key order."""
 
     def __init__(
@@ -122,7 +112,7 @@ class Transfer:
         level: int | None,
         on_drained: Callable[[Transfer], None],
     ) -> None:
-        self._source = source
+        super().__init__(source, SMALL_FILE)
         self._on_drained = on_drained
         self._stream = stream
         self._filling = filling
@@ -134,53 +124,11 @@ class Transfer:
         self._queue: deque[Batch] = deque()
         self._file_ids = 0
         self._buffer = bytearray(READ_BYTES)
-        self.outcome = Outcome()
-        self.done_bytes = 0
-        self.path = b""
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a directory, a link, a deletion, known extents."""
         bound = entry_bound(entry)
         self._add(Piece(entry.path, entry=entry, bound=bound), bound)
-
-    def deleted(self, path: bytes) -> None:
-        """The path and all below it are gone."""
-        self.entry(Delete(path))
-
-    def unread(self, path: bytes, reason: str, size: int = 0) -> None:
-        """The path could not be read."""
-        self.outcome.unreadable.append((path, reason, size))
-        self.entry(Unread(path, reason))
-
-    def other(self, found: Found) -> bool:
-        """A directory, link or special file. Whether it got an entry."""
-        try:
-            self.entry(self._source.entry(found))
-        except Vanished:
-            self.outcome.vanished.append((found.path, 0))
-            return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason)
-            return False
-        return True
-
-    def file(self, found: Found) -> bool:
-        """A file: read, cut, and stored as far as it is new. Whether it came to its end."""
-        self.path = found.path
-        before = self.done_bytes
-        try:
-            if found.size <= SMALL_FILE:
-                self._small(found)
-            else:
-                self._large(found)
-        except Vanished:
-            self.outcome.vanished.append((found.path, found.size))
-            return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason, found.size)
-            return False
-        self.done_bytes = before + found.size
-        return True
 
     def known_file(self, path: bytes, attributes: Attributes, extents: Iterable[Extent]) -> None:
         """A file whose chunks are all stored already, without a look at it."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from bakup.store.faults import faults
-from bakup.store.target import AtOnce, Capabilities, Limits, Locator, Target
+from bakup.store.passing import PassingTarget
+from bakup.store.target import Locator, Target
 
 
 @dataclass(slots=True)
@@ -46,43 +47,15 @@ class Counted(Protocol):
         """So far."""
 
 
-class CountingTarget:
+class CountingTarget(PassingTarget):
     """Passes all to another target and counts it, unless that one does; safe for several threads."""
 
     def __init__(self, target: Target, *, keep_ranges: bool = False) -> None:
         self._counts_itself = isinstance(target, Counted)
         self.counts = target.counts if isinstance(target, Counted) else Counts()
-        self._target = target
+        super().__init__(target)
         self._keep_ranges = keep_ranges
         self._guard = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        """The inner target's."""
-        return self._target.url
-
-    @property
-    def limits(self) -> Limits:
-        """The inner target's."""
-        return self._target.limits
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner target's."""
-        return self._target.capabilities
-
-    @property
-    def at_once(self) -> AtOnce:
-        """The inner target's."""
-        return self._target.at_once
-
-    def exists(self) -> bool:
-        """Not counted."""
-        return self._target.exists()
-
-    def create(self) -> None:
-        """Not counted."""
-        self._target.create()
 
     def put_new(self, name: str, spool: str) -> Locator:
         """One put, and its bytes."""
@@ -97,9 +70,7 @@ class CountingTarget:
         with faults(self.url):
             size = sum(os.path.getsize(spool) for _, spool in objects)
         locators = self._target.put_all(objects)
-        with self._guard:
-            self.counts.puts += len(objects)
-            self.counts.put_bytes += size
+        self._count(puts=len(objects), put_bytes=size)
         return locators
 
     def list(self) -> Iterator[tuple[Locator, int]]:
@@ -123,22 +94,6 @@ class CountingTarget:
         found = self._target.read_ranges(locator, ranges)
         self._read(locator, ranges, sum(map(len, found)))
         return found
-
-    def free_bytes(self) -> int | None:
-        """Not counted."""
-        return self._target.free_bytes()
-
-    def spool_folder(self) -> str | None:
-        """Not counted."""
-        return self._target.spool_folder()
-
-    def abort(self) -> None:
-        """Not counted."""
-        self._target.abort()
-
-    def close(self) -> None:
-        """Not counted."""
-        self._target.close()
 
     def _read(self, locator: Locator, ranges: Sequence[tuple[int, int]], size: int) -> None:
         self._count(reads=len(ranges), read_bytes=size)

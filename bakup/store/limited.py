@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bakup.store.faults import faults
-from bakup.store.target import AtOnce, Capabilities, Limits, Locator, Target, Terms
+from bakup.store.passing import PassingTarget
+from bakup.store.target import AtOnce, Locator, Target, Terms
 from bakup.store.wire import Wire
 
 
@@ -16,40 +17,17 @@ def limited(target: Target, terms: Terms) -> Target:
     return LimitedTarget(target, terms) if terms.upload or terms.download else target
 
 
-class LimitedTarget:
+class LimitedTarget(PassingTarget):
     """Passes all to another target, not faster than its terms allow: what is put waits as long as it would move."""
 
     def __init__(self, target: Target, terms: Terms) -> None:
-        self._target = target
+        super().__init__(target)
         self._wire = Wire(terms.upload, terms.download)
-
-    @property
-    def url(self) -> str:
-        """The inner target's."""
-        return self._target.url
-
-    @property
-    def limits(self) -> Limits:
-        """The inner target's."""
-        return self._target.limits
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """The inner target's."""
-        return self._target.capabilities
 
     @property
     def at_once(self) -> AtOnce:
         """The inner target's; in one process, which keeps the rate."""
         return replace(self._target.at_once, processes=False)
-
-    def exists(self) -> bool:
-        """At once."""
-        return self._target.exists()
-
-    def create(self) -> None:
-        """At once."""
-        self._target.create()
 
     def put_new(self, name: str, spool: str) -> Locator:
         """Waits first, since the put itself is a link."""
@@ -65,14 +43,6 @@ class LimitedTarget:
         self._wire.sent(size)
         return self._target.put_all(objects)
 
-    def list(self) -> Iterator[tuple[Locator, int]]:
-        """At once."""
-        return self._target.list()
-
-    def size(self, locator: Locator) -> int | None:
-        """At once."""
-        return self._target.size(locator)
-
     def read(self, locator: Locator, offset: int, length: int) -> bytes:
         """Waits after the read."""
         return self.read_ranges(locator, [(offset, length)])[0]
@@ -83,19 +53,7 @@ class LimitedTarget:
         self._wire.took(sum(map(len, found)))
         return found
 
-    def free_bytes(self) -> int | None:
-        """At once."""
-        return self._target.free_bytes()
-
-    def spool_folder(self) -> str | None:
-        """At once."""
-        return self._target.spool_folder()
-
     def abort(self) -> None:
         """What waits is over."""
         self._wire.cut()
         self._target.abort()
-
-    def close(self) -> None:
-        """At once."""
-        self._target.close()
