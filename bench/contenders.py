@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import compileall
 import glob
 import os
 import shutil
@@ -94,6 +95,9 @@ class Bakup(Contender):
 
     def prepare(self) -> None:
         super().prepare()
+        # As an installation does; a checkout may lack it, and then every command compiles its own modules again.
+        for package in ("bakup", "migrations"):
+            compileall.compile_dir(f"{REPOSITORY}/{package}", quiet=1)
         self._run(self.bakup("account", "new", "--words-file", f"{self.place}/words"))
 
     def store(self, source: str) -> Command:
