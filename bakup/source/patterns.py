@@ -126,7 +126,8 @@ def _expression(pattern: bytes) -> tuple[bytes | None, bool | None]:
     """Its regular expression, and whether it excludes; None for what says nothing."""
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
-    return GitIgnoreSpecPattern.pattern_to_regex(pattern)
+    expression: tuple[bytes | None, bool | None] = GitIgnoreSpecPattern.pattern_to_regex(pattern)
+    return expression
 
 
 def _parts(line: bytes) -> list[bytes]:
