@@ -151,14 +151,26 @@ def any_set(data: Buffer) -> bool:
 
 
 def _packed(action: ActionType, raw: Buffer | Sequence[Buffer], level: int | None) -> bytes:
-    data = raw if isinstance(raw, Buffer) else raw[0] if len(raw) == 1 else b"".join(raw)
-    length = RAW_LENGTH.pack(len(data))
-    body = data if level is None else _compressor(level).compress(data)
-    compressed = level is not None and len(body) < len(data)
-    if not compressed:
-        body = data
+    parts = [raw] if isinstance(raw, Buffer) else raw
+    length = sum(map(len, parts))
+    body = None if level is None else _compressed(parts, length, level)
+    compressed = body is not None and len(body) < length
+    if body is None or not compressed:
+        body = b"".join(parts)
     flags = ActionFlag.COMPRESSED if compressed else 0
-    return b"".join((ACTION.pack(flags, 0, action, len(length) + len(body)), length, body))
+    content = RAW_LENGTH.size + len(body)
+    return b"".join((ACTION.pack(flags, 0, action, content), RAW_LENGTH.pack(length), body))
+
+
+def _compressed(parts: Sequence[Buffer], length: int, level: int) -> bytes:
+    compressor = _compressor(level)
+    if len(parts) == 1:
+        return compressor.compress(parts[0])
+    if all(isinstance(part, bytes) for part in parts):
+        return compressor.compress(b"".join(parts))
+    # Joining views would hold the interpreter's lock for as long as it takes; these few calls do not.
+    frame = compressor.compressobj(size=length)
+    return b"".join([*map(frame.compress, parts), frame.flush()])
 
 
 def _decompress(body: memoryview, raw_length: int) -> bytes:

@@ -39,7 +39,11 @@ def test_pack(raw: bytes, level: int | None) -> None:
 @given(st.lists(st.binary(max_size=50), min_size=1).filter(any))
 def test_parts_are_laid_end_to_end(parts: list[bytes]) -> None:
     raw = b"".join(parts)
-    assert pack_action([memoryview(part) for part in parts], 3) == pack_action(raw, 3)
+    assert pack_action(parts, 3) == pack_action(raw, 3)
+    for level in (None, 3):
+        packed = pack_action([memoryview(part) for part in parts], level)
+        assert len(packed) <= longest_action(len(raw))
+        assert unpack_data_box(packed, len(raw)) == raw
 
 
 @settings(deadline=None)
