@@ -4,16 +4,37 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
 
 from bakup.model import TableRow
 
 TABLES = """
 CREATE TEMP TABLE files (id INTEGER PRIMARY KEY, path BLOB NOT NULL, size INTEGER NOT NULL, attributes BLOB NOT NULL,
     chunks INTEGER NOT NULL, covered INTEGER NOT NULL, chunk BLOB);
-CREATE TEMP TABLE wanted (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,
-    length INTEGER NOT NULL, pack INTEGER, offset INTEGER);
+CREATE TEMP TABLE pieces (file INTEGER NOT NULL, position INTEGER NOT NULL, chunk BLOB NOT NULL,
+    length INTEGER NOT NULL);
+CREATE TEMP TABLE wanted (pack INTEGER NOT NULL, offset INTEGER NOT NULL, file INTEGER NOT NULL,
+    position INTEGER NOT NULL, chunk BLOB NOT NULL, length INTEGER NOT NULL,
+    PRIMARY KEY (pack, offset, file, position)) WITHOUT ROWID;
+CREATE TEMP TABLE mixed (pack INTEGER PRIMARY KEY);
+CREATE TEMP VIEW asked AS SELECT id AS file, 0 AS position, chunk, size AS length FROM files WHERE chunk IS NOT NULL
+    UNION ALL SELECT file, position, chunk, length FROM pieces;
 """
+
+# CROSS JOIN: the order as it stands, which needs nothing but a look for each chunk. Of a group the row of the minimum
+# is taken.
+PLACE = """
+INSERT INTO wanted SELECT pack, offset, file, position, chunk, length FROM (
+    SELECT a.file, a.position, a.chunk, a.length, c.pack, c.offset,
+        min((p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged') << 48 | c.pack)
+    FROM asked a CROSS JOIN chunks c ON c.id = a.chunk AND c.length = a.length CROSS JOIN packs p ON p.id = c.pack
+        CROSS JOIN sectors s ON s.id = p.sector AND s.target = ? AND s.state <> 'missing'
+    GROUP BY a.file, a.position) ORDER BY pack, offset, file, position
+"""
+
+WantRow: TypeAlias = tuple[int, int, bytes, int, int, bytes, int, bytes, int]
+"""The fields of a Want."""
 
 
 class Want(NamedTuple):
@@ -34,11 +55,11 @@ class Want(NamedTuple):
 
 
 class PackRead(NamedTuple):
-    """One pack to open, once, and what is wanted of it in order of offset."""
+    """One pack to open, once, and what is wanted of it in order of offset: plain tuples, which pass fast."""
 
     sector: int
     row: TableRow
-    wants: list[Want]
+    wants: list[WantRow]
 
 
 class ReadPlan:
@@ -52,40 +73,42 @@ class ReadPlan:
     def __init__(self, connection: sqlite3.Connection, target: int) -> None:
         self._connection = connection
         self._target = target
-        for table in ("files", "wanted"):
+        connection.execute("DROP VIEW IF EXISTS temp.asked")
+        for table in ("files", "pieces", "wanted", "mixed"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
         connection.executescript(TABLES)
 
     def add(
         self,
         files: Iterable[tuple[int, bytes, int, bytes, int, int, bytes | None]],
-        wants: Iterable[tuple[int, int, bytes, int]],
+        pieces: Iterable[tuple[int, int, bytes, int]],
     ) -> None:
         """Add rows: (file, path, size, encoded attributes, chunks, bytes that its extents cover, the id of its only
         chunk) and, for files of several, (file, position in it, chunk id, length)."""
-        self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
-        self._connection.executemany("INSERT INTO wanted (file, position, chunk, length) VALUES (?, ?, ?, ?)", wants)
+        with self._at_once():
+            self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
+            self._connection.executemany("INSERT INTO pieces VALUES (?, ?, ?, ?)", pieces)
 
     def place(self) -> None:
         """Choose a place for each chunk: the same for equal chunks; a damaged one only where there is no other."""
-        self._connection.execute(
-            "INSERT INTO wanted (file, position, chunk, length)"
-            " SELECT id, 0, chunk, size FROM files WHERE chunk IS NOT NULL"
-        )
-        self._connection.execute(
-            "UPDATE wanted SET (pack, offset) = (SELECT c.pack, c.offset FROM chunks c JOIN packs p ON p.id = c.pack"
-            " JOIN sectors s ON s.id = p.sector WHERE c.id = wanted.chunk AND s.target = ? AND s.state <> 'missing'"
-            " AND c.length = wanted.length"
-            " ORDER BY p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged', c.pack LIMIT 1)",
-            [self._target],
-        )
-        self._connection.execute("CREATE INDEX temp.wanted_by_pack ON wanted (pack, offset)")
+        with self._at_once():
+            self._connection.execute(PLACE, [self._target])
+            self._connection.execute(
+                "INSERT INTO mixed SELECT DISTINCT pack FROM wanted WHERE file IN (SELECT file FROM pieces)"
+            )
 
     def missing(self) -> Iterator[Want]:
         """What has no usable place, by file."""
+        asked, placed = self._connection.execute(
+            "SELECT (SELECT count(*) FROM asked), (SELECT count(*) FROM wanted)"
+        ).fetchone()
+        if asked == placed:
+            return iter(())
         rows = self._connection.execute(
-            "SELECT w.file, w.position, w.chunk, w.length, 0, f.path, f.size, f.attributes, f.chunks"
-            " FROM wanted w JOIN files f ON f.id = w.file WHERE w.pack IS NULL ORDER BY w.file, w.position"
+            "SELECT a.file, a.position, a.chunk, a.length, 0, f.path, f.size, f.attributes, f.chunks FROM"
+            " (SELECT file, position, chunk, length FROM asked EXCEPT"
+            " SELECT file, position, chunk, length FROM wanted) a JOIN files f ON f.id = a.file"
+            " ORDER BY a.file, a.position"
         )
         return map(Want._make, rows)
 
@@ -98,10 +121,20 @@ class ReadPlan:
         self._delete("file IN", files)
 
     def _delete(self, condition: str, files: Iterable[int]) -> None:
-        self._connection.execute("CREATE TEMP TABLE named (file INTEGER PRIMARY KEY)")
-        self._connection.executemany("INSERT OR IGNORE INTO named VALUES (?)", ((file,) for file in files))
-        self._connection.execute(f"DELETE FROM wanted WHERE {condition} (SELECT file FROM named)")
-        self._connection.execute("DROP TABLE named")
+        with self._at_once():
+            self._connection.execute("CREATE TEMP TABLE named (file INTEGER PRIMARY KEY)")
+            self._connection.executemany("INSERT OR IGNORE INTO named VALUES (?)", ((file,) for file in files))
+            self._connection.execute(f"DELETE FROM wanted WHERE {condition} (SELECT file FROM named)")
+            self._connection.execute("DROP TABLE named")
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        """One transaction for many rows, not one a row; inside the caller's if there is one."""
+        self._connection.execute("SAVEPOINT plan")
+        try:
+            yield
+        finally:
+            self._connection.execute("RELEASE plan")
 
     def empty(self) -> Iterator[tuple[int, bytes, int, bytes, int]]:
         """(file, path, size, encoded attributes, covered bytes) of files that want no chunk: empty ones, and holes."""
@@ -115,14 +148,12 @@ class ReadPlan:
         return int(row[0]), int(row[1])
 
     def packs(self, *, whole: bool) -> Iterator[PackRead]:
-        """What to read, by sector and position: packs of which only whole files are wanted, or the others."""
+        """What to read, by sector and position: packs of which only files of one chunk are wanted, or the others."""
         # Sorted as a whole before the first is given, so the plan may change meanwhile.
         packs = self._connection.execute(
             "SELECT p.id, p.sector, p.checkpoint, p.offset, p.length, p.position, p.raw_length FROM"
-            " (SELECT w.pack FROM wanted w JOIN files f ON f.id = w.file WHERE w.pack IS NOT NULL"
-            " GROUP BY w.pack HAVING min(f.chunks = 1 AND f.size = w.length) = ?) chosen"
-            " JOIN packs p ON p.id = chosen.pack ORDER BY p.sector, p.position",
-            [int(whole)],
+            f" (SELECT DISTINCT pack FROM wanted WHERE pack {'NOT IN' if whole else 'IN'} (SELECT pack FROM mixed)) w"
+            " JOIN packs p ON p.id = w.pack ORDER BY p.sector, p.position"
         )
         for pack, sector, *row in packs:
             wants = self._connection.execute(
@@ -130,4 +161,4 @@ class ReadPlan:
                 " FROM wanted w JOIN files f ON f.id = w.file WHERE w.pack = ? ORDER BY w.offset, w.file, w.position",
                 [pack],
             )
-            yield PackRead(sector, TableRow(*row), list(map(Want._make, wants)))
+            yield PackRead(sector, TableRow(*row), wants.fetchall())

@@ -133,12 +133,12 @@ class Bringing:
         try:
             self._account_missing()
             self._make_empty()
-            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
-                self._write_apart()
-            with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
-                for whole in (True, False):
-                    for _ in self._steps(pool, whole=whole):
-                        pass
+            apart = self._destination.forks and self._at_once.processes and worth_forking(workers())
+            again = self._write_apart() if apart else []
+            if again or not apart:
+                if apart:
+                    self._plan.keep(again)
+                self._write_here()
             self._end_incomplete()
         finally:
             for growing in self._growing.values():
@@ -176,13 +176,17 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _write_apart(self) -> None:
+    def _write_here(self) -> None:
+        with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
+            for whole in (True, False):
+                for _ in self._steps(pool, whole=whole):
+                    pass
+
+    def _write_apart(self) -> list[int]:
         """Packs of whole files go to worker processes, the others are written here meanwhile.
 
-        Files that a worker could not read are still wanted then.
+        Gives the files that a worker could not read.
         """
-        # What others have noted so far is theirs to tell.
-        self._destination.skipped.clear()
         again: list[int] = []
         with (
             Writers(workers() + 1, self._write_whole_files) as writers,
@@ -193,13 +197,14 @@ class Bringing:
                 self._destination.problems.extend(problems)
                 self._destination.skipped.merge(skipped)
                 refused = {path for path, _ in problems}
-                for index, want in enumerate(read.wants):
+                path = b""
+                for index, (file, _, _, size, _, path, *_) in enumerate(read.wants):
                     if index in bad:
-                        again.append(want.file)
+                        again.append(file)
                     else:
-                        self._count(want.path not in refused, want.path, want.size)
-                self._tell(read.wants[-1].path)
-        self._plan.keep(again)
+                        self._count(path not in refused, path, size)
+                self._tell(path)
+        return again
 
     def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
         """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
@@ -211,12 +216,12 @@ class Bringing:
             return set(range(len(read.wants))), [], destination.skipped
         bad = set()
         view = memoryview(raw)
-        for index, want in enumerate(read.wants):
-            data = view[want.offset : want.offset + want.length]
-            if len(data) != want.length or blake3(data).digest() != want.chunk:
+        for index, (_, _, chunk, length, offset, path, _, attributes, _) in enumerate(read.wants):
+            data = view[offset : offset + length]
+            if len(data) != length or blake3(data).digest() != chunk:
                 bad.add(index)
                 continue
-            destination.write_whole(want.path, data, decode_attributes(want.attributes))
+            destination.write_whole(path, data, decode_attributes(attributes))
         return bad, list(destination.problems), destination.skipped
 
     def _steps(self, pool: ThreadPoolExecutor, *, whole: bool) -> Iterator[None]:
@@ -248,7 +253,7 @@ class Bringing:
 
     def _write(self, read: PackRead, raw: memoryview | bytes | BakupError) -> None:
         path = b""
-        for want in read.wants:
+        for want in map(Want._make, read.wants):
             data = self._chunk(read, raw, want)
             path = want.path
             if want.chunks == 1 and want.length == want.size:

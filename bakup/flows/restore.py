@@ -157,11 +157,12 @@ def bring_tree(
 
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
         for version in tree.versions(Kind.FILE):
-            first = _first(groups, version, version.digest, kept)
+            attributes = version.attributes
+            first = _first(groups, version, attributes.link_group, version.digest, kept)
             if version.path in equal or version.path in kept:
                 continue
-            if inode_flags := version.attributes.inode_flags:
-                flags.append((version.path, inode_flags))
+            if attributes.inode_flags:
+                flags.append((version.path, attributes.inode_flags))
             if first is not None:
                 links.append((version.path, first, version.size or 0))
                 continue
@@ -200,9 +201,10 @@ def _there(versions: Iterator[Version], equal: Set[bytes], content: Callable[[Ve
     return groups
 
 
-def _first(groups: Groups, version: Version, content: bytes | None, kept: Set[bytes]) -> bytes | None:
+def _first(
+    groups: Groups, version: Version, group: int | None, content: bytes | None, kept: Set[bytes]
+) -> bytes | None:
     """The path of the same inode that is there already or comes before this one, if there is one."""
-    group = version.attributes.link_group
     if group is None or version.path in kept:
         return None
     path, same = groups.setdefault(group, (version.path, content))
@@ -213,7 +215,7 @@ def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes
     """Symbolic links and special files; those of one link group are one inode."""
     groups = _there(tree.versions(Kind.SYMLINK, Kind.SPECIAL), equal, lambda version: version.extra)
     for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
-        first = _first(groups, version, version.extra, kept)
+        first = _first(groups, version, version.attributes.link_group, version.extra, kept)
         if version.path in equal or version.path in kept:
             continue
         if first is not None:
