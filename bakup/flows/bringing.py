@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import TypeAlias
 
 from blake3 import blake3
 
@@ -31,7 +32,12 @@ from bakup.store.target import AtOnce
 
 AHEAD = 2
 """Packs that wait, read and unpacked, beyond those that are being read."""
-BATCH = 4096
+BATCH = 2048
+HEAD = 6 * BATCH
+"""Files that are planned before the first is written."""
+
+Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
+"""What a worker tells of a pack: indices of the wants whose chunk is not good, problems, attributes not set."""
 
 
 @dataclass(slots=True)
@@ -68,7 +74,7 @@ class Brought:
 
 
 class Bringing:
-    """One restore. `add` files, then `run`.
+    """One restore: `bring` files, once.
 
     Args:
         open_sector: gives the open sector of a row id; raises BakupError when it cannot be read.
@@ -97,14 +103,37 @@ class Bringing:
         self._plan = ReadPlan(connection, target)
         self._growing: dict[int, Growing] = {}
         self._ended: list[Growing] = []
-        self._total = (0, 0)
+        self._total: tuple[int, int] | tuple[None, None] = (None, None)
         self._done_bytes = 0
         self.brought = Brought()
 
-    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, encoded attributes, extents)."""
+    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+        """Read and write files, given as (path, size in bytes, encoded attributes, extents).
+
+        Raises Failed when the destination takes nothing more.
+        """
+        try:
+            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
+                if again := self._bring_apart(files):
+                    self._plan.keep(again)
+                    self._write_here()
+            else:
+                for _ in self._planned(files):
+                    pass
+                self._begin_writing()
+                self._write_here()
+            self._end_incomplete()
+        finally:
+            for growing in self._growing.values():
+                if growing.part is not None:
+                    growing.part.abandon()
+        return self.brought
+
+    def _planned(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Iterator[int]:
+        """Add the files to the plan; how many so far, after each batch."""
         rows: list[tuple[int, bytes, int, bytes, int, int, bytes | None]] = []
-        wants: list[tuple[int, int, bytes, int]] = []
+        pieces: list[tuple[int, int, bytes, int]] = []
+        number = 0
         for number, (path, size, attributes, extents) in enumerate(files, 1):
             several = iter(extents)
             first = next(several, None)
@@ -114,37 +143,65 @@ class Bringing:
                 position = chunks = 0
                 for extent in chain(() if first is None else (first,), several):
                     if extent.chunk is not None:
-                        wants.append((number, position, extent.chunk, extent.length))
+                        pieces.append((number, position, extent.chunk, extent.length))
                         chunks += 1
                     position += extent.length
-                    if len(wants) >= BATCH:
-                        self._plan.add((), wants)
-                        wants = []
+                    if len(pieces) >= BATCH:
+                        self._plan.add((), pieces)
+                        pieces = []
                 rows.append((number, path, size, attributes, chunks, position, None))
             if len(rows) >= BATCH:
-                self._plan.add(rows, wants)
-                rows, wants = [], []
-        self._plan.add(rows, wants)
+                self._plan.add(rows, pieces)
+                rows, pieces = [], []
+                yield number
+        self._plan.add(rows, pieces)
+        yield number
 
-    def run(self) -> Brought:
-        """Read and write everything. Raises Failed when the destination takes nothing more."""
-        self._plan.place()
+    def _begin_writing(self) -> None:
+        """All files are in the plan: what of them needs no pack."""
         self._total = self._plan.totals()
-        try:
-            self._account_missing()
-            self._make_empty()
-            apart = self._destination.forks and self._at_once.processes and worth_forking(workers())
-            again = self._write_apart() if apart else []
-            if again or not apart:
-                if apart:
-                    self._plan.keep(again)
-                self._write_here()
-            self._end_incomplete()
-        finally:
-            for growing in self._growing.values():
-                if growing.part is not None:
-                    growing.part.abandon()
-        return self.brought
+        self._account_missing()
+        self._make_empty()
+
+    def _write_here(self) -> None:
+        with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
+            for whole in (True, False):
+                for _ in self._steps(pool, whole=whole):
+                    pass
+
+    def _bring_apart(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> list[int]:
+        """Packs of whole files go to worker processes, the others are written here meanwhile.
+
+        The workers begin with the first files while the others are still being planned. Gives the files that a worker
+        could not read.
+        """
+        again: list[int] = []
+        head: Iterator[PackRead] | None = None
+        with Writers(workers() + 1, self._write_whole_files) as writers:
+            for number in self._planned(files):
+                if head is None and number >= HEAD:
+                    head = self._plan.head()
+                if head is not None:
+                    self._take(writers.feed(head), again)
+            self._begin_writing()
+            jobs = chain(head or (), self._plan.packs(whole=True))
+            with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+                self._take(writers.run(jobs, self._steps(pool, whole=False)), again)
+        return again
+
+    def _take(self, done: Iterator[tuple[PackRead, Written]], again: list[int]) -> None:
+        """Count what workers have written."""
+        for read, (bad, problems, skipped) in done:
+            self._destination.problems.extend(problems)
+            self._destination.skipped.merge(skipped)
+            refused = {path for path, _ in problems}
+            path = b""
+            for index, (file, _, _, size, _, path, *_) in enumerate(read.wants):
+                if index in bad:
+                    again.append(file)
+                else:
+                    self._count(path not in refused, path, size)
+            self._tell(path)
 
     def _account_missing(self) -> None:
         """Files with a chunk that is nowhere: they are begun only if a part of them is wanted."""
@@ -176,38 +233,8 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _write_here(self) -> None:
-        with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
-            for whole in (True, False):
-                for _ in self._steps(pool, whole=whole):
-                    pass
-
-    def _write_apart(self) -> list[int]:
-        """Packs of whole files go to worker processes, the others are written here meanwhile.
-
-        Gives the files that a worker could not read.
-        """
-        again: list[int] = []
-        with (
-            Writers(workers() + 1, self._write_whole_files) as writers,
-            ThreadPoolExecutor(2, thread_name_prefix="read") as pool,
-        ):
-            done = writers.run(self._plan.packs(whole=True), self._steps(pool, whole=False))
-            for read, (bad, problems, skipped) in done:
-                self._destination.problems.extend(problems)
-                self._destination.skipped.merge(skipped)
-                refused = {path for path, _ in problems}
-                path = b""
-                for index, (file, _, _, size, _, path, *_) in enumerate(read.wants):
-                    if index in bad:
-                        again.append(file)
-                    else:
-                        self._count(path not in refused, path, size)
-                self._tell(path)
-        return again
-
-    def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
-        """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
+    def _write_whole_files(self, read: PackRead) -> Written:
+        """In a worker: write the files of one pack."""
         destination = self._destination
         destination.problems.clear()
         destination.skipped.clear()

@@ -162,11 +162,11 @@ class Bringer(Protocol):
 
     brought: Brought
 
-    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, encoded attributes, extents)."""
+    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+        """Read and write files, given as (path, size in bytes, encoded attributes, extents).
 
-    def run(self) -> Brought:
-        """Read and write everything. Raises Failed when the destination takes nothing more."""
+        Raises Failed when the destination takes nothing more.
+        """
 
 
 class Reader(Protocol):

@@ -168,8 +168,7 @@ def bring_tree(
                 continue
             yield version.path, version.size or 0, version.encoded, extents(version)
 
-    bringing.add(files())
-    brought = bringing.run()
+    brought = bringing.bring(files())
     for _, size in destination.settle():
         brought.files -= 1
         brought.size -= size
