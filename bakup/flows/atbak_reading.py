@@ -18,8 +18,8 @@ from bakup.catalog import objects
 from bakup.catalog.objects import Place
 from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer
-from bakup.flows.bringing import Brought
-from bakup.flows.transfer import workers
+from bakup.flows.brought import Brought
+from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.model import Extent
 from bakup.source.out import Out

@@ -9,7 +9,6 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeAlias
 
@@ -19,15 +18,15 @@ from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer
-from bakup.flows.reports import Cause, Lost
-from bakup.flows.transfer import workers
+from bakup.flows.brought import Brought, Growing, merged
+from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.flows.writers import Writers, worth_forking
-from bakup.model import Attributes, Extent, TableRow
+from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.applying import Skipped
-from bakup.source.out import Out, Part
+from bakup.source.out import Out
 from bakup.store.target import AtOnce
 
 AHEAD = 2
@@ -38,39 +37,6 @@ HEAD = 6 * BATCH
 
 Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
 """What a worker tells of a pack: indices of the wants whose chunk is not good, problems, attributes not set."""
-
-
-@dataclass(slots=True)
-class Growing:
-    """A file that comes from several packs: what was written of it, what is still to come."""
-
-    part: Part | None
-    left: int
-    size: int
-    attributes: Attributes
-    path: bytes
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-    available: int = 0
-
-
-@dataclass(slots=True)
-class Brought:
-    """What came back; `size` in bytes. `lost` by cause; `findings`: sector uuid -> positions of damaged packs."""
-
-    files: int = 0
-    size: int = 0
-    partial: int = 0
-    lost: dict[str, list[Lost]] = field(default_factory=dict)
-    findings: dict[bytes, set[int]] = field(default_factory=dict)
-
-    def lose(self, cause: str, path: bytes, size: int, available: int) -> None:
-        """A file that is not whole."""
-        self.lost.setdefault(cause, []).append(Lost(path, size, available))
-
-    def causes(self) -> tuple[Cause, ...]:
-        """For the report."""
-        return tuple(Cause(cause, tuple(files)) for cause, files in self.lost.items())
 
 
 class Bringing:
@@ -406,14 +372,3 @@ class Bringing:
 
 
 _UNKNOWN = "a sector that held them is missing"
-
-
-def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges of (offset, length) in order, those that touch joined."""
-    joined: list[tuple[int, int]] = []
-    for offset, length in sorted(ranges):
-        if joined and sum(joined[-1]) == offset:
-            joined[-1] = (joined[-1][0], joined[-1][1] + length)
-        else:
-            joined.append((offset, length))
-    return joined

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bakup.catalog.listing import Comparison, NewObjects, SectorRow
     from bakup.catalog.rows import Version
     from bakup.errors import BakupError
-    from bakup.flows.bringing import Brought
+    from bakup.flows.brought import Brought
     from bakup.flows.costs import ToGetBack
     from bakup.flows.ingest import Ingested
     from bakup.flows.remembered import Remembered
