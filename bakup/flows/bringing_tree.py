@@ -44,15 +44,16 @@ def bring_tree(
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
         for version in tree.versions(Kind.FILE):
             attributes = version.attributes
-            first = _first(groups, version, attributes.link_group, version.digest, kept)
-            if version.path in equal or version.path in kept:
+            path, size, group = version.path, version.size or 0, attributes.link_group
+            first = None if group is None else _first(groups, version, group, version.digest, kept)
+            if path in equal or path in kept:
                 continue
             if attributes.inode_flags:
-                flags.append((version.path, attributes.inode_flags))
+                flags.append((path, attributes.inode_flags))
             if first is not None:
-                links.append((version.path, first, version.size or 0))
+                links.append((path, first, size))
                 continue
-            yield version.path, version.size or 0, version.encoded, extents(version)
+            yield path, size, version.encoded, extents(version)
 
     brought = bringing.bring(files())
     for _, size in destination.settle():
