@@ -1,4 +1,6 @@
-"""Bringing files back: packs are read in order, each opened once, and every chunk is verified before it is written.
+"""Bringing files back: packs are read in order, and every chunk is verified before it is written.
+
+A pack is opened once; twice if workers were given it before all files were planned, and later ones want more of it.
 
 What a damaged place does not give, another place of the chunk may. What none gives is counted as lost, by cause.
 """
@@ -162,7 +164,7 @@ class Bringing:
             self._destination.skipped.merge(skipped)
             refused = {path for path, _ in problems}
             path = b""
-            for index, (file, _, _, size, _, path, *_) in enumerate(read.wants):
+            for index, (file, _, _, size, _, path, _, _, _) in enumerate(read.wants):
                 if index in bad:
                     again.append(file)
                 else:
