@@ -160,15 +160,17 @@ NOWHERE = b"\xff" * 32
 """Stands for the chunks of bytes of which not even the chunks are known: a part of the file stood in a lost sector."""
 
 
-def extents_of(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
+def extents_of(connection: sqlite3.Connection, version: Version) -> Iterable[Extent]:
     """The extents of a file's version, in order: known ones, holes, and NOWHERE where parts are lost.
 
     Their lengths add up to the file's size. A file whose closing part is not known ends with an empty NOWHERE.
     """
-    if not version.parted:
-        if version.size:
-            yield Extent(version.size, version.digest)
-        return
+    if version.parted:
+        return _extents_of_parts(connection, version)
+    return (Extent(version.size, version.digest),) if version.size else ()
+
+
+def _extents_of_parts(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
     at = 0
     parts = connection.execute(
         "SELECT offset, length, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",

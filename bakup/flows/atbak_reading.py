@@ -18,8 +18,8 @@ from bakup.catalog import objects
 from bakup.catalog.objects import Place
 from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer
-from bakup.flows.bringing import Brought
-from bakup.flows.transfer import workers
+from bakup.flows.brought import Brought
+from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.model import Extent
 from bakup.source.out import Out
@@ -76,21 +76,9 @@ class AtbakBringing:
             " attributes BLOB NOT NULL, sha256 BLOB NOT NULL)"
         )
 
-    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
-        """Spilled to a temporary table."""
-        batch: list[Wanted] = []
-        for path, size, attributes, extents in files:
-            self._total[0] += 1
-            self._total[1] += size
-            chunks = [extent.chunk for extent in extents if extent.chunk is not None]
-            batch.append(Wanted(path, size, attributes, chunks[0] if chunks else objects.EMPTY_SHA256))
-            if len(batch) == BATCH:
-                self._spill(batch)
-                batch = []
-        self._spill(batch)
-
-    def run(self) -> Brought:
+    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
         """Small files are read ahead, large ones one after the other."""
+        self._plan(files)
         waiting: deque[tuple[Wanted, Future[tuple[bytes | str, list[Place]]]]] = deque()
         with ThreadPoolExecutor(2 * workers(), thread_name_prefix="read") as pool:
             for wanted in self._wanted():
@@ -104,6 +92,19 @@ class AtbakBringing:
             while waiting:
                 self._write(*waiting.popleft())
         return self.brought
+
+    def _plan(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
+        """Spilled to a temporary table."""
+        batch: list[Wanted] = []
+        for path, size, attributes, extents in files:
+            self._total[0] += 1
+            self._total[1] += size
+            chunks = [extent.chunk for extent in extents if extent.chunk is not None]
+            batch.append(Wanted(path, size, attributes, chunks[0] if chunks else objects.EMPTY_SHA256))
+            if len(batch) == BATCH:
+                self._spill(batch)
+                batch = []
+        self._spill(batch)
 
     def _spill(self, batch: list[Wanted]) -> None:
         self._connection.executemany("INSERT INTO files (path, size, attributes, sha256) VALUES (?, ?, ?, ?)", batch)

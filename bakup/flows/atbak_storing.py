@@ -13,7 +13,7 @@ from bakup.catalog.database import transaction
 from bakup.flows.atbak_loose import make_loose
 from bakup.flows.atbak_sink import AtbakSink
 from bakup.flows.layouts import Begun, Task
-from bakup.flows.transfer import workers
+from bakup.flows.processors import workers
 from bakup.format.preamble import Facts
 from bakup.source.interface import Source
 from bakup.store.faults import faults

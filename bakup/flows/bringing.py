@@ -1,4 +1,6 @@
-"""Bringing files back: packs are read in order, each opened once, and every chunk is verified before it is written.
+"""Bringing files back: packs are read in order, and every chunk is verified before it is written.
+
+A pack is opened once; twice if workers were given it before all files were planned, and later ones want more of it.
 
 What a damaged place does not give, another place of the chunk may. What none gives is counted as lost, by cause.
 """
@@ -9,8 +11,8 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import chain
+from typing import TypeAlias
 
 from blake3 import blake3
 
@@ -18,57 +20,29 @@ from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer
-from bakup.flows.reports import Cause, Lost
-from bakup.flows.transfer import workers
+from bakup.flows.brought import Brought, Growing, merged
+from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.flows.writers import Writers, worth_forking
-from bakup.model import Attributes, Extent, TableRow
+from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.applying import Skipped
-from bakup.source.out import Out, Part
+from bakup.source.out import Out
 from bakup.store.target import AtOnce
 
 AHEAD = 2
 """Packs that wait, read and unpacked, beyond those that are being read."""
-BATCH = 4096
+BATCH = 2048
+HEAD = 6 * BATCH
+"""Files that are planned before the first is written."""
 
-
-@dataclass(slots=True)
-class Growing:
-    """A file that comes from several packs: what was written of it, what is still to come."""
-
-    part: Part | None
-    left: int
-    size: int
-    attributes: Attributes
-    path: bytes
-    ranges: list[tuple[int, int]] = field(default_factory=list)
-    lost: set[str] = field(default_factory=set)
-    available: int = 0
-
-
-@dataclass(slots=True)
-class Brought:
-    """What came back; `size` in bytes. `lost` by cause; `findings`: sector uuid -> positions of damaged packs."""
-
-    files: int = 0
-    size: int = 0
-    partial: int = 0
-    lost: dict[str, list[Lost]] = field(default_factory=dict)
-    findings: dict[bytes, set[int]] = field(default_factory=dict)
-
-    def lose(self, cause: str, path: bytes, size: int, available: int) -> None:
-        """A file that is not whole."""
-        self.lost.setdefault(cause, []).append(Lost(path, size, available))
-
-    def causes(self) -> tuple[Cause, ...]:
-        """For the report."""
-        return tuple(Cause(cause, tuple(files)) for cause, files in self.lost.items())
+Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
+"""What a worker tells of a pack: indices of the wants whose chunk is not good, problems, attributes not set."""
 
 
 class Bringing:
-    """One restore. `add` files, then `run`.
+    """One restore: `bring` files, once.
 
     Args:
         open_sector: gives the open sector of a row id; raises BakupError when it cannot be read.
@@ -97,14 +71,37 @@ class Bringing:
         self._plan = ReadPlan(connection, target)
         self._growing: dict[int, Growing] = {}
         self._ended: list[Growing] = []
-        self._total = (0, 0)
+        self._total: tuple[int, int] | tuple[None, None] = (None, None)
         self._done_bytes = 0
         self.brought = Brought()
 
-    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, encoded attributes, extents)."""
+    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+        """Read and write files, given as (path, size in bytes, encoded attributes, extents).
+
+        Raises Failed when the destination takes nothing more.
+        """
+        try:
+            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
+                if again := self._bring_apart(files):
+                    self._plan.keep(again)
+                    self._write_here()
+            else:
+                for _ in self._planned(files):
+                    pass
+                self._begin_writing()
+                self._write_here()
+            self._end_incomplete()
+        finally:
+            for growing in self._growing.values():
+                if growing.part is not None:
+                    growing.part.abandon()
+        return self.brought
+
+    def _planned(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Iterator[int]:
+        """Add the files to the plan; how many so far, after each batch."""
         rows: list[tuple[int, bytes, int, bytes, int, int, bytes | None]] = []
-        wants: list[tuple[int, int, bytes, int]] = []
+        pieces: list[tuple[int, int, bytes, int]] = []
+        number = 0
         for number, (path, size, attributes, extents) in enumerate(files, 1):
             several = iter(extents)
             first = next(several, None)
@@ -114,37 +111,65 @@ class Bringing:
                 position = chunks = 0
                 for extent in chain(() if first is None else (first,), several):
                     if extent.chunk is not None:
-                        wants.append((number, position, extent.chunk, extent.length))
+                        pieces.append((number, position, extent.chunk, extent.length))
                         chunks += 1
                     position += extent.length
-                    if len(wants) >= BATCH:
-                        self._plan.add((), wants)
-                        wants = []
+                    if len(pieces) >= BATCH:
+                        self._plan.add((), pieces)
+                        pieces = []
                 rows.append((number, path, size, attributes, chunks, position, None))
             if len(rows) >= BATCH:
-                self._plan.add(rows, wants)
-                rows, wants = [], []
-        self._plan.add(rows, wants)
+                self._plan.add(rows, pieces)
+                rows, pieces = [], []
+                yield number
+        self._plan.add(rows, pieces)
+        yield number
 
-    def run(self) -> Brought:
-        """Read and write everything. Raises Failed when the destination takes nothing more."""
-        self._plan.place()
+    def _begin_writing(self) -> None:
+        """All files are in the plan: what of them needs no pack."""
         self._total = self._plan.totals()
-        try:
-            self._account_missing()
-            self._make_empty()
-            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
-                self._write_apart()
-            with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
-                for whole in (True, False):
-                    for _ in self._steps(pool, whole=whole):
-                        pass
-            self._end_incomplete()
-        finally:
-            for growing in self._growing.values():
-                if growing.part is not None:
-                    growing.part.abandon()
-        return self.brought
+        self._account_missing()
+        self._make_empty()
+
+    def _write_here(self) -> None:
+        with ThreadPoolExecutor(self._at_once.packs, thread_name_prefix="read") as pool:
+            for whole in (True, False):
+                for _ in self._steps(pool, whole=whole):
+                    pass
+
+    def _bring_apart(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> list[int]:
+        """Packs of whole files go to worker processes, the others are written here meanwhile.
+
+        The workers begin with the first files while the others are still being planned. Gives the files that a worker
+        could not read.
+        """
+        again: list[int] = []
+        head: Iterator[PackRead] | None = None
+        with Writers(workers() + 1, self._write_whole_files) as writers:
+            for number in self._planned(files):
+                if head is None and number >= HEAD:
+                    head = self._plan.head()
+                if head is not None:
+                    self._take(writers.feed(head), again)
+            self._begin_writing()
+            jobs = chain(head or (), self._plan.packs(whole=True))
+            with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
+                self._take(writers.run(jobs, self._steps(pool, whole=False)), again)
+        return again
+
+    def _take(self, done: Iterator[tuple[PackRead, Written]], again: list[int]) -> None:
+        """Count what workers have written."""
+        for read, (bad, problems, skipped) in done:
+            self._destination.problems.extend(problems)
+            self._destination.skipped.merge(skipped)
+            refused = {path for path, _ in problems}
+            path = b""
+            for index, (file, _, _, size, _, path, _, _, _) in enumerate(read.wants):
+                if index in bad:
+                    again.append(file)
+                else:
+                    self._count(path not in refused, path, size)
+            self._tell(path)
 
     def _account_missing(self) -> None:
         """Files with a chunk that is nowhere: they are begun only if a part of them is wanted."""
@@ -176,33 +201,8 @@ class Bringing:
                 part = self._destination.begin_file(path, size)
                 self._count(part is not None and part.finish(attributes), path, size)
 
-    def _write_apart(self) -> None:
-        """Packs of whole files go to worker processes, the others are written here meanwhile.
-
-        Files that a worker could not read are still wanted then.
-        """
-        # What others have noted so far is theirs to tell.
-        self._destination.skipped.clear()
-        again: list[int] = []
-        with (
-            Writers(workers() + 1, self._write_whole_files) as writers,
-            ThreadPoolExecutor(2, thread_name_prefix="read") as pool,
-        ):
-            done = writers.run(self._plan.packs(whole=True), self._steps(pool, whole=False))
-            for read, (bad, problems, skipped) in done:
-                self._destination.problems.extend(problems)
-                self._destination.skipped.merge(skipped)
-                refused = {path for path, _ in problems}
-                for index, want in enumerate(read.wants):
-                    if index in bad:
-                        again.append(want.file)
-                    else:
-                        self._count(want.path not in refused, want.path, want.size)
-                self._tell(read.wants[-1].path)
-        self._plan.keep(again)
-
-    def _write_whole_files(self, read: PackRead) -> tuple[set[int], list[tuple[bytes, str]], Skipped]:
-        """In a worker: write the files of one pack; (wants whose chunk is not good, problems, what was skipped)."""
+    def _write_whole_files(self, read: PackRead) -> Written:
+        """In a worker: write the files of one pack."""
         destination = self._destination
         destination.problems.clear()
         destination.skipped.clear()
@@ -211,12 +211,12 @@ class Bringing:
             return set(range(len(read.wants))), [], destination.skipped
         bad = set()
         view = memoryview(raw)
-        for index, want in enumerate(read.wants):
-            data = view[want.offset : want.offset + want.length]
-            if len(data) != want.length or blake3(data).digest() != want.chunk:
+        for index, (_, _, chunk, length, offset, path, _, attributes, _) in enumerate(read.wants):
+            data = view[offset : offset + length]
+            if len(data) != length or blake3(data).digest() != chunk:
                 bad.add(index)
                 continue
-            destination.write_whole(want.path, data, decode_attributes(want.attributes))
+            destination.write_whole(path, data, decode_attributes(attributes))
         return bad, list(destination.problems), destination.skipped
 
     def _steps(self, pool: ThreadPoolExecutor, *, whole: bool) -> Iterator[None]:
@@ -248,7 +248,7 @@ class Bringing:
 
     def _write(self, read: PackRead, raw: memoryview | bytes | BakupError) -> None:
         path = b""
-        for want in read.wants:
+        for want in map(Want._make, read.wants):
             data = self._chunk(read, raw, want)
             path = want.path
             if want.chunks == 1 and want.length == want.size:
@@ -374,14 +374,3 @@ class Bringing:
 
 
 _UNKNOWN = "a sector that held them is missing"
-
-
-def merged(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges of (offset, length) in order, those that touch joined."""
-    joined: list[tuple[int, int]] = []
-    for offset, length in sorted(ranges):
-        if joined and sum(joined[-1]) == offset:
-            joined[-1] = (joined[-1][0], joined[-1][1] + length)
-        else:
-            joined.append((offset, length))
-    return joined

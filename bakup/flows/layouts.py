@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bakup.catalog.listing import Comparison, NewObjects, SectorRow
     from bakup.catalog.rows import Version
     from bakup.errors import BakupError
-    from bakup.flows.bringing import Brought
+    from bakup.flows.brought import Brought
     from bakup.flows.costs import ToGetBack
     from bakup.flows.ingest import Ingested
     from bakup.flows.remembered import Remembered
@@ -162,11 +162,11 @@ class Bringer(Protocol):
 
     brought: Brought
 
-    def add(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> None:
-        """Files as (path, size in bytes, encoded attributes, extents)."""
+    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+        """Read and write files, given as (path, size in bytes, encoded attributes, extents).
 
-    def run(self) -> Brought:
-        """Read and write everything. Raises Failed when the destination takes nothing more."""
+        Raises Failed when the destination takes nothing more.
+        """
 
 
 class Reader(Protocol):

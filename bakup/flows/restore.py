@@ -6,72 +6,31 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fnmatch import translate
-from typing import Protocol
 
 from bakup.catalog import damage, history, places
 from bakup.catalog.database import transaction
-from bakup.catalog.history import CheckpointRow, SourceRow
-from bakup.catalog.rows import Version
+from bakup.catalog.history import CheckpointRow
 from bakup.errors import Failed, Usage
 from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
-from bakup.flows.bringing import Brought
+from bakup.flows.bringing_tree import bring_tree
+from bakup.flows.brought import Brought
 from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
-from bakup.flows.layouts import Bringer
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
+from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
 from bakup.flows.watch import Watch
-from bakup.model import Extent, Kind
+from bakup.model import Kind
 from bakup.sector.naming import sector_name
-from bakup.source.opening import OutPlace
 from bakup.source.out import Out
+from bakup.source.outplace import OutPlace
 
 GLOB = re.compile(rb"[*?\[]")
-
-
-@dataclass(slots=True)
-class Chosen:
-    """What of a check point is restored: versions in key order, again and again from the catalog."""
-
-    connection: sqlite3.Connection
-    source: SourceRow
-    checkpoint: CheckpointRow
-    paths: tuple[bytes, ...]
-    patterns: tuple[re.Pattern[bytes], ...]
-    latest: bool = True
-
-    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
-        """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
-        every = history.versions_at(
-            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, descending=descending
-        )
-        return filter(self._wanted, every) if self.paths or self.patterns else every
-
-    def _wanted(self, version: Version) -> bool:
-        path = version.path
-        for wanted in self.paths:
-            if path == wanted or path.startswith(wanted + b"/") or not wanted:
-                return True
-            if version.kind == Kind.DIR and (not path or wanted.startswith(path + b"/")):
-                return True
-        return any(_matches(pattern, path) for pattern in self.patterns)
-
-
-@dataclass(slots=True)
-class Survey:
-    """What stands at the destination beside what is wanted there."""
-
-    equal: list[int] = field(default_factory=lambda: [0, 0])
-    kept: list[int] = field(default_factory=lambda: [0, 0])
-    todo: list[int] = field(default_factory=lambda: [0, 0])
-    conflicts: list[tuple[bytes, str]] = field(default_factory=list)
-    equal_paths: set[bytes] = field(default_factory=set)
-    kept_paths: set[bytes] = field(default_factory=set)
 
 
 def restore(
@@ -95,9 +54,9 @@ def restore(
 def _restore(
     home: Home, attached: Attached, chosen: Chosen, place: OutPlace, options: RestoreOptions, watch: Watch
 ) -> RestoreReport:
-    survey = _survey(chosen, place, options)
+    survey = surveyed(chosen, place, options)
     if survey.conflicts:
-        raise _in_the_way(place.shown, chosen, survey)
+        raise in_the_way(place.shown, chosen, survey)
     line = line_of(chosen.checkpoint, chosen.source)
     report = RestoreReport(
         checkpoint=line,
@@ -124,104 +83,6 @@ def _restore(
             causes=causes,
             skipped=destination.skipped.pairs(),
         )
-
-
-class Tree(Protocol):
-    """Versions to bring back, given as often as they are asked for, in key order or backwards."""
-
-    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
-        """All, or those of `kinds`."""
-
-
-def bring_tree(
-    bringing: Bringer,
-    destination: Out,
-    tree: Tree,
-    extents: Callable[[Version], Iterable[Extent]],
-    *,
-    equal: Set[bytes] = frozenset(),
-    kept: Set[bytes] = frozenset(),
-    replaced: bool,
-) -> Brought:
-    """Folders, files, links, special files, hard links, then the folders' attributes, deepest first.
-
-    What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
-    """
-    flags: list[tuple[bytes, int]] = []
-    for version in tree.versions(Kind.DIR):
-        destination.make_dir(version.path, replaced, version.attributes.object)
-        if inode_flags := version.attributes.inode_flags:
-            flags.append((version.path, inode_flags))
-    groups = _there(tree.versions(Kind.FILE), equal, lambda version: version.digest)
-    links: list[tuple[bytes, bytes, int]] = []
-
-    def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
-        for version in tree.versions(Kind.FILE):
-            first = _first(groups, version, version.digest, kept)
-            if version.path in equal or version.path in kept:
-                continue
-            if inode_flags := version.attributes.inode_flags:
-                flags.append((version.path, inode_flags))
-            if first is not None:
-                links.append((version.path, first, version.size or 0))
-                continue
-            yield version.path, version.size or 0, version.encoded, extents(version)
-
-    bringing.add(files())
-    brought = bringing.run()
-    for _, size in destination.settle():
-        brought.files -= 1
-        brought.size -= size
-    _make_links(destination, tree, equal, kept)
-    lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
-    for path, first, size in links:
-        if first in lost:
-            cause, available = lost[first]
-            brought.lose(cause, path, size, available)
-        elif destination.hard_link(path, first):
-            brought.files += 1
-            brought.size += size
-    destination.finish_dirs((version.path, version.attributes) for version in tree.versions(Kind.DIR, descending=True))
-    for path, wanted in flags:
-        destination.set_flags(path, wanted)
-    return brought
-
-
-Groups = dict[int, tuple[bytes, bytes | None]]
-"""Of each link group the path that the others become names of, and its content."""
-
-
-def _there(versions: Iterator[Version], equal: Set[bytes], content: Callable[[Version], bytes | None]) -> Groups:
-    """Link groups of which a path is there already: the missing ones become names of it."""
-    groups: Groups = {}
-    for version in versions if equal else ():
-        if version.attributes.link_group is not None and version.path in equal:
-            groups.setdefault(version.attributes.link_group, (version.path, content(version)))
-    return groups
-
-
-def _first(groups: Groups, version: Version, content: bytes | None, kept: Set[bytes]) -> bytes | None:
-    """The path of the same inode that is there already or comes before this one, if there is one."""
-    group = version.attributes.link_group
-    if group is None or version.path in kept:
-        return None
-    path, same = groups.setdefault(group, (version.path, content))
-    return path if path != version.path and same == content else None
-
-
-def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes]) -> None:
-    """Symbolic links and special files; those of one link group are one inode."""
-    groups = _there(tree.versions(Kind.SYMLINK, Kind.SPECIAL), equal, lambda version: version.extra)
-    for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
-        first = _first(groups, version, version.extra, kept)
-        if version.path in equal or version.path in kept:
-            continue
-        if first is not None:
-            destination.hard_link(version.path, first)
-        elif version.kind == Kind.SYMLINK:
-            destination.symlink(version.path, version.extra or b"", version.attributes)
-        else:
-            destination.special(version.path, *version.special, version.attributes)
 
 
 def _bring(
@@ -273,63 +134,6 @@ def _choose(
             code="no-path",
         )
     return chosen
-
-
-def _survey(chosen: Chosen, place: OutPlace, options: RestoreOptions) -> Survey:
-    survey = Survey()
-    if place.is_empty():
-        if options.dry_run:
-            for version in chosen.versions():
-                _compare(survey, None, version, options)
-        return survey
-    with place.open() as destination:
-        for version in chosen.versions():
-            _compare(survey, destination, version, options)
-    return survey
-
-
-def _compare(survey: Survey, destination: Out | None, version: Version, options: RestoreOptions) -> None:
-    path, kind, size = version.path, version.kind, version.size or 0
-    counted = [1, size] if kind == Kind.FILE else [0, 0]
-    state = "absent"
-    if destination is not None:
-        state = destination.compare(
-            path,
-            kind,
-            size,
-            version.attributes.mtime_ns,
-            target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
-            device=version.special[1] if kind == Kind.SPECIAL else 0,
-            facts=version.attributes.object,
-        )
-    if state == "equal":
-        if kind != Kind.DIR:
-            survey.equal_paths.add(path)
-            _add(survey.equal, counted)
-    elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
-        _add(survey.todo, counted)
-    elif options.overwrite is not None:
-        survey.kept_paths.add(path)
-        _add(survey.kept, counted)
-    else:
-        survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
-
-
-def _add(count: list[int], more: Sequence[int]) -> None:
-    count[0] += more[0]
-    count[1] += more[1]
-
-
-def _in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
-    number = len(survey.conflicts)
-    files = "1 file" if number == 1 else f"{number:,} files"
-    differ = "differs" if number == 1 else "differ"
-    return Failed(
-        f"{files} in {out} {differ} from {chosen.checkpoint.uuid.hex()[:8]}; nothing was written",
-        details=tuple(survey.conflicts),
-        hints=("--overwrite always, never, or if-newer (replaces what is older here)",),
-        code="in-the-way",
-    )
 
 
 def _older(chosen: Chosen) -> tuple[bytes, ...]:
@@ -418,12 +222,3 @@ def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out:
             hints=(f"bakup restore DST OUT --at {out}", f"a folder of that name: ./{out}"),
             code="usage",
         )
-
-
-def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
-    """Whether a glob means the path or a folder above it."""
-    while path:
-        if pattern.match(path):
-            return True
-        path = path.rpartition(b"/")[0]
-    return False

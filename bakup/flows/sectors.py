@@ -17,11 +17,12 @@ from bakup.catalog.history import SourceRow, extents_of
 from bakup.catalog.rows import Version, encode_attributes, version_of
 from bakup.errors import BakupError, Damaged, Failed, NoAnswer, Untrusted
 from bakup.flows.ask import Ask
-from bakup.flows.bringing import Bringing, Brought, merged
+from bakup.flows.bringing import Bringing
+from bakup.flows.bringing_tree import bring_tree
+from bakup.flows.brought import Brought, merged
 from bakup.flows.home import Home
 from bakup.flows.ingest import record_sector
 from bakup.flows.reports import Count, HeldFile, SectorReport, SectorRestoreReport, TargetOptions
-from bakup.flows.restore import bring_tree
 from bakup.flows.watch import Watch
 from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector

@@ -7,7 +7,6 @@ pack has its place.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -356,11 +355,6 @@ class FileDigest:
         if self._count == 1 and self._first is not None and self._first[1] is not None:
             return self._first[1]
         return bytes(self._running.digest())
-
-
-def workers() -> int:
-    """Threads that compress: as many as there are processors for this process."""
-    return max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def _placed(chunks: list[tuple[int, bytes | None]], offsets: dict[bytes, int], box: int) -> tuple[Extent, ...]:

@@ -36,6 +36,7 @@ class Writers(Generic[J, R]):
         context = multiprocessing.get_context("fork")
         self._processes = []
         self._connections: list[Connection] = []
+        self._given: dict[Connection, J] = {}
         for _ in range(count):
             here, there = context.Pipe()
             process = context.Process(target=_serve, args=(there, work, [*self._connections, here]), daemon=True)
@@ -55,38 +56,45 @@ class Writers(Generic[J, R]):
                 process.terminate()
             process.join()
 
-    def run(self, jobs: Iterator[J], meanwhile: Iterator[object]) -> Iterator[tuple[J, R]]:
-        """(job, result) as they are done, in no order; `meanwhile` goes on, a step at a time, while none is.
+    def feed(self, jobs: Iterator[J], timeout: float | None = 0) -> Iterator[tuple[J, R]]:
+        """Give a job to each worker that has none; (job, result) of what is done within `timeout` seconds.
 
         Raises what `work` raised, Failed when a worker died.
         """
         # One job each: two processes that both wait to send to the other would wait for ever.
-        given: dict[Connection, J] = {}
         for connection in self._connections:
-            _give(connection, jobs, given)
-        while given:
-            while not (answers := wait(list(given), timeout=0)) and next(meanwhile, _END) is not _END:
-                pass
-            for ready in answers or wait(list(given)):
-                assert isinstance(ready, Connection)
-                job = given.pop(ready)
-                try:
-                    result, error = ready.recv()
-                except EOFError:
-                    raise Failed("a process that wrote files ended before its time", code="worker") from None
-                if error is not None:
-                    raise error
-                _give(ready, jobs, given)
-                yield job, result
+            if connection not in self._given:
+                self._give(connection, jobs)
+        for ready in wait(list(self._given), timeout):
+            assert isinstance(ready, Connection)
+            job = self._given.pop(ready)
+            try:
+                result, error = ready.recv()
+            except EOFError:
+                raise Failed("a process that wrote files ended before its time", code="worker") from None
+            if error is not None:
+                raise error
+            self._give(ready, jobs)
+            yield job, result
+
+    def run(self, jobs: Iterator[J], meanwhile: Iterator[object]) -> Iterator[tuple[J, R]]:
+        """(job, result) as they are done, in no order; `meanwhile` goes on, a step at a time, while none is."""
+        going_on = True
+        while True:
+            answers = list(self.feed(jobs, 0 if going_on else None))
+            yield from answers
+            if not self._given:
+                break
+            if not answers and going_on:
+                going_on = next(meanwhile, _END) is not _END
         for _ in meanwhile:
             pass
 
-
-def _give(connection: Connection, jobs: Iterator[J], given: dict[Connection, J]) -> None:
-    for job in jobs:
-        given[connection] = job
-        connection.send(job)
-        return
+    def _give(self, connection: Connection, jobs: Iterator[J]) -> None:
+        for job in jobs:
+            self._given[connection] = job
+            connection.send(job)
+            return
 
 
 def _serve(connection: Connection, work: Callable[[J], R], others: list[Connection]) -> None:

@@ -17,6 +17,7 @@ OPEN = 64
 """Descriptors of folders that are kept open at most, besides the root's."""
 
 
+_NO_NAMES = frozenset((b"", b".", b".."))
 _OUTSIDE = "is not a path inside the destination"
 
 
@@ -81,7 +82,7 @@ class Folders:
 
     def name(self, name: bytes) -> bytes:
         """A name as the system holds it; raises Refused for what is none."""
-        if name in {b"", b".", b".."} or b"\0" in name or b"/" in name:
+        if name in _NO_NAMES or b"\0" in name or b"/" in name:
             raise Refused(_OUTSIDE)
         return name if self._system == "bytes" else names.escape(name, self._system)
 

@@ -1,4 +1,4 @@
-"""From what a user types to a source or to a place to restore to."""
+"""From what a user types to a source."""
 
 from __future__ import annotations
 
@@ -9,65 +9,14 @@ from typing import TYPE_CHECKING
 from bakup.errors import Failed, Usage
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
-from bakup.source.out import Out
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
 from bakup.store.buckets import open_bucket
-from bakup.store.counting import Counts
 from bakup.store.opening import is_url, local_path
 from bakup.store.target import TERMS, Terms
 
 if TYPE_CHECKING:
     from bakup.source.bucket import BucketSource
-
-
-class OutPlace:
-    """A folder or URL to restore to, before anything of it is opened. Close it at the end.
-
-    Args:
-        place: as typed.
-        options: of the store that a URL is in.
-        terms: how that is spoken to.
-    """
-
-    def __init__(self, place: str, options: Mapping[str, object], terms: Terms = TERMS) -> None:
-        self._folder = local_path(place)
-        self._bucket = open_bucket(place, options, terms) if is_url(place) else None
-
-    @property
-    def shown(self) -> str:
-        """As reports name it: an absolute path, or a URL without user info."""
-        return self._bucket.url if self._bucket else os.path.abspath(self._folder)
-
-    @property
-    def counts(self) -> Counts | None:
-        """What was asked of the store so far; None where there is none."""
-        return self._bucket.counts if self._bucket else None
-
-    def is_empty(self) -> bool:
-        """Whether nothing is there, so that nothing can be in the way."""
-        if self._bucket is None:
-            return not (os.path.isdir(self._folder) and os.listdir(self._folder))
-        return not self._bucket.exists() or next(iter(self._bucket.list()), None) is None
-
-    def open(self) -> Out:
-        """A folder is made when it is missing.
-
-        Raises:
-            Failed: it cannot be made or opened.
-        """
-        if self._bucket is None:
-            from bakup.source.destination import Destination
-
-            return Destination(self._folder)
-        from bakup.source.upload import BucketDestination
-
-        return BucketDestination(self._bucket)
-
-    def close(self) -> None:
-        """Let go of connections; what is under way fails."""
-        if self._bucket is not None:
-            self._bucket.close()
 
 
 def open_source(place: bytes, rules: Rules, options: Mapping[str, object], target: str, terms: Terms = TERMS) -> Source:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+from itertools import count
 
 from bakup.errors import Failed
 from bakup.source import names, paths
@@ -27,6 +28,7 @@ ERRORS = (OSError, Refused, ValueError, OverflowError)
 """What making a path may raise; the last two where a value is none that the system can hold."""
 
 _OURS = re.compile(rb"\.bakup-([0-9a-f]+)-[0-9a-f]{12}\.part")
+_numbers = count(int.from_bytes(os.urandom(5), "big"))
 _AGAIN = "run the same command again when that is mended: it goes on where it stopped"
 
 
@@ -105,8 +107,8 @@ def reason(error: Exception) -> str:
 
 
 def temporary_name() -> bytes:
-    """A new name that no entry has: of this process, and random."""
-    return b".bakup-%x-%s.part" % (os.getpid(), os.urandom(6).hex().encode())
+    """A new name that no entry has: of this process, and the next of its numbers. What has it is not opened."""
+    return b".bakup-%x-%012x.part" % (os.getpid(), next(_numbers))
 
 
 def _alive(process: int) -> bool:

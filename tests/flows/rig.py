@@ -278,7 +278,7 @@ SMALL_CUT = 8 << 10
 
 
 def cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The writer's own choices (spec section 2.1), far smaller: no reader knows of them."""
+    """The writer's own choices (spec section 2.1), far smaller, which no reader knows of; and how a restore plans."""
     for place, value in {
         "bakup.flows.sync.SECTOR_MIN": SMALL_SECTOR,
         "bakup.flows.transfer.PACK_TARGET": SMALL_PACK,
@@ -288,6 +288,8 @@ def cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
         "bakup.plan.cutting.CHUNK_MIN_CUT": SMALL_CUT // 4,
         "bakup.plan.cutting.CHUNK_NOMINAL": SMALL_CUT // 2,
         "bakup.plan.cutting.CHUNK_MAX_CUT": SMALL_CUT * 2,
+        "bakup.flows.bringing.BATCH": 4,
+        "bakup.flows.bringing.HEAD": 8,
     }.items():
         monkeypatch.setattr(place, value)
 

@@ -13,7 +13,8 @@ from bakup.model import Attributes, Kind
 from bakup.source.bucket import BucketSource
 from bakup.source.filters import Rules
 from bakup.source.interface import Found, Vanished
-from bakup.source.opening import OutPlace, open_source
+from bakup.source.opening import open_source
+from bakup.source.outplace import OutPlace
 from bakup.source.upload import NO_LINKS, BucketDestination
 from bakup.store.buckets import open_bucket
 

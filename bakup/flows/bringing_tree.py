@@ -1,0 +1,112 @@
+"""Bringing a tree back in the order that keeps it whole: what is in a folder before the folder's own times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from typing import Protocol
+
+from bakup.catalog.rows import Version
+from bakup.flows.brought import Brought
+from bakup.flows.layouts import Bringer
+from bakup.model import Extent, Kind
+from bakup.source.out import Out
+
+
+class Tree(Protocol):
+    """Versions to bring back, given as often as they are asked for, in key order or backwards."""
+
+    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+        """All, or those of `kinds`."""
+
+
+def bring_tree(
+    bringing: Bringer,
+    destination: Out,
+    tree: Tree,
+    extents: Callable[[Version], Iterable[Extent]],
+    *,
+    equal: Set[bytes] = frozenset(),
+    kept: Set[bytes] = frozenset(),
+    replaced: bool,
+) -> Brought:
+    """Folders, files, links, special files, hard links, then the folders' attributes, deepest first.
+
+    What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
+    """
+    flags: list[tuple[bytes, int]] = []
+    for version in tree.versions(Kind.DIR):
+        destination.make_dir(version.path, replaced, version.attributes.object)
+        if inode_flags := version.attributes.inode_flags:
+            flags.append((version.path, inode_flags))
+    groups = _there(tree.versions(Kind.FILE), equal, lambda version: version.digest)
+    links: list[tuple[bytes, bytes, int]] = []
+
+    def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
+        for version in tree.versions(Kind.FILE):
+            attributes = version.attributes
+            path, size, group = version.path, version.size or 0, attributes.link_group
+            first = None if group is None else _first(groups, version, group, version.digest, kept)
+            if path in equal or path in kept:
+                continue
+            if attributes.inode_flags:
+                flags.append((path, attributes.inode_flags))
+            if first is not None:
+                links.append((path, first, size))
+                continue
+            yield path, size, version.encoded, extents(version)
+
+    brought = bringing.bring(files())
+    for _, size in destination.settle():
+        brought.files -= 1
+        brought.size -= size
+    _make_links(destination, tree, equal, kept)
+    lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
+    for path, first, size in links:
+        if first in lost:
+            cause, available = lost[first]
+            brought.lose(cause, path, size, available)
+        elif destination.hard_link(path, first):
+            brought.files += 1
+            brought.size += size
+    destination.finish_dirs((version.path, version.attributes) for version in tree.versions(Kind.DIR, descending=True))
+    for path, wanted in flags:
+        destination.set_flags(path, wanted)
+    return brought
+
+
+Groups = dict[int, tuple[bytes, bytes | None]]
+"""Of each link group the path that the others become names of, and its content."""
+
+
+def _there(versions: Iterator[Version], equal: Set[bytes], content: Callable[[Version], bytes | None]) -> Groups:
+    """Link groups of which a path is there already: the missing ones become names of it."""
+    groups: Groups = {}
+    for version in versions if equal else ():
+        if version.attributes.link_group is not None and version.path in equal:
+            groups.setdefault(version.attributes.link_group, (version.path, content(version)))
+    return groups
+
+
+def _first(
+    groups: Groups, version: Version, group: int | None, content: bytes | None, kept: Set[bytes]
+) -> bytes | None:
+    """The path of the same inode that is there already or comes before this one, if there is one."""
+    if group is None or version.path in kept:
+        return None
+    path, same = groups.setdefault(group, (version.path, content))
+    return path if path != version.path and same == content else None
+
+
+def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes]) -> None:
+    """Symbolic links and special files; those of one link group are one inode."""
+    groups = _there(tree.versions(Kind.SYMLINK, Kind.SPECIAL), equal, lambda version: version.extra)
+    for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
+        first = _first(groups, version, version.attributes.link_group, version.extra, kept)
+        if version.path in equal or version.path in kept:
+            continue
+        if first is not None:
+            destination.hard_link(version.path, first)
+        elif version.kind == Kind.SYMLINK:
+            destination.symlink(version.path, version.extra or b"", version.attributes)
+        else:
+            destination.special(version.path, *version.special, version.attributes)

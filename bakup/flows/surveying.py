@@ -1,0 +1,123 @@
+"""What of a check point is restored, and what stands in its way."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bakup.catalog import history
+from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.catalog.rows import Version
+from bakup.errors import Failed
+from bakup.flows.reports import RestoreOptions
+from bakup.model import Kind
+from bakup.source.out import Out
+from bakup.source.outplace import OutPlace
+
+
+@dataclass(slots=True)
+class Chosen:
+    """What of a check point is restored: versions in key order, again and again from the catalog."""
+
+    connection: sqlite3.Connection
+    source: SourceRow
+    checkpoint: CheckpointRow
+    paths: tuple[bytes, ...]
+    patterns: tuple[re.Pattern[bytes], ...]
+    latest: bool = True
+
+    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+        """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
+        every = history.versions_at(
+            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, descending=descending
+        )
+        return filter(self._wanted, every) if self.paths or self.patterns else every
+
+    def _wanted(self, version: Version) -> bool:
+        path = version.path
+        for wanted in self.paths:
+            if path == wanted or path.startswith(wanted + b"/") or not wanted:
+                return True
+            if version.kind == Kind.DIR and (not path or wanted.startswith(path + b"/")):
+                return True
+        return any(_matches(pattern, path) for pattern in self.patterns)
+
+
+@dataclass(slots=True)
+class Survey:
+    """What stands at the destination beside what is wanted there."""
+
+    equal: list[int] = field(default_factory=lambda: [0, 0])
+    kept: list[int] = field(default_factory=lambda: [0, 0])
+    todo: list[int] = field(default_factory=lambda: [0, 0])
+    conflicts: list[tuple[bytes, str]] = field(default_factory=list)
+    equal_paths: set[bytes] = field(default_factory=set)
+    kept_paths: set[bytes] = field(default_factory=set)
+
+
+def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions) -> Survey:
+    survey = Survey()
+    if place.is_empty():
+        if options.dry_run:
+            for version in chosen.versions():
+                _compare(survey, None, version, options)
+        return survey
+    with place.open() as destination:
+        for version in chosen.versions():
+            _compare(survey, destination, version, options)
+    return survey
+
+
+def _compare(survey: Survey, destination: Out | None, version: Version, options: RestoreOptions) -> None:
+    path, kind, size = version.path, version.kind, version.size or 0
+    counted = [1, size] if kind == Kind.FILE else [0, 0]
+    state = "absent"
+    if destination is not None:
+        state = destination.compare(
+            path,
+            kind,
+            size,
+            version.attributes.mtime_ns,
+            target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
+            device=version.special[1] if kind == Kind.SPECIAL else 0,
+            facts=version.attributes.object,
+        )
+    if state == "equal":
+        if kind != Kind.DIR:
+            survey.equal_paths.add(path)
+            _add(survey.equal, counted)
+    elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
+        _add(survey.todo, counted)
+    elif options.overwrite is not None:
+        survey.kept_paths.add(path)
+        _add(survey.kept, counted)
+    else:
+        survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+
+
+def _add(count: list[int], more: Sequence[int]) -> None:
+    count[0] += more[0]
+    count[1] += more[1]
+
+
+def in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
+    number = len(survey.conflicts)
+    files = "1 file" if number == 1 else f"{number:,} files"
+    differ = "differs" if number == 1 else "differ"
+    return Failed(
+        f"{files} in {out} {differ} from {chosen.checkpoint.uuid.hex()[:8]}; nothing was written",
+        details=tuple(survey.conflicts),
+        hints=("--overwrite always, never, or if-newer (replaces what is older here)",),
+        code="in-the-way",
+    )
+
+
+def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
+    """Whether a glob means the path or a folder above it."""
+    while path:
+        if pattern.match(path):
+            return True
+        path = path.rpartition(b"/")[0]
+    return False

@@ -1,0 +1,88 @@
+"""restore with workers that begin with the first files while the others are still being planned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rig import Rig
+from trees import assert_equal, noise, snapshot, write
+
+from bakup.catalog.reads import PackRead, ReadPlan
+from bakup.flows import bringing
+
+SMALL = {f"{folder}/{number:02}": noise(3000, number) for number, folder in enumerate("aabbbcccddddeeeffffgggghhhhii")}
+AGAIN = {f"x/{path}": data for path, data in SMALL.items()}
+LARGE = {"y/large": noise(60_000, 99), "y/its middle": noise(60_000, 99)[20_000:28_000]}
+FILES = {**SMALL, **AGAIN, **LARGE, "z/empty": b""}
+
+
+@pytest.fixture
+def ahead(rig: Rig, small_cuts: None, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, list[PackRead]]:
+    """A rig with FILES stored, and the packs that a restore gives out before all is planned."""
+    given: list[PackRead] = []
+    head = ReadPlan.head
+
+    def told(plan: ReadPlan) -> Iterator[PackRead]:
+        for read in head(plan):
+            given.append(read)
+            yield read
+
+    monkeypatch.setattr(ReadPlan, "head", told)
+    monkeypatch.setattr(bringing, "BATCH", 4)
+    monkeypatch.setattr(bringing, "HEAD", 16)
+    monkeypatch.setattr(bringing, "workers", lambda: 2)
+    write(rig.source, FILES)
+    rig.sync()
+    return rig, given
+
+
+def test_all_comes_back_once(ahead: tuple[Rig, list[PackRead]]) -> None:
+    rig, given = ahead
+    out, report = rig.restore()
+    assert_equal(snapshot(out), snapshot(rig.source))
+    assert (report.restored.files, report.restored.bytes) == (len(FILES), sum(map(len, FILES.values())))
+    assert given and {want[5] for read in given for want in read.wants} <= {path.encode() for path in SMALL}
+
+
+def test_a_pack_that_is_mostly_for_later_waits(ahead: tuple[Rig, list[PackRead]]) -> None:
+    rig, given = ahead
+    rig.restore()
+    for read in given:
+        assert 2 * sum(want[3] for want in read.wants) > read.row.raw_length
+
+
+def test_damage_in_what_was_given_ahead_is_named(ahead: tuple[Rig, list[PackRead]]) -> None:
+    rig, given = ahead
+    rig.restore()
+    first = given[0]
+    (sector,) = rig.sectors()
+    content = bytearray(sector.read_bytes())
+    # The first segment of the data region, which holds the first packs.
+    content[len(content) // 20] ^= 1
+    sector.write_bytes(content)
+    given.clear()
+    out, report = rig.restore()
+    assert given[0].row == first.row
+    lost = {file.path for cause in report.causes for file in cause.lost}
+    assert lost >= {want[5] for want in first.wants}
+    assert report.restored.files == len(FILES) - len(lost)
+    assert {path for path in FILES if not _same(out / path, FILES[path])} == {path.decode() for path in lost}
+    assert not any((out / path.decode()).exists() for path in lost)
+
+
+def test_what_a_second_place_gives_comes_from_there(ahead: tuple[Rig, list[PackRead]]) -> None:
+    rig, _ = ahead
+    (sector,) = rig.sectors()
+    rig.sync(standalone=True, always=True)
+    content = bytearray(sector.read_bytes())
+    content[len(content) // 20] ^= 1
+    sector.write_bytes(content)
+    out, report = rig.restore()
+    assert not report.causes
+    assert_equal(snapshot(out), snapshot(rig.source))
+
+
+def _same(path: Path, data: bytes) -> bool:
+    return path.exists() and path.read_bytes() == data
