@@ -36,6 +36,7 @@ class RemoteTarget:
         self._patience = patience
         self.at_once = at_once
         self._pool = ThreadPoolExecutor(at_once.packs, thread_name_prefix="store")
+        self._there = False
 
     @property
     def url(self) -> str:
@@ -53,9 +54,11 @@ class RemoteTarget:
         return self._wire.counts
 
     def exists(self) -> bool:
-        """Whether the bucket or folder is there."""
-        self._wire.count("heads")
-        return self._patience.ask(self._backend.exists)
+        """Whether the bucket or folder is there: one that was is not asked for again."""
+        if not self._there:
+            self._wire.count("heads")
+            self._there = self._patience.ask(self._backend.exists)
+        return self._there
 
     def create(self) -> None:
         """Make the folder, never its parents, never a bucket."""
@@ -205,8 +208,13 @@ class RemoteTarget:
         return True
 
     def _confirm(self, name: str, size: int, start: bytes) -> None:
-        if not self._stored(name, size, start):
+        """As `_stored`, of an object that must be there: both requests go at once."""
+        begins = self._pool.submit(self.read, name, 0, len(start))
+        there = self.size(name)
+        if there is None:
             raise StoreError(f"{self._url} took {name} and does not have it", code="store")
+        if there != size or begins.result() != start:
+            raise self._another(name)
 
     def _check(self, locator: Locator) -> None:
         if not _plain(locator):
