@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import compileall
 import glob
 import os
 import shutil
@@ -94,6 +95,7 @@ class Bakup(Contender):
 
     def prepare(self) -> None:
         super().prepare()
+        compile_modules()
         self._run(self.bakup("account", "new", "--words-file", f"{self.place}/words"))
 
     def store(self, source: str) -> Command:
@@ -109,6 +111,12 @@ class Bakup(Contender):
         for path in glob.glob(f"{self.place}/home/**/catalog*", recursive=True):
             os.unlink(path)
         return self.bakup("rebuild", self.store_path)
+
+
+def compile_modules() -> None:
+    """As an installation does; a checkout may lack it, and then every command compiles its own modules again."""
+    for package in ("bakup", "migrations"):
+        compileall.compile_dir(f"{REPOSITORY}/{package}", quiet=1)
 
 
 class Restic(Contender):

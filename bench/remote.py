@@ -26,7 +26,7 @@ from bakup.account.keys import Account
 from bakup.store.backend import PART
 from bakup.store.opening import open_target
 from bench import corpus
-from bench.contenders import REPOSITORY
+from bench.contenders import REPOSITORY, compile_modules
 from bench.many import Many
 from bench.measure import Command, CommandFailed, Cost, run
 from tests.servers import rclone
@@ -52,6 +52,7 @@ class Machine:
     """One BAKUP_HOME with an account."""
 
     def __init__(self, folder: Path) -> None:
+        compile_modules()
         self.env = {"BAKUP_HOME": str(folder)}
         run(self.command("account", "new", "--words-file", f"{folder}.words"))
 

@@ -20,7 +20,7 @@ from typer.exceptions import Exit
 from typer.main import get_group
 
 from bakup import __version__
-from bakup.cli import habits, help, shells
+from bakup.cli import habits, help, memory, shells
 from bakup.cli.command import Command
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
@@ -62,6 +62,7 @@ def _module(name: str) -> ModuleType:
 
 def run(arguments: list[str]) -> int:
     """Run `bakup` with these arguments; gives the exit code and raises nothing."""
+    memory.keep()
     try:
         return _dispatch(arguments)
     except BakupError as error:

@@ -16,7 +16,6 @@ from bakup.catalog.database import transaction
 from bakup.catalog.rows import rows_of
 from bakup.flows.layouts import Begun
 from bakup.format.constants import CUT_PATH
-from bakup.format.entries import decode_entries, encode_entries
 from bakup.format.preamble import Facts
 from bakup.format.structures import encode_end
 from bakup.model import End, Entry, SectorLine
@@ -37,7 +36,7 @@ class Told:
         self._lines = 0
         self._first: bytes | None = None
         self._last = b""
-        self._entries: Spool[Entry] = Spool(tempfile.gettempdir(), lambda one: (encode_entries([one]),), _entry)
+        self._entries: Spool[Entry] = Spool(tempfile.gettempdir(), Entry)
 
     def add(self, entries: list[Entry]) -> None:
         """Record entries. Runs in the caller's transaction."""
@@ -103,10 +102,6 @@ class Told:
         )
         recording.add_box(self._connection, row, self._begun.row, 0, written.size)
         return row
-
-
-def _entry(fields: list[bytes]) -> Entry:
-    return decode_entries(fields[0], chunk_max=1 << 62)[0]
 
 
 def _hashed(ends: Iterator[End], digest: blake3) -> Iterator[End]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from bakup.catalog import history, places
 from bakup.catalog.database import reader
 from bakup.flows.attach import Attached
@@ -29,7 +31,7 @@ SAMPLE_BYTES = 64 << 10
 TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN)
 
 
-class SpooledStat(NamedTuple):
+class SpooledStat(Struct, array_like=True, gc=False):
     """What is kept of a path's stat between plan and transfer."""
 
     st_mode: int
@@ -41,8 +43,21 @@ class SpooledStat(NamedTuple):
     st_size: int
     st_mtime_ns: int
     st_ctime_ns: int
-    st_rdev: int
+    st_rdev: int = 0
     st_object: tuple[str, ...] = ()
+
+
+class SpooledFound(NamedTuple):
+    """A `Found`, as it comes back from the spool."""
+
+    path: bytes
+    kind: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    stat: SpooledStat
+    reason: str
 
 
 @dataclass(slots=True)
@@ -138,7 +153,7 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
         must,
         lost,
         Tally(),
-        Spool(home.folder, _to_tuple, _from_tuple),
+        Spool(home.folder, Planned[SpooledFound], _plain),
     )
     job.missing = missing
     if head is not None:
@@ -232,40 +247,22 @@ def _rows(connection: sqlite3.Connection, job: Job) -> Iterator[Row]:
     )
 
 
-def _to_tuple(item: Planned[Found]) -> tuple[Any, ...]:
+def _plain(item: Planned[Found]) -> tuple[Any, ...]:
     change, path, size, found = item
     if found is None:
-        return (change, path, size, None)
+        return item
     stat = found.stat
-    facts = (
-        (
-            stat.st_mode,
-            stat.st_ino,
-            stat.st_dev,
-            stat.st_nlink,
-            stat.st_uid,
-            stat.st_gid,
-            stat.st_size,
-            stat.st_mtime_ns,
-            stat.st_ctime_ns,
-            getattr(stat, "st_rdev", 0),
-            getattr(stat, "st_object", ()),
-        )
-        if stat is not None
-        else None
+    facts = SpooledStat(
+        stat.st_mode,
+        stat.st_ino,
+        stat.st_dev,
+        stat.st_nlink,
+        stat.st_uid,
+        stat.st_gid,
+        stat.st_size,
+        stat.st_mtime_ns,
+        stat.st_ctime_ns,
+        getattr(stat, "st_rdev", 0),
+        getattr(stat, "st_object", ()),
     )
-    return (
-        change,
-        path,
-        size,
-        (found.kind, found.size, found.mtime_ns, found.ctime_ns, found.inode, facts, found.reason),
-    )
-
-
-def _from_tuple(fields: list[Any]) -> Planned[Found]:
-    change, path, size, rest = fields
-    if rest is None:
-        return Planned(Change(change), path, size, None)
-    kind, file_size, mtime_ns, ctime_ns, inode, facts, reason = rest
-    stat: Any = SpooledStat(*facts) if facts is not None else None
-    return Planned(Change(change), path, size, Found(path, kind, file_size, mtime_ns, ctime_ns, inode, stat, reason))
+    return change, path, size, (*found[:6], facts, found.reason)

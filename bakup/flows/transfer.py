@@ -20,16 +20,19 @@ from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, attributes_bound, entry_bound
+from bakup.flows.buffers import Buffer, Buffers
 from bakup.flows.populate import Filling, Stream
 from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.action import pack_action
-from bakup.format.constants import PACK_TARGET, SMALL_FILE
+from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, PACK_TARGET, SMALL_FILE
 from bakup.model import Attributes, Closing, Entry, Extent, File
 from bakup.plan.cutting import Cutter
 from bakup.source.interface import Found, Grown, Large, Source
 
-READ_BYTES = 8 << 20
-"""Bytes of a large file in memory at once; at least twice the largest chunk."""
+BUFFER_BYTES = 8 << 20
+"""Bytes of large files in a buffer."""
+READ_BYTES = CHUNK_MAX_CUT + CHUNK_MIN_CUT
+"""Bytes that must be there for a chunk to be cut for sure."""
 IN_FLIGHT = 6
 """Packs between reading and draining, each of at most PACK_TARGET + CHUNK_MAX_CUT raw bytes."""
 GENERATION = 80_000
@@ -53,9 +56,15 @@ class Piece:
 
 @dataclass(slots=True)
 class Batch:
-    """Chunks that will share a pack, and what refers to them, in stream order."""
+    """Chunks that will share a pack, and what refers to them, in stream order.
 
-    chunks: dict[bytes, bytes] = field(default_factory=dict)
+    `buffers`: where its chunks lie, held until the pack is made. `run`: where all of them lie end to end (buffer,
+    start, end), if they do: then they need no joining.
+    """
+
+    chunks: dict[bytes, bytes | memoryview] = field(default_factory=dict)
+    buffers: list[Buffer] = field(default_factory=list)
+    run: tuple[Buffer, int, int] | None = None
     raw: int = 0
     pieces: list[Piece] = field(default_factory=list)
     bound: int = 0
@@ -124,7 +133,7 @@ class Transfer(ReadingSink):
         self._batch = Batch()
         self._queue: deque[Batch] = deque()
         self._file_ids = 0
-        self._buffer = bytearray(READ_BYTES)
+        self._buffers = Buffers(BUFFER_BYTES)
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a directory, a link, a deletion, known extents."""
@@ -166,6 +175,7 @@ class Transfer(ReadingSink):
             if chunk not in batch.chunks:
                 batch.chunks[chunk] = data
                 batch.raw += size
+                batch.run = None
             batch.pieces.append(Piece(path, None, attributes, size, [(size, chunk)], bound))
         else:
             batch.pieces.append(Piece(path, None, attributes, 0, [], bound))
@@ -203,35 +213,33 @@ class Transfer(ReadingSink):
         return digest
 
     def _read_run(self, path: bytes, file_id: int, large: Large, length: int, digest: FileDigest) -> None:
-        filled, left = 0, length
-        buffer = self._buffer
-        while True:
-            view = memoryview(buffer)
-            while left and filled < READ_BYTES:
-                count = large.readinto(view[filled : filled + min(left, READ_BYTES - filled)])
+        left, rest = length, memoryview(b"")
+        last: tuple[Buffer, int] | None = None
+        while left or rest:
+            buffer = self._buffers.room(min(len(rest) + left, READ_BYTES))
+            view = buffer.view[buffer.used :]
+            filled = len(rest)
+            if last != (buffer, buffer.used):
+                # What was read and not cut yet goes with the file into another buffer, or to the front of this one.
+                view[:filled] = rest
+            while left and filled < len(view):
+                count = large.readinto(view[filled : filled + left])
                 left = left - count if count else 0
                 filled += count
-            if not filled:
-                return
             cuts = self._cutter.cut(view[:filled], last=not left)
-            used = self._hold_cuts(path, file_id, view, cuts, digest)
-            view.release()
-            if not left and used == filled:
-                return
-            buffer[: filled - used] = buffer[used:filled]
-            filled -= used
+            used = self._hold_cuts(path, file_id, buffer, cuts, digest)
+            rest, last = view[used:filled], (buffer, buffer.used)
 
-    def _hold_cuts(self, path: bytes, file_id: int, view: memoryview, cuts: list[int], digest: FileDigest) -> int:
-        used = 0
+    def _hold_cuts(self, path: bytes, file_id: int, buffer: Buffer, cuts: list[int], digest: FileDigest) -> int:
+        begun = buffer.used
         for length in cuts:
-            # A copy: the buffer is read into again while the chunk waits for its pack.
-            data = bytes(view[used : used + length])
+            start, buffer.used = buffer.used, buffer.used + length
+            data = buffer.view[start : buffer.used]
             chunk = blake3(data).digest()
-            used += length
             self.done_bytes += length
-            self._hold(chunk, data)
+            self._hold(chunk, data, buffer, start)
             self._extents(path, file_id, [(length, chunk)], digest)
-        return used
+        return buffer.used - begun
 
     def _extents(self, path: bytes, file_id: int, chunks: list[tuple[int, bytes | None]], digest: FileDigest) -> None:
         digest.update(chunks)
@@ -248,11 +256,20 @@ class Transfer(ReadingSink):
         piece = Piece(path, attributes=attributes, size=digest.size, file_id=file_id, digest=digest.value())
         self._add(piece, 2 * ENTRY_BYTES + len(path) + attributes_bound(attributes))
 
-    def _hold(self, chunk: bytes, data: bytes) -> None:
+    def _hold(self, chunk: bytes, data: memoryview, buffer: Buffer, start: int) -> None:
         batch = self._batch
-        if chunk not in batch.chunks:
-            batch.chunks[chunk] = data
-            batch.raw += len(data)
+        if chunk in batch.chunks:
+            return
+        if not batch.chunks:
+            batch.run = (buffer, start, start + len(data))
+        elif batch.run is not None:
+            held, begun, end = batch.run
+            batch.run = (held, begun, start + len(data)) if held is buffer and end == start else None
+        if not batch.buffers or batch.buffers[-1] is not buffer:
+            batch.buffers.append(buffer)
+            buffer.holders += 1
+        batch.chunks[chunk] = data
+        batch.raw += len(data)
 
     def _add(self, piece: Piece, bound: int) -> None:
         self._batch.pieces.append(piece)
@@ -274,7 +291,10 @@ class Transfer(ReadingSink):
             offset += len(batch.chunks[chunk])
         batch.raw_length = offset
         if new:
-            parts = [batch.chunks[chunk] for chunk in new]
+            parts: list[bytes | memoryview] = [batch.chunks[chunk] for chunk in new]
+            if batch.run is not None and len(new) == len(batch.chunks):
+                buffer, start, end = batch.run
+                parts = [buffer.view[start:end]]
             batch.pack = self._pool.submit(pack_action, parts, self._level)
         batch.chunks = {}
         self._queue.append(batch)
@@ -289,6 +309,8 @@ class Transfer(ReadingSink):
             box = self._filling.add_pack(self._stream, action, batch.raw_length, batch.bound)
         else:
             self._filling.reserve(batch.bound)
+        for buffer in batch.buffers:
+            self._buffers.release(buffer)
         offsets = batch.offsets
         for piece in batch.pieces:
             self._place(piece, offsets, box)

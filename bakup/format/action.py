@@ -151,7 +151,7 @@ def any_set(data: Buffer) -> bool:
 
 
 def _packed(action: ActionType, raw: Buffer | Sequence[Buffer], level: int | None) -> bytes:
-    data = raw if isinstance(raw, Buffer) else b"".join(raw)
+    data = raw if isinstance(raw, Buffer) else raw[0] if len(raw) == 1 else b"".join(raw)
     length = RAW_LENGTH.pack(len(data))
     body = data if level is None else _compressor(level).compress(data)
     compressed = level is not None and len(body) < len(data)

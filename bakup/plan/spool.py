@@ -1,4 +1,4 @@
-"""The plan's actions, spilled to a temporary file in batches: memory does not grow with the tree."""
+"""A plan's actions, spilled to a temporary file in batches: memory does not grow with the tree."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ class Spool(Generic[T]):
 
     Args:
         folder: where a large plan is spilled; names of files stand in it, so it is this user's own.
-        to_tuple, from_tuple: how a value is taken apart into plain numbers, bytes and text, and put together again.
+        kind: what the values are read back as: a type that msgspec makes by itself, without Python's help.
+        plain: what a value is written as, when it is not itself of that type.
     """
 
-    def __init__(
-        self, folder: str, to_tuple: Callable[[T], tuple[Any, ...]], from_tuple: Callable[[list[Any]], T]
-    ) -> None:
+    def __init__(self, folder: str, kind: Any, plain: Callable[[T], Any] | None = None) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115
-        self._to_tuple = to_tuple
-        self._from_tuple = from_tuple
+        self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
+        self._plain = plain
         self.length = 0
 
     def fill(self, values: Iterable[T]) -> None:
         """Write all values."""
-        batch: list[tuple[Any, ...]] = []
-        for value in values:
-            batch.append(self._to_tuple(value))
+        batch: list[Any] = []
+        for value in values if self._plain is None else map(self._plain, values):
+            batch.append(value)
             if len(batch) == BATCH:
                 self._write(batch)
                 batch = []
@@ -52,14 +51,13 @@ class Spool(Generic[T]):
                 return
             data = self._file.read(LENGTH.unpack(head)[0])
             position += LENGTH.size + len(data)
-            for value in msgspec.msgpack.decode(data):
-                yield self._from_tuple(value)
+            yield from self._decoder.decode(data)
 
     def close(self) -> None:
         """Forget the values."""
         self._file.close()
 
-    def _write(self, batch: list[tuple[Any, ...]]) -> None:
+    def _write(self, batch: list[Any]) -> None:
         data = msgspec.msgpack.encode(batch)
         self._file.write(LENGTH.pack(len(data)) + data)
         self.length += len(batch)

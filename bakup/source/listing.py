@@ -32,7 +32,7 @@ READ = 1 << 16
 Looked: TypeAlias = tuple[bytes, os.stat_result]
 """A name and its stat; that of a path that could not be looked at is `NO_STAT`."""
 
-NO_STAT = os.stat_result((0,) * 10)
+NO_STAT = os.stat_result((0,) * 10, dict.fromkeys(("st_mtime_ns", "st_ctime_ns", "st_rdev"), 0))
 """Stands for a stat that failed; its mode is that of no path."""
 
 

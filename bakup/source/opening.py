@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bakup.errors import Failed, Usage
-from bakup.source.destination import Destination
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
 from bakup.source.out import Out
@@ -58,6 +57,8 @@ class OutPlace:
             Failed: it cannot be made or opened.
         """
         if self._bucket is None:
+            from bakup.source.destination import Destination
+
             return Destination(self._folder)
         from bakup.source.upload import BucketDestination
 

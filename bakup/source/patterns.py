@@ -13,9 +13,6 @@ import warnings
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from pathspec.patterns.gitignore.base import GitIgnorePatternError
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
 from bakup.errors import Usage
 
 _DIR_MARK = b"(?P<ps_d>/)"
@@ -109,9 +106,11 @@ class _Joined:
 
 
 def _rule(index: int, line: str) -> _Rule | None:
+    from pathspec.patterns.gitignore.base import GitIgnorePatternError
+
     raw = os.fsencode(line)
     try:
-        pattern, excludes = GitIgnoreSpecPattern.pattern_to_regex(raw)
+        pattern, excludes = _expression(raw)
         if pattern is None:
             return None
         parts = _parts(raw)
@@ -121,6 +120,14 @@ def _rule(index: int, line: str) -> _Rule | None:
     except (GitIgnorePatternError, re.error) as error:
         raise Usage(f"not a pattern: {line}", code="bad-pattern") from error
     return _Rule(index, not excludes, names, own, way)
+
+
+def _expression(pattern: bytes) -> tuple[bytes | None, bool | None]:
+    """Its regular expression, and whether it excludes; None for what says nothing."""
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+    expression: tuple[bytes | None, bool | None] = GitIgnoreSpecPattern.pattern_to_regex(pattern)
+    return expression
 
 
 def _parts(line: bytes) -> list[bytes]:
@@ -149,7 +156,7 @@ def _way(parts: list[bytes]) -> _Way:
 
 
 def _part(part: bytes) -> re.Pattern[bytes]:
-    pattern, _ = GitIgnoreSpecPattern.pattern_to_regex(b"/" + part)
+    pattern, _ = _expression(b"/" + part)
     return _compile((pattern or b"(?!)").replace(_DIR_MARK, b"/"))
 
 
