@@ -95,9 +95,7 @@ class Bakup(Contender):
 
     def prepare(self) -> None:
         super().prepare()
-        # As an installation does; a checkout may lack it, and then every command compiles its own modules again.
-        for package in ("bakup", "migrations"):
-            compileall.compile_dir(f"{REPOSITORY}/{package}", quiet=1)
+        compile_modules()
         self._run(self.bakup("account", "new", "--words-file", f"{self.place}/words"))
 
     def store(self, source: str) -> Command:
@@ -113,6 +111,12 @@ class Bakup(Contender):
         for path in glob.glob(f"{self.place}/home/**/catalog*", recursive=True):
             os.unlink(path)
         return self.bakup("rebuild", self.store_path)
+
+
+def compile_modules() -> None:
+    """As an installation does; a checkout may lack it, and then every command compiles its own modules again."""
+    for package in ("bakup", "migrations"):
+        compileall.compile_dir(f"{REPOSITORY}/{package}", quiet=1)
 
 
 class Restic(Contender):

@@ -61,6 +61,13 @@ CREATE TABLE checks (
     exit_code INTEGER NOT NULL
 ) STRICT;
 
+-- Objects that go up while they grow, by the name they will have; gone from here when they are stored.
+CREATE TABLE uploads (
+    url TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (url, name)
+) STRICT, WITHOUT ROWID;
+
 -- States of sources that were changed for a backup and are to be restored.
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY,

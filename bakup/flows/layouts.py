@@ -83,6 +83,8 @@ class Task:
         spool: folder for objects in the making.
         on_visible: told of each check point that became visible.
         on_put: told of the bytes and objects stored so far.
+        on_growing: told of each object that may go up in parts from now on, by its name.
+        on_grown: told of it when it is stored.
         on_progress: told now and then while files are read.
     """
 
@@ -94,6 +96,8 @@ class Task:
     watch: Watch
     on_visible: Callable[[Begun], None]
     on_put: Callable[[int, int], object]
+    on_growing: Callable[[str], object]
+    on_grown: Callable[[str], object]
     on_progress: Callable[[Sink], None]
 
 

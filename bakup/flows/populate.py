@@ -1,17 +1,14 @@
 """populate: the target's part of a backup. Sectors are opened, filled, closed and put, one after the other.
 
-One `Filling` serves a whole run; several check points share its sectors. The order that keeps data safe: a sector is
-finished and opened again; the catalog records it as pending; it is put; the catalog marks it stored. Finishing and
-putting run beside the building of the next sector. As many are on their way at once as the target likes; one with an
+One `Filling` serves a whole run; several check points share its sectors. `bakup.flows.flights` takes those to the
+target, and the catalog records here how far they are. As many are on their way at once as the target likes; one with an
 END goes only after every earlier one is confirmed.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -20,45 +17,24 @@ from msgspec.structs import replace
 
 from bakup.catalog import recording
 from bakup.catalog.rows import rows_of
+from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, LINE_BYTES, SLACK, entry_bound, pad_lengths, padme
+from bakup.flows.flights import Flight, Flights
 from bakup.flows.layouts import Begun
 from bakup.flows.watch import Watch
 from bakup.format.action import frame, group_action, longest_action
-from bakup.format.constants import CUT_PATH, EXTENTS_MAX, SECTOR_MAX, ActionType
+from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
-from bakup.model import (
-    Attributes,
-    Closing,
-    Dir,
-    End,
-    Entry,
-    Extent,
-    File,
-    Part,
-    SectorLine,
-    Special,
-    Symlink,
-    TableRow,
-)
+from bakup.model import Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
 from bakup.sector.naming import object_name
 from bakup.sector.trust import Trust
-from bakup.sector.verify import verify_finished
-from bakup.sector.writer import SMALLEST_PAD, FinishedSector, SectorWriter
-from bakup.store.target import Target
+from bakup.sector.writer import FinishedSector, SectorWriter
+from bakup.store.target import Locator, Target
 
 GROUP_FLUSH = 1 << 20
 """Bound of the encoded bytes of the entries that wait for their GROUP."""
 PART_EXTENTS = EXTENTS_MAX // 4
-ENTRY_BYTES = 200
-"""Bound of an entry's encoding without path, extents, names and xattrs."""
-EXTENT_BYTES = 64
-LINE_BYTES = 2 * CUT_PATH + 96
 LINES_PER_END = 4096
-PAD_BYTES = 8 << 20
-WRITE_BACK = 32 << 20
-"""Bytes of data after which the disk takes them, where the spool lies at the target: the put then waits for little."""
-SLACK = 8192
-"""Frames and box headers of the last groups and of an END."""
 
 
 @dataclass(slots=True)
@@ -90,20 +66,8 @@ class Stream(Begun):
     digest: bytes = b""
 
 
-@dataclass(slots=True)
-class Built:
-    """A finished sector on its way to the target."""
-
-    row: int
-    name: str
-    finished: Future[FinishedSector]
-    put: Future[str] | None = None
-    ends: tuple[Stream, ...] = ()
-    begun: float = field(default_factory=monotonic)
-
-
 class Filling:
-    """Fills sectors. Call from one thread; `on_stored(stream)` is told of each check point that became visible."""
+    """Fills sectors. Call from one thread; see `bakup.flows.layouts.Task` for who is told what."""
 
     def __init__(
         self,
@@ -119,39 +83,36 @@ class Filling:
         level: int | None,
         pad: bool,
         watch: Watch,
-        on_stored: Callable[[Stream], None],
+        on_growing: Callable[[str], object],
+        on_grown: Callable[[str], object],
+        on_stored: Callable[[Begun], None],
         on_put: Callable[[int, int], object],
     ) -> None:
-        self._target = target
         self._target_row = target_row
         self._connection = connection
         self._new_writer = new_writer
-        self._trust = trust
         self._signer = signer
         self._encrypted = encrypted
         self._signed = signed
         self._level = level
         self._pad = pad
         self._watch = watch
+        self._on_growing = on_growing
+        self._on_grown = on_grown
         self._on_stored = on_stored
         self._on_put = on_put
-        self._writer: SectorWriter | None = None
-        self._row = 0
+        self._flight: Flight | None = None
         self._used = False
         self._streams: list[Stream] = []
-        self._flights: deque[Built] = deque()
-        self._written_back: list[Future[None]] = []
-        self._write_back_at = WRITE_BACK if target.spool_folder() is not None else SECTOR_MAX
-        self._finishing = ThreadPoolExecutor(1, thread_name_prefix="finish")
-        self._putting = ThreadPoolExecutor(target.at_once.puts, thread_name_prefix="put")
+        self._flights = Flights(target, trust, self)
         self.stored_bytes = 0
         self.stored_sectors = 0
 
     def begin(self, stream: Stream) -> None:
         """A check point joins; its header goes into each sector that holds boxes of it."""
         self._streams.append(stream)
-        if self._writer is not None:
-            self._writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
+        if self._flight is not None:
+            self._flight.writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
 
     def reserve(self, meta_bound: int) -> None:
         """Room for entries of at most `meta_bound` bytes that come next, without a pack."""
@@ -163,15 +124,14 @@ class Filling:
         Entries with new extents in it follow before the next pack; together they take at most `meta_bound` bytes.
         """
         self._reserve(len(action), meta_bound)
-        writer = self._open_writer()
+        flight = self._open_sector()
         offset = stream.data_offset
-        position = writer.add_data(stream.checkpoint.uuid, offset, action, raw_length)
+        position = flight.writer.add_data(stream.checkpoint.uuid, offset, action, raw_length)
         row = TableRow(stream.checkpoint.uuid, offset, len(action), position, raw_length)
-        stream.boxes[offset] = recording.add_pack(self._connection, self._row, row)
+        stream.boxes[offset] = recording.add_pack(self._connection, flight.row, row)
         stream.data_offset += len(action)
-        if writer.data_size >= self._write_back_at * (len(self._written_back) + 1):
-            self._written_back.append(self._finishing.submit(writer.write_back))
-        self._poll()
+        self._flights.grown(flight)
+        self._flights.poll()
         return offset
 
     def add_here(self, stream: Stream, entry: Entry, bound: int) -> None:
@@ -220,25 +180,46 @@ class Filling:
         """Complete a check point: its END goes last into the sector that is open then."""
         self.void_file(stream)
         self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES)
-        self._open_writer()
-        self._settle()
+        self._open_sector()
+        self._flights.settle()
         self._flush_group(stream)
         self._write_end(stream, files, size)
 
     def flush(self) -> None:
         """Close the open sector, and wait until everything is stored."""
         self._close_sector()
-        self._settle()
+        self._flights.settle()
 
     def close(self) -> None:
         """Let go of what is not finished; nothing of it is at the target."""
-        if self._writer is not None:
-            self._writer.abandon()
-            self._writer = None
-        if self._flights:
-            self._target.abort()
-        for pool in (self._finishing, self._putting):
-            pool.shutdown(wait=True, cancel_futures=True)
+        building, self._flight = self._flight, None
+        self._flights.close(building)
+
+    def pending(self, flight: Flight, finished: FinishedSector) -> None:
+        """The catalog takes a sector down, all its metadata with it. See `bakup.flows.flights.Recorder`."""
+        recording.close_sector(self._connection, flight.row, finished.size, finished.header_digest)
+        self._connection.commit()
+        self._connection.execute("BEGIN IMMEDIATE")
+        for stream in self._streams:
+            if stream.lines and stream.lines[-1].uuid == finished.uuid:
+                stream.lines[-1] = replace(stream.lines[-1], header_digest=finished.header_digest, size=finished.size)
+
+    def stored(self, flight: Flight, finished: FinishedSector, locator: Locator) -> None:
+        """The catalog knows a sector to be there; check points that end in it are visible now."""
+        recording.set_state(self._connection, flight.row, "stored", locator)
+        for stream in flight.ends:
+            self._on_stored(stream)
+        self._connection.commit()
+        if self._flight is not None:
+            self._connection.execute("BEGIN IMMEDIATE")
+        self.stored_bytes += finished.size
+        self.stored_sectors += 1
+        self._on_put(self.stored_bytes, self.stored_sectors)
+        if flight.growing is not None:
+            self._on_grown(finished.name)
+        self._watch.event(
+            "sector-stored", sector=finished.uuid, bytes=finished.size, s=round(monotonic() - flight.begun, 2)
+        )
 
     def _flush_part(self, stream: Stream, closing: Closing | None) -> None:
         file = stream.file
@@ -270,13 +251,13 @@ class Filling:
         )
 
     def _add_meta(self, stream: Stream, content: bytes) -> None:
-        writer = self._open_writer()
-        writer.add_meta(stream.checkpoint.uuid, stream.meta_offset, content)
-        recording.add_box(self._connection, self._row, stream.row, stream.meta_offset, len(content))
+        flight = self._open_sector()
+        flight.writer.add_meta(stream.checkpoint.uuid, stream.meta_offset, content)
+        recording.add_box(self._connection, flight.row, stream.row, stream.meta_offset, len(content))
         stream.meta_offset += len(content)
 
     def _write_end(self, stream: Stream, files: int, size: int) -> None:
-        lines = [*stream.lines, self._line(stream, self._open_writer().uuid)]
+        lines = [*stream.lines, self._line(stream, self._open_sector().writer.uuid)]
         runs = [lines[at : at + LINES_PER_END] for at in range(0, len(lines), LINES_PER_END)] or [[]]
         ends = [
             End(stream.checkpoint.uuid, part, last, tuple(run), files if last else 0, size if last else 0)
@@ -295,13 +276,13 @@ class Filling:
         first = (stream.first_path or b"")[:CUT_PATH]
         return SectorLine(sector, None, stream.count, 0, first, stream.last_path[:CUT_PATH])
 
-    def _open_writer(self) -> SectorWriter:
-        if self._writer is None:
-            self._writer = writer = self._new_writer()
+    def _open_sector(self) -> Flight:
+        if self._flight is None:
+            writer = self._new_writer()
             self._used = False
             if not self._connection.in_transaction:
                 self._connection.execute("BEGIN IMMEDIATE")
-            self._row = recording.add_sector(
+            row = recording.add_sector(
                 self._connection,
                 self._target_row,
                 writer.uuid,
@@ -313,42 +294,41 @@ class Filling:
                 encrypted=self._encrypted,
                 signed=self._signed,
             )
+            self._flight = self._flights.begin(writer, row)
+            if self._flight.growing is not None:
+                self._on_growing(object_name(writer.uuid))
             for stream in self._streams:
                 if not stream.ended:
                     writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
-        return self._writer
+        return self._flight
 
     def _reserve(self, data: int, meta: int) -> None:
         """Close the open sector unless `data` bytes of PACK and entries of at most `meta` bytes fit into it still."""
-        writer = self._open_writer()
+        writer = self._open_sector().writer
         waiting = meta + sum(stream.bound + len(stream.header) + 2 * ENTRY_BYTES for stream in self._streams)
         ends = sum((len(stream.lines) + 1) * LINE_BYTES for stream in self._streams if not stream.ended)
         boxes = [data] if data else []
         if self._used and not writer.fits(data=boxes, meta=[longest_action(waiting + ends) + SLACK]):
             self._close_sector()
-            self._open_writer()
+            self._open_sector()
         self._used = True
 
     def _close_sector(self) -> None:
-        writer = self._writer
-        if writer is None:
+        flight = self._flight
+        if flight is None:
             return
         for stream in self._streams:
             if stream.file is not None and stream.file.extents:
                 self._flush_part(stream, None)
             self._flush_group(stream)
         if self._pad:
-            self._add_padding(writer)
-        self._settle(self._target.at_once.puts - 1)
-        ends = tuple(stream for stream in self._streams if stream.ended)
-        job = self._finishing.submit(self._finish, writer, self._written_back)
-        self._written_back = []
-        self._flights.append(Built(self._row, object_name(writer.uuid), job, ends=ends))
-        self._writer = None
+            self._add_padding(flight.writer)
+        self._flights.launch(flight, [stream for stream in self._streams if stream.ended])
+        self._flight = None
         # The lines of this sector need its header's digest: it is there once the sector is finished.
         for stream in self._streams:
             if stream.count and not stream.ended:
-                stream.lines.append(self._line(stream, writer.uuid))
+                stream.lines.append(self._line(stream, flight.writer.uuid))
             stream.count, stream.first_path = 0, None
             stream.boxes.clear()
         self._streams = [stream for stream in self._streams if not stream.ended]
@@ -356,99 +336,3 @@ class Filling:
     def _add_padding(self, writer: SectorWriter) -> None:
         for length in pad_lengths(padme(writer.data_size) - writer.data_size):
             writer.add_pad(length)
-
-    def _finish(self, writer: SectorWriter, written_back: list[Future[None]]) -> FinishedSector:
-        for part in written_back:
-            part.result()
-        limits = self._target.limits
-        finished = writer.finish(alignment=limits.alignment, smallest=limits.smallest)
-        verify_finished(finished, self._trust)
-        return finished
-
-    def _poll(self) -> None:
-        for flight in tuple(self._flights):
-            self._advance(flight)
-
-    def _settle(self, most: int = 0) -> None:
-        """Wait until no more than `most` sectors are on their way."""
-        while len(self._flights) > most:
-            self._poll()
-            if len(self._flights) > most:
-                self._advance(self._flights[0], wait=True)
-
-    def _advance(self, flight: Built, *, wait: bool = False) -> None:
-        if flight.put is None and (wait or flight.finished.done()):
-            self._record_pending(flight)
-        if flight.put is not None and (wait or flight.put.done()):
-            self._record_stored(flight)
-
-    def _record_pending(self, flight: Built) -> None:
-        finished = flight.finished.result()
-        recording.close_sector(self._connection, flight.row, finished.size, finished.header_digest)
-        self._connection.commit()
-        self._connection.execute("BEGIN IMMEDIATE")
-        for stream in self._streams:
-            if stream.lines and stream.lines[-1].uuid == finished.uuid:
-                stream.lines[-1] = replace(stream.lines[-1], header_digest=finished.header_digest, size=finished.size)
-        flight.put = self._putting.submit(self._target.put_new, flight.name, finished.path)
-
-    def _record_stored(self, flight: Built) -> None:
-        if flight.put is None:
-            return
-        locator = flight.put.result()
-        finished = flight.finished.result()
-        recording.set_state(self._connection, flight.row, "stored", locator)
-        for stream in flight.ends:
-            self._on_stored(stream)
-        self._connection.commit()
-        if self._writer is not None:
-            self._connection.execute("BEGIN IMMEDIATE")
-        self.stored_bytes += finished.size
-        self.stored_sectors += 1
-        self._flights.remove(flight)
-        self._on_put(self.stored_bytes, self.stored_sectors)
-        self._watch.event(
-            "sector-stored", sector=finished.uuid, bytes=finished.size, s=round(monotonic() - flight.begun, 2)
-        )
-
-
-def entry_bound(entry: Entry) -> int:
-    """Most bytes that the encoding of `entry` takes."""
-    bound = ENTRY_BYTES + len(entry.path)
-    if isinstance(entry, File | Part):
-        bound += EXTENT_BYTES * len(entry.extents)
-    if isinstance(entry, Part):
-        return bound + (attributes_bound(entry.closing.attributes) if entry.closing else 0)
-    if isinstance(entry, File | Dir | Symlink | Special):
-        bound += attributes_bound(entry.attributes)
-    return bound + len(getattr(entry, "target", b"")) + 4 * len(getattr(entry, "reason", ""))
-
-
-def attributes_bound(attributes: Attributes) -> int:
-    """Most bytes that names of owners, xattrs and object facts add to an entry."""
-    bound = 4 * (len(attributes.user or "") + len(attributes.group or ""))
-    for name, value in attributes.xattrs:
-        bound += len(name) + len(value) + 12
-    for fact, text in attributes.object:
-        bound += 4 * (len(fact) + len(text)) + 12
-    return bound
-
-
-def padme(size: int) -> int:
-    """The size to which `size` bytes are padded: at most 12 % more; leaks O(log log size) bits (Nikitin 2019)."""
-    if size < 2:
-        return size
-    exponent = size.bit_length() - 1
-    low = exponent - exponent.bit_length()
-    mask = (1 << low) - 1
-    return (size + mask) & ~mask
-
-
-def pad_lengths(room: int) -> list[int]:
-    """Lengths of the PAD boxes that fill `room` bytes of a data region; too small a room gets none."""
-    lengths = []
-    while room >= SMALLEST_PAD:
-        length = room if room <= PAD_BYTES else min(PAD_BYTES, room - SMALLEST_PAD)
-        lengths.append(length)
-        room -= length
-    return lengths

@@ -94,6 +94,21 @@ def end_run(state: sqlite3.Connection, run: int, seconds: float) -> None:
     state.execute("UPDATE runs SET ended_ns = ?, seconds = ? WHERE id = ?", [time.time_ns(), seconds, run])
 
 
+def add_upload(state: sqlite3.Connection, url: str, name: str) -> None:
+    """The object `name` may go up to `url` in parts from now on."""
+    state.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?)", [url, name])
+
+
+def drop_upload(state: sqlite3.Connection, url: str, name: str) -> None:
+    """Nothing is left of its parts: it is stored, or they are thrown away."""
+    state.execute("DELETE FROM uploads WHERE url = ? AND name = ?", [url, name])
+
+
+def uploads(state: sqlite3.Connection, url: str) -> list[str]:
+    """Names of objects that went up to `url` in parts and were not stored. The caller holds the lock of the home."""
+    return [name for (name,) in state.execute("SELECT name FROM uploads WHERE url = ? ORDER BY name", [url])]
+
+
 def open_run(state: sqlite3.Connection, url: str, source: str) -> tuple[int, int] | None:
     """(begun_ns, stored bytes) of the last run of `source` when it did not come to its end but put something."""
     row = state.execute(

@@ -106,6 +106,7 @@ class Run:
         results: dict[int, SourceReport] = {}
         run_ids = [remembered.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
         self._say_continued(run_ids)
+        self._discard_left()
         if work:
             self.attached.target.create()
             results = self._store(work, run_ids)
@@ -149,8 +150,15 @@ class Run:
             if row is not None:
                 self.watch.event("continued", begun_ns=row[0], bytes=row[1])
 
+    def _discard_left(self) -> None:
+        """Throw away what a killed run left of sectors that grew: its name is known here only."""
+        for name in remembered.uploads(self.home.state, self.attached.url):
+            self.watch.event("discarded", target=self.attached.url, object=name)
+            self.attached.target.discard(name)
+            remembered.drop_upload(self.home.state, self.attached.url, name)
+
     def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
-        connection = self.home.catalog
+        connection, state, url = self.home.catalog, self.home.state, self.attached.url
         task = Task(
             connection,
             self.attached.row,
@@ -159,7 +167,9 @@ class Run:
             self.options.spool or self.attached.target.spool_folder() or tempfile.gettempdir(),
             self.watch,
             on_visible=self._visible,
-            on_put=lambda size, objects: remembered.stored_so_far(self.home.state, run_ids, size, objects),
+            on_put=lambda size, objects: remembered.stored_so_far(state, run_ids, size, objects),
+            on_growing=lambda name: remembered.add_upload(state, url, name),
+            on_grown=lambda name: remembered.drop_upload(state, url, name),
             on_progress=self._progress,
         )
         try:

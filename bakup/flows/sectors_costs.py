@@ -6,9 +6,8 @@ import sqlite3
 
 from bakup.flows.costs import ToGetBack
 from bakup.format.constants import FIRST_READ, PACK_TARGET, SEGMENT, TAG
+from bakup.store.backend import PART
 
-PART = 16 << 20
-"""Bytes of a part when a sector is put in parts."""
 META_READ = 8 << 20
 """Bytes of metadata that one request fetches."""
 BOX_HEADER = 32

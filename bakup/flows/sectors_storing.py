@@ -41,6 +41,8 @@ class SectorsStoring:
             level=zstd_level(options),
             pad=options.pad,
             watch=task.watch,
+            on_growing=task.on_growing,
+            on_grown=task.on_grown,
             on_stored=task.on_visible,
             on_put=task.on_put,
         )

@@ -18,8 +18,9 @@ from blake3 import blake3
 from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
+from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, attributes_bound, entry_bound
 from bakup.flows.buffers import Buffer, Buffers
-from bakup.flows.populate import ENTRY_BYTES, EXTENT_BYTES, Filling, Stream, attributes_bound, entry_bound
+from bakup.flows.populate import Filling, Stream
 from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.action import pack_action
 from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, PACK_TARGET, SMALL_FILE

@@ -18,15 +18,16 @@ BATCH = 16 * SEGMENT
 class RegionSpool:
     """One region while it grows: sealed, hashed and written by the batch. Constant memory.
 
+    `plain` bytes were added, `written` bytes are in the file.
     The last segment is sealed as such, so a batch leaves only when more bytes come.
     """
 
     def __init__(self, file: BinaryIO, sealer: Sealer | None) -> None:
         self.plain = 0
+        self.written = 0
         self._file = file
         self._sealer = sealer
         self._hash = blake3()
-        self._written = 0
         self._sealed = 0
         self._staged = memoryview(bytearray(BATCH if sealer else 0))
         self._fill = 0
@@ -84,6 +85,7 @@ class RegionSpool:
 
     def _write(self, stored: memoryview) -> None:
         self._hash.update(stored)
+        self.written += len(stored)
         while stored:
             stored = stored[self._file.write(stored) :]
 

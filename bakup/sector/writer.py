@@ -130,6 +130,11 @@ class SectorWriter:
         return self._data.plain
 
     @property
+    def final(self) -> int:
+        """Bytes of the spool file, from its start, that change no more but for the header."""
+        return self._header_length + self._data.written
+
+    @property
     def meta_size(self) -> int:
         """Plaintext bytes of the meta region so far, without the table."""
         return self._meta.plain

@@ -102,6 +102,10 @@ class Azure:
     def abort(self, upload: Upload) -> None:
         """Azure forgets blocks that no list names."""
 
+    def left(self, key: str) -> Iterable[Upload]:
+        """None: see `abort`."""
+        return ()
+
     def close(self) -> None:
         """End what runs, and the connections."""
         self._coroutines.end(self._service.close())

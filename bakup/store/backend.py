@@ -16,8 +16,8 @@ from bakup.store.wire import Body
 Page: TypeAlias = tuple[list[tuple[str, int]], str | None]
 """Some (key, size in bytes) of a listing, and what to ask the next page by; None after the last."""
 
-PART = 16 << 20
-"""Bytes of a part: 32 GiB are 2,048 of them, S3 takes 10,000."""
+PART = 8 << 20
+"""Bytes of a part: 32 GiB are 4,096 of them, S3 takes 10,000. All are equal, since some stores want that."""
 
 HALF = ".bakup-half-"
 """How names of objects begin that are not whole yet, where a store would show them."""
@@ -54,7 +54,7 @@ class Backend(Protocol):
 
 @dataclass(slots=True)
 class Upload:
-    """An object going up in parts; `token` is the store's word for it."""
+    """An object going up in parts; `token` is the store's word for it. Its `size` is 0 while nobody knows it."""
 
     key: str
     size: int
@@ -69,7 +69,7 @@ class TakesParts(Protocol):
     """Whether a part may go only after the one before it."""
 
     def begin(self, key: str, size: int) -> Upload:
-        """Begin an object of `size` bytes."""
+        """Begin an object of `size` bytes; 0 where parts need no order and it is too early to say."""
 
     def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
         """Send part `number`, counted from 0; returns the store's word for it. May be repeated."""
@@ -79,3 +79,6 @@ class TakesParts(Protocol):
 
     def abort(self, upload: Upload) -> None:
         """Throw the parts away."""
+
+    def left(self, key: str) -> Iterable[Upload]:
+        """Unfinished objects of that very key that the store still holds parts of and does not forget by itself."""

@@ -21,6 +21,9 @@ CONNECT_S = 15
 SILENCE_S = 60.0
 """After so many seconds in which nothing moves, a request counts as lost."""
 
+_LEAVE_S = 3
+"""Seconds for a last word to the store."""
+
 
 class Moving(Protocol):
     """A Body or a Sink: knows when something last moved, on the monotonic clock."""
@@ -65,7 +68,7 @@ class Coroutines:
             last.close()
         elif last is not None:
             with suppress(Exception):
-                asyncio.run_coroutine_threadsafe(last, get_loop()).result(timeout=1)
+                asyncio.run_coroutine_threadsafe(last, get_loop()).result(timeout=_LEAVE_S)
 
 
 async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None) -> Result:

@@ -62,6 +62,12 @@ class FolderTarget:
         """Link `spool` to its name and unlink it; copied first when it lies in another file system."""
         return self.put_all([(name, spool)])[0]
 
+    def growing(self, name: str, spool: str) -> None:
+        """There is nothing to send ahead: the spool lies at the target."""
+
+    def discard(self, name: str) -> None:
+        """Nothing is left of a killed run but its spool folder, and that goes by itself."""
+
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """All contents are made durable before the first has its name, then all names."""
         with faults(self.url):

@@ -120,6 +120,10 @@ class Gcs:
         """End the session."""
         self._run(self._fs._call("DELETE", upload.token))
 
+    def left(self, key: str) -> Iterable[Upload]:
+        """None: Google forgets sessions, and lists none."""
+        return ()
+
     def close(self) -> None:
         """End what runs, and the connections."""
         session = self._fs._session

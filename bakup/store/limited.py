@@ -36,6 +36,9 @@ class LimitedTarget(PassingTarget):
         self._wire.sent(size)
         return self._target.put_new(name, spool)
 
+    def growing(self, name: str, spool: str) -> None:
+        """Put as a whole, which keeps the rate."""
+
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """Waits first."""
         with faults(self.url):

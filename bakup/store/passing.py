@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bakup.store.target import AtOnce, Capabilities, Limits, Locator, Target
+from bakup.store.target import AtOnce, Capabilities, Growing, Limits, Locator, Target
 
 
 class PassingTarget:
@@ -44,6 +44,14 @@ class PassingTarget:
     def put_new(self, name: str, spool: str) -> Locator:
         """Passed on."""
         return self._target.put_new(name, spool)
+
+    def growing(self, name: str, spool: str) -> Growing | None:
+        """Passed on."""
+        return self._target.growing(name, spool)
+
+    def discard(self, name: str) -> None:
+        """Passed on."""
+        self._target.discard(name)
 
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """Passed on."""

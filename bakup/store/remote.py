@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
-from bakup.errors import StoreError
-from bakup.store import parts
+from bakup.errors import BakupError, StoreError
 from bakup.store.backend import HALF, PART, Backend, Page, TakesParts
 from bakup.store.counting import Counts
 from bakup.store.faults import faults
 from bakup.store.folder import COMPARED
+from bakup.store.parts import Sending
 from bakup.store.patience import Patience
-from bakup.store.target import AtOnce, Capabilities, Limits, Locator
+from bakup.store.target import AtOnce, Capabilities, Growing, Limits, Locator
 from bakup.store.wire import Body, Wire
 
 
@@ -34,6 +36,7 @@ class RemoteTarget:
         self._patience = patience
         self.at_once = at_once
         self._pool = ThreadPoolExecutor(at_once.packs, thread_name_prefix="store")
+        self._there = False
 
     @property
     def url(self) -> str:
@@ -51,9 +54,11 @@ class RemoteTarget:
         return self._wire.counts
 
     def exists(self) -> bool:
-        """Whether the bucket or folder is there."""
-        self._wire.count("heads")
-        return self._patience.ask(self._backend.exists)
+        """Whether the bucket or folder is there: one that was is not asked for again."""
+        if not self._there:
+            self._wire.count("heads")
+            self._there = self._patience.ask(self._backend.exists)
+        return self._there
 
     def create(self) -> None:
         """Make the folder, never its parents, never a bucket."""
@@ -71,14 +76,35 @@ class RemoteTarget:
         with faults(self._url), open(spool, "rb") as file:
             size, start = os.path.getsize(spool), file.read(COMPARED)
         if not self._stored(name, size, start):
-            try:
-                self._send(name, spool, size)
-                surely_ours = self.capabilities.exclusive_create
-            except FileExistsError:
-                surely_ours = False
-            self._confirm(name, size, b"" if surely_ours else start)
+            self._put_surely(name, size, start, lambda: self._send(name, spool, size))
         os.unlink(spool)
         return name
+
+    def put_parts(self, name: str, spool: str, sending: Sending) -> Locator:
+        """As `put_new`, for a file of which parts are up, and nothing else of that name was there before."""
+        with faults(self._url), open(spool, "rb") as file:
+            size, start = os.path.getsize(spool), file.read(COMPARED)
+        self._put_surely(name, size, start, lambda: sending.finish(size))
+        os.unlink(spool)
+        return name
+
+    def growing(self, name: str, spool: str) -> Growing | None:
+        """For stores that take parts in any order."""
+        self._check(name)
+        backend = self._backend
+        if not isinstance(backend, TakesParts) or backend.in_order:
+            return None
+        return _Growing(self, name, spool, self._sending(backend, name, spool, lambda: self._expect_new(name)))
+
+    def discard(self, name: str) -> None:
+        """Abort the uploads of that name. Raises nothing: who may put need not have the right to."""
+        self._check(name)
+        backend = self._backend
+        if isinstance(backend, TakesParts):
+            with suppress(BakupError):
+                for upload in self._patience.ask(lambda: backend.left(name)):
+                    self._wire.count("deletes")
+                    self._patience.ask(partial(backend.abort, upload))
 
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """Several uploads beside each other."""
@@ -145,7 +171,7 @@ class RemoteTarget:
     def _send(self, name: str, spool: str, size: int) -> None:
         backend = self._backend
         if size > PART and isinstance(backend, TakesParts):
-            parts.send(backend, name, spool, size, self._pool, self._patience, self._wire)
+            self._sending(backend, name, spool).finish(size)
         else:
             self._patience.ask(lambda: self._put(name, spool, size))
 
@@ -154,22 +180,68 @@ class RemoteTarget:
         with Body(spool, 0, size, self._wire) as body:
             self._backend.put(name, body)
 
+    def _sending(self, backend: TakesParts, name: str, spool: str, look: Callable[[], None] = lambda: None) -> Sending:
+        return Sending(backend, name, spool, self._pool, self._patience, self._wire, look)
+
+    def _put_surely(self, name: str, size: int, start: bytes, send: Callable[[], None]) -> None:
+        try:
+            send()
+            surely_ours = self.capabilities.exclusive_create
+        except FileExistsError:
+            surely_ours = False
+        self._confirm(name, size, b"" if surely_ours else start)
+
+    def _expect_new(self, name: str) -> None:
+        if self.size(name) is not None:
+            raise self._another(name)
+
+    def _another(self, name: str) -> StoreError:
+        return StoreError(f"another object {name} is at {self._url} already", code="object-exists")
+
     def _stored(self, name: str, size: int, start: bytes) -> bool:
         """Whether this very object is there. Raises StoreError for another one."""
         there = self.size(name)
         if there is None:
             return False
         if there != size or self.read(name, 0, len(start)) != start:
-            raise StoreError(f"another object {name} is at {self._url} already", code="object-exists")
+            raise self._another(name)
         return True
 
     def _confirm(self, name: str, size: int, start: bytes) -> None:
-        if not self._stored(name, size, start):
+        """As `_stored`, of an object that must be there: both requests go at once."""
+        begins = self._pool.submit(self.read, name, 0, len(start))
+        there = self.size(name)
+        if there is None:
             raise StoreError(f"{self._url} took {name} and does not have it", code="store")
+        if there != size or begins.result() != start:
+            raise self._another(name)
 
     def _check(self, locator: Locator) -> None:
         if not _plain(locator):
             raise StoreError(f"{locator} is no object of {self._url}", code="locator")
+
+
+class _Growing:
+    """See `bakup.store.target.Growing`. What never reached a part is put as any file."""
+
+    def __init__(self, target: RemoteTarget, name: str, spool: str, sending: Sending) -> None:
+        self._target = target
+        self._name = name
+        self._spool = spool
+        self._sending = sending
+
+    def grown(self, final: int, *, whole: bool = False) -> None:
+        """Send what can go."""
+        if not whole:
+            self._sending.grown(final)
+        elif self._sending.begun:
+            self._sending.whole(final)
+
+    def put(self) -> Locator:
+        """Make the parts one object, confirm it, and unlink the spool file."""
+        if not self._sending.begun:
+            return self._target.put_new(self._name, self._spool)
+        return self._target.put_parts(self._name, self._spool, self._sending)
 
 
 def _plain(locator: Locator) -> bool:

@@ -20,6 +20,7 @@ class S3:
         bucket, _, prefix = path.strip("/").partition("/")
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = S3Client(bucket, options, wire, at_once.packs + at_once.heads)
+        self._open: dict[str, str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -71,7 +72,9 @@ class S3:
 
     def begin(self, key: str, size: int) -> Upload:
         """CreateMultipartUpload."""
-        return Upload(key, size, self._client.call("create_multipart_upload", Key=self._prefix + key)["UploadId"])
+        token = str(self._client.call("create_multipart_upload", Key=self._prefix + key)["UploadId"])
+        self._open[token] = self._prefix + key
+        return Upload(key, size, token)
 
     def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
         """UploadPart; the same number again replaces it."""
@@ -96,14 +99,21 @@ class S3:
             MultipartUpload={"Parts": listed},
             IfNoneMatch="*",
         )
+        self._open.pop(upload.token, None)
 
     def abort(self, upload: Upload) -> None:
         """AbortMultipartUpload."""
         self._client.call("abort_multipart_upload", Key=self._prefix + upload.key, UploadId=upload.token)
+        self._open.pop(upload.token, None)
+
+    def left(self, key: str) -> Iterable[Upload]:
+        """ListMultipartUploads, which gives those of longer keys too."""
+        found = self._client.call("list_multipart_uploads", Prefix=self._prefix + key)
+        return [Upload(key, 0, one["UploadId"]) for one in found.get("Uploads", ()) if one["Key"] == self._prefix + key]
 
     def close(self) -> None:
-        """End what runs, and the connections."""
-        self._client.close()
+        """End what runs, throw away what is not finished, let go of the connections."""
+        self._client.close([{"Key": key, "UploadId": token} for token, key in self._open.items()])
 
     def _create(self, method: str, body: Body | None = None, **words: Any) -> None:
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -62,10 +63,15 @@ class S3Client:
         answer = self._coroutines.run(self._read(sink, words), sink)
         return answer, sink.content()
 
-    def close(self) -> None:
-        """End what runs, and the connections."""
+    def close(self, unfinished: Sequence[Mapping[str, str]] = ()) -> None:
+        """End what runs, abort these multipart uploads, let go of the connections."""
         client = self._fs._s3
-        self._coroutines.end(client.close() if client else None)
+        self._coroutines.end(self._leave(client, unfinished) if client else None)
+
+    async def _leave(self, client: Any, unfinished: Sequence[Mapping[str, str]]) -> None:
+        aborts = [client.abort_multipart_upload(Bucket=self.bucket, **upload) for upload in unfinished]
+        await asyncio.gather(*aborts, return_exceptions=True)
+        await client.close()
 
     async def _request(self, method: str, **words: Any) -> Any:
         client = await self._client()

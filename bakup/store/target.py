@@ -77,6 +77,22 @@ TERMS = Terms()
 """As if the user said nothing."""
 
 
+class Growing(Protocol):
+    """A new object whose spool file still grows: parts that are final go up meanwhile, and nobody sees them.
+
+    Called by one thread at a time.
+    """
+
+    def grown(self, final: int, *, whole: bool = False) -> None:
+        """The first `final` bytes of the file change no more, but for 64 KiB at its start; `whole`: nothing of it does.
+
+        Returns at once. Raises what an earlier part came to.
+        """
+
+    def put(self) -> Locator:
+        """Store the file, which is whole, as `Target.put_new` does."""
+
+
 class Target(Protocol):
     """A store. It is not trusted: whoever reads checks every byte.
 
@@ -116,6 +132,15 @@ class Target(Protocol):
         Idempotent: an object `name` with the same size and first 64 KiB that is there already is success.
         Another object of that name is never replaced: StoreError. Raises Failed when there is no space.
         """
+
+    def growing(self, name: str, spool: str) -> Growing | None:
+        """The new object `name`, whose local file `spool` begins to grow; None if the target takes no parts.
+
+        What is not put in the end is thrown away by `abort` and `close`, if the store can be reached.
+        """
+
+    def discard(self, name: str) -> None:
+        """Throw away parts that a run which is dead has left of a growing `name`. A whole object is left as it is."""
 
     def put_all(self, objects: Sequence[tuple[str, str]]) -> list[Locator]:
         """Store many small objects, (name, spool) each as `put_new` does, and make them durable together.

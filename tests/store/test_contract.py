@@ -62,9 +62,11 @@ class Slow(FolderTarget):
 
     def put_new(self, name: str, spool: str) -> Locator:
         content = Path(spool).read_bytes()
-        if os.path.exists(self._path(name)):
+        try:
+            file = open(self._path(name), "xb", buffering=0)  # noqa: SIM115 - closed below
+        except FileExistsError:
             return super().put_new(name, spool)
-        with open(self._path(name), "wb", buffering=0) as file:
+        with file:
             for offset in range(0, len(content), 1 << 20):
                 file.write(content[offset : offset + (1 << 20)])
         os.unlink(spool)

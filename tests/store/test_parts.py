@@ -103,6 +103,9 @@ class Parts:
     def abort(self, upload: Upload) -> None:
         self.uploads.pop(upload.key, None)
 
+    def left(self, key: str) -> Iterable[Upload]:
+        return [Upload(key, 0, "token")] if key in self.uploads else []
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -219,3 +222,102 @@ def test_a_run_that_is_cut_off_waits_for_nothing(store: Parts, tmp_path: Path) -
     with pytest.raises(StoreError, match="cut off"):
         target.put_new("a.bakup", str(spool))
     assert time.monotonic() - begun < 2
+
+
+class Spool:
+    """A spool file that grows, and its object."""
+
+    def __init__(self, store: Parts, tmp_path: Path, patience: float = 5) -> None:
+        self.path = tmp_path / "spool"
+        self.path.write_bytes(b"")
+        self.content = b""
+        growing = target_of(store, patience).growing("a.bakup", str(self.path))
+        assert growing is not None
+        self.object = growing
+
+    def grow(self, size: int) -> None:
+        self.content += os.urandom(size)
+        self.path.write_bytes(self.content)
+        self.object.grown(len(self.content))
+
+    def end(self) -> None:
+        self.content = b"header" + self.content[6:]
+        self.path.write_bytes(self.content)
+        self.object.grown(len(self.content), whole=True)
+
+
+def sent_soon(store: Parts, numbers: list[int]) -> None:
+    end = time.monotonic() + 5
+    while sorted(store.sent) != numbers:
+        assert time.monotonic() < end, store.sent
+        time.sleep(0.01)
+
+
+def test_parts_that_are_final_go_up_while_the_file_grows_and_the_first_one_last(store: Parts, tmp_path: Path) -> None:
+    spool = Spool(store, tmp_path)
+    spool.grow(2 * PART - 1)
+    assert store.uploads == {}
+    spool.grow(2 * PART)
+    sent_soon(store, [1, 2])
+    spool.grow(2 * PART)
+    sent_soon(store, [1, 2, 3, 4])
+    assert store.objects == {}
+    spool.end()
+    sent_soon(store, [0, 1, 2, 3, 4, 5])
+    assert store.objects == {}
+    assert spool.object.put() == "a.bakup"
+    assert store.objects == {"a.bakup": spool.content}
+    assert not spool.path.exists()
+    assert (store.wire.counts.puts, store.wire.counts.put_bytes) == (8, len(spool.content))
+
+
+def test_a_file_that_stays_small_is_put_whole(store: Parts, tmp_path: Path) -> None:
+    spool = Spool(store, tmp_path)
+    spool.grow(PART // 2)
+    spool.end()
+    spool.object.put()
+    assert store.objects == {"a.bakup": spool.content}
+    assert store.wire.counts.puts == 1
+
+
+def test_growing_ends_with_what_a_part_came_to(store: Parts, tmp_path: Path) -> None:
+    store.faults = {"part1": [PermissionError("no")]}
+    spool = Spool(store, tmp_path)
+    spool.grow(2 * PART)
+    time.sleep(0.2)
+    with pytest.raises(BakupError, match="denies access"):
+        spool.grow(PART)
+
+
+def test_an_object_that_cannot_be_finished_is_thrown_away(store: Parts, tmp_path: Path) -> None:
+    store.faults = {"finish": [PermissionError("no")]}
+    spool = Spool(store, tmp_path)
+    spool.grow(3 * PART)
+    spool.end()
+    with pytest.raises(BakupError, match="denies access"):
+        spool.object.put()
+    assert store.uploads == store.objects == {}
+    assert spool.path.read_bytes() == spool.content
+
+
+def test_growing_never_replaces_an_object(store: Parts, tmp_path: Path) -> None:
+    store.objects["a.bakup"] = b"another"
+    spool = Spool(store, tmp_path)
+    spool.grow(3 * PART)
+    spool.end()
+    with pytest.raises(StoreError, match="another object"):
+        spool.object.put()
+    assert store.objects == {"a.bakup": b"another"}
+
+
+def test_stores_that_want_parts_in_order_get_none_before_the_end(store: Parts, tmp_path: Path) -> None:
+    store.in_order = True
+    assert target_of(store).growing("a.bakup", str(tmp_path / "spool")) is None
+
+
+def test_what_a_dead_run_left_is_discarded_and_nothing_else(store: Parts) -> None:
+    store.uploads = {"a.bakup": {1: b"1"}, "b.bakup": {1: b"2"}}
+    store.objects = {"a.bakup": b"whole"}
+    target_of(store).discard("a.bakup")
+    assert store.uploads == {"b.bakup": {1: b"2"}}
+    assert store.objects == {"a.bakup": b"whole"}
