@@ -22,12 +22,13 @@ from bakup.store.wire import PIECE, Body, Sink, Wire
 _PARTIAL, _WHOLE, _OUT_OF_RANGE, _METHOD_NOT_ALLOWED = 206, 200, 416, 405
 
 
-class _Client(Client):
+class _Client(Client):  # type: ignore[misc] # webdav4 has no types
     """Takes a path as it is; webdav4 takes `%25` in one for `%`, and none with `#`, `?` or a tabulator."""
 
     def join_url(self, path: str, add_trailing_slash: bool = False) -> httpx.URL:
         """The URL of a path."""
-        return super().join_url(quote(path), add_trailing_slash)
+        url: httpx.URL = super().join_url(quote(path), add_trailing_slash)
+        return url
 
 
 class Webdav:
