@@ -106,8 +106,10 @@ class Run:
         results: dict[int, SourceReport] = {}
         run_ids = [remembered.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
         self._say_continued(run_ids)
+        self._sweep()
         if work:
             self.attached.target.create()
+            self._leave_mark()
             results = self._store(work, run_ids)
         remember(self.home, self.attached, encrypted=self.protection.encrypt, signed=self.protection.sign)
         elapsed = time.monotonic() - self.begun
@@ -148,6 +150,17 @@ class Run:
             ).fetchone()
             if row is not None:
                 self.watch.event("continued", begun_ns=row[0], bytes=row[1])
+
+    def _sweep(self) -> None:
+        """Remove halves of objects that killed runs of this home left: it is locked, so no other one is alive."""
+        state, url = self.home.state, self.attached.url
+        dead = remembered.marks(state, url)
+        remembered.drop_marks(state, url, dead - self.attached.target.sweep(dead))
+
+    def _leave_mark(self) -> None:
+        mark = self.attached.target.mark
+        if mark is not None:
+            remembered.set_mark(self.home.state, self.attached.url, mark)
 
     def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
         connection = self.home.catalog

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -12,7 +11,7 @@ import httpx
 from webdav4.client import Client, HTTPError, ResourceAlreadyExists, ResourceNotFound
 from webdav4.fsspec import WebdavFileSystem
 
-from bakup.store.backend import HALF, Page
+from bakup.store.backend import Page, half_name
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.folders import Folders
 from bakup.store.logins import login
@@ -97,7 +96,7 @@ class Webdav:
     def put(self, key: str, body: Body) -> None:
         """PUT under another name, then MOVE."""
         final = self._path(key)
-        half = posixpath.join(posixpath.dirname(final), HALF + uuid.uuid4().hex)
+        half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
         try:
             self._send(half, body)
             self._client.move(half, final, overwrite=False)
@@ -107,6 +106,10 @@ class Webdav:
         except Exception:
             self._remove(half)
             raise
+
+    def throw_away(self, key: str) -> None:
+        """DELETE."""
+        self._client.remove(self._path(key))
 
     def close(self) -> None:
         """Let go of the connections."""
