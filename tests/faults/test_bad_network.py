@@ -106,6 +106,9 @@ def test_syncs_while_everything_goes_wrong(desk: Desk, proxy: Proxy, seconds: in
     assert ends.count(0) > len(ends) / 2, ends
     assert {"reset", "truncation", "delay", "500", "503", "black-out"} <= proxy.done.keys()
     desk.assert_nothing_lost()
+    counted = {code: ends.count(code) for code in KNOWN_ENDS}
+    print(f"{len(ends)} syncs in {seconds} s by exit code: {counted}; {len(desk.states)} check points, all whole")
+    print(f"{proxy.requests.total():,} requests; gone wrong: {dict(proxy.done)}")
 
 
 def first_sector_stored(desk: Desk, *options: str) -> object:
