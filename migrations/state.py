@@ -68,6 +68,13 @@ CREATE TABLE uploads (
     PRIMARY KEY (url, name)
 ) STRICT, WITHOUT ROWID;
 
+-- Runs that put to stores which show halves of objects: what a killed one left bears its mark.
+CREATE TABLE marks (
+    url TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    PRIMARY KEY (url, mark)
+) STRICT, WITHOUT ROWID;
+
 -- States of sources that were changed for a backup and are to be restored.
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bakup.cli import names
 from bakup.errors import Usage
+from bakup.store.opening import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -119,7 +120,7 @@ def no_such_option(name: str, command: str, known: Iterable[str]) -> Usage:
 
 def refuse_other_machine(place: str) -> None:
     """`host:path` is no folder. Raises Usage."""
-    if _OTHER_MACHINE.match(place) and not os.path.lexists(place):
+    if _OTHER_MACHINE.match(place) and not is_url(place) and not os.path.lexists(place):
         raise Usage(
             f"{names.shown_text(place)} is no folder here; bakup takes no host:path",
             hints=(f"a folder of that name: {names.quoted('./' + place)}",),

@@ -53,8 +53,23 @@ def remember(
 
 def forget(state: sqlite3.Connection, url: str) -> None:
     """A new target stands at `url`: what was there does not matter any more."""
-    for table in ("targets", "heads", "findings"):
+    for table in ("targets", "heads", "findings", "marks"):
         state.execute(f"DELETE FROM {table} WHERE url = ?", [url])
+
+
+def set_mark(state: sqlite3.Connection, url: str, mark: str) -> None:
+    """A run with this mark begins to put to `url`."""
+    state.execute("INSERT OR IGNORE INTO marks VALUES (?, ?)", [url, mark])
+
+
+def marks(state: sqlite3.Connection, url: str) -> set[str]:
+    """Marks of runs that put to `url` and may have left something; they are dead while the home's lock is held."""
+    return {mark for (mark,) in state.execute("SELECT mark FROM marks WHERE url = ?", [url])}
+
+
+def drop_marks(state: sqlite3.Connection, url: str, swept: Iterable[str]) -> None:
+    """Nothing is left of these runs."""
+    state.executemany("DELETE FROM marks WHERE url = ? AND mark = ?", [(url, mark) for mark in swept])
 
 
 def head_of(state: sqlite3.Connection, url: str, source: SourceRow) -> tuple[bytes, bytes, int] | None:

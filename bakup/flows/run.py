@@ -107,8 +107,10 @@ class Run:
         run_ids = [remembered.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
         self._say_continued(run_ids)
         self._discard_left()
+        self._sweep()
         if work:
             self.attached.target.create()
+            self._leave_mark()
             results = self._store(work, run_ids)
         remember(self.home, self.attached, encrypted=self.protection.encrypt, signed=self.protection.sign)
         elapsed = time.monotonic() - self.begun
@@ -156,6 +158,17 @@ class Run:
             self.watch.event("discarded", target=self.attached.url, object=name)
             self.attached.target.discard(name)
             remembered.drop_upload(self.home.state, self.attached.url, name)
+
+    def _sweep(self) -> None:
+        """Remove halves of objects that killed runs of this home left: it is locked, so no other one is alive."""
+        state, url = self.home.state, self.attached.url
+        dead = remembered.marks(state, url)
+        remembered.drop_marks(state, url, dead - self.attached.target.sweep(dead))
+
+    def _leave_mark(self) -> None:
+        mark = self.attached.target.mark
+        if mark is not None:
+            remembered.set_mark(self.home.state, self.attached.url, mark)
 
     def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
         connection, state, url = self.home.catalog, self.home.state, self.attached.url

@@ -6,6 +6,7 @@ Keys are what stands below the target's URL, with "/" between.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -21,6 +22,17 @@ PART = 8 << 20
 
 HALF = ".bakup-half-"
 """How names of objects begin that are not whole yet, where a store would show them."""
+
+
+def half_name(mark: str) -> str:
+    """A new such name, of the run with this mark."""
+    return f"{HALF}{mark}-{uuid.uuid4().hex}"
+
+
+def marked(key: str) -> str | None:
+    """The mark of the run that the half object at `key` is of; None for any other object."""
+    _, half, rest = key.rpartition(HALF)
+    return rest.partition("-")[0] if half else None
 
 
 class Backend(Protocol):
@@ -50,6 +62,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of connections; what is under way fails. May be called again."""
+
+
+@runtime_checkable
+class ShowsHalves(Protocol):
+    """A backend whose store shows halves of objects, by names that `half_name` gave."""
+
+    def throw_away(self, key: str) -> None:
+        """Remove a half."""
 
 
 @dataclass(slots=True)

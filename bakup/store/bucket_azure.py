@@ -31,6 +31,7 @@ from bakup.store.buckets import (
 from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.line import Line
+from bakup.store.naming import expect_fit
 from bakup.store.wire import Body, Request, Sink, going_up
 
 Result = TypeVar("Result")
@@ -186,6 +187,8 @@ class AzureBucket:
         return self._ask(kind, key, lambda: self._azure.run(getattr(self._azure.blob(key), method)(*given, **words)))
 
     def _ask(self, kind: Request, key: str | None, request: Callable[[], Result], tier: str = "") -> Result:
+        expect_fit("azure", key or "")
+
         def once() -> Result:
             try:
                 with of_one(key):

@@ -25,6 +25,7 @@ from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.gcs import Gcs
 from bakup.store.line import Line
+from bakup.store.naming import expect_fit
 from bakup.store.wire import Body, Request
 
 Result = TypeVar("Result")
@@ -180,6 +181,8 @@ class GcsBucket:
         self._ask("puts", upload.key, request)
 
     def _ask(self, kind: Request, key: str | None, request: Callable[[], Result]) -> Result:
+        expect_fit("google", self._gcs.prefix + (key or ""))
+
         def once() -> Result:
             try:
                 with of_one(key):

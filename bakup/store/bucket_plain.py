@@ -23,6 +23,7 @@ from bakup.store.counting import Counts
 from bakup.store.faults import reason
 from bakup.store.kinds import backend
 from bakup.store.line import Line
+from bakup.store.naming import expect_fit
 from bakup.store.wire import Request
 
 Result = TypeVar("Result")
@@ -79,6 +80,7 @@ class PlainBucket:
         # Of a chain the last one is the store, and has the options.
         last = url.rsplit("::", maxsplit=1)[-1].partition("://")[0]
         self._options = {last: dict(options)} if "::" in url and options else dict(options)
+        self._kind = last.removesuffix("s")
         self._reads = backend(self.url, self._options, line)
         self._guard = threading.Lock()
         self._turns = threading.Lock() if url.startswith(_ONE_AT_A_TIME) else nullcontext()
@@ -174,6 +176,8 @@ class PlainBucket:
         return found
 
     def _ask(self, kind: Request, key: str | None, request: Callable[[Any], Result]) -> Result:
+        expect_fit(self._kind, key or "")
+
         def once() -> Result:
             filesystem = self._fs
             try:

@@ -8,7 +8,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from bakup.errors import StoreError
@@ -39,6 +39,15 @@ class FolderTarget:
     def url(self) -> str:
         """The folder's absolute path."""
         return self._root
+
+    @property
+    def mark(self) -> None:
+        """None: what a killed run leaves is its spool folder, and the lock in that tells that it is dead."""
+        return None
+
+    def sweep(self, marks: Collection[str]) -> set[str]:
+        """Nothing is left."""
+        return set()
 
     def exists(self) -> bool:
         """Whether the folder is there."""

@@ -6,13 +6,12 @@ import ftplib
 import posixpath
 import queue
 import socket
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from bakup.store.backend import HALF, Page
+from bakup.store.backend import Page, half_name
 from bakup.store.coroutines import SILENCE_S
 from bakup.store.folders import Folders
 from bakup.store.logins import login
@@ -91,7 +90,7 @@ class Ftp:
     def put(self, key: str, body: Body) -> None:
         """STOR under another name, then RNFR and RNTO."""
         final = self._path(key)
-        half = posixpath.join(posixpath.dirname(final), HALF + uuid.uuid4().hex)
+        half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
         with self._connection() as ftp:
             try:
                 ftp.storbinary(f"STOR {half}", body, blocksize=PIECE)
@@ -100,6 +99,11 @@ class Ftp:
                 with suppress(Exception):
                     ftp.delete(half)
                 raise
+
+    def throw_away(self, key: str) -> None:
+        """DELE."""
+        with self._connection() as ftp:
+            ftp.delete(self._path(key))
 
     def close(self) -> None:
         """Hang up."""

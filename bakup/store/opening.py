@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
@@ -12,11 +13,13 @@ from bakup.store.limited import limited
 from bakup.store.secrets import Place
 from bakup.store.target import TERMS, Locator, Target, Terms
 
+_URL = re.compile(r"(\w+::)*\w+://.")
+"""A scheme, in chains several: `simplecache::s3://bucket/x`, `zip://::s3://bucket/x.zip`."""
+
 
 def is_url(place: str) -> bool:
     """Whether `place` is a URL of a store, not a local path."""
-    scheme, colon, rest = place.partition("://")
-    return bool(colon and rest) and scheme.isalnum() and scheme != "file"
+    return bool(_URL.match(place)) and not place.startswith("file:")
 
 
 def open_target(

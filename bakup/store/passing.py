@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bakup.store.target import AtOnce, Capabilities, Growing, Limits, Locator, Target
 
@@ -32,6 +32,15 @@ class PassingTarget:
     def at_once(self) -> AtOnce:
         """The inner target's."""
         return self._target.at_once
+
+    @property
+    def mark(self) -> str | None:
+        """The inner target's."""
+        return self._target.mark
+
+    def sweep(self, marks: Collection[str]) -> set[str]:
+        """Passed on."""
+        return self._target.sweep(marks)
 
     def exists(self) -> bool:
         """Passed on."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from bakup.errors import BakupError, StoreError
-from bakup.store.backend import HALF, PART, Backend, Page, TakesParts
+from bakup.errors import BakupError, NoAnswer, NoTarget, StoreError
+from bakup.store.backend import PART, Backend, Page, ShowsHalves, TakesParts, marked
 from bakup.store.counting import Counts
-from bakup.store.faults import faults
+from bakup.store.faults import OBJECT_MISSING, faults
 from bakup.store.folder import COMPARED
 from bakup.store.parts import Sending
 from bakup.store.patience import Patience
@@ -37,6 +37,7 @@ class RemoteTarget:
         self.at_once = at_once
         self._pool = ThreadPoolExecutor(at_once.packs, thread_name_prefix="store")
         self._there = False
+        self._halves: list[Locator] = []
 
     @property
     def url(self) -> str:
@@ -114,11 +115,26 @@ class RemoteTarget:
     def list(self) -> Iterator[tuple[Locator, int]]:
         """Every object below the URL, page by page; names that no target gives are passed over."""
         after: str | None = None
+        self._halves = []
         while True:
             found, after = self._page(after)
-            yield from ((key, size) for key, size in found if _plain(key) and HALF not in key)
+            self._halves += (key for key, _ in found if marked(key) is not None)
+            yield from ((key, size) for key, size in found if _plain(key) and marked(key) is None)
             if after is None:
                 return
+
+    @property
+    def mark(self) -> str | None:
+        """Of stores that show halves."""
+        return self._wire.mark if isinstance(self._backend, ShowsHalves) else None
+
+    def sweep(self, marks: Collection[str]) -> set[str]:
+        """Remove what the last listing showed."""
+        left: set[str] = set()
+        for key in self._halves:
+            if (mark := marked(key)) in marks and not self._thrown_away(key):
+                left.add(str(mark))
+        return left
 
     def size(self, locator: Locator) -> int | None:
         """One request."""
@@ -197,6 +213,20 @@ class RemoteTarget:
 
     def _another(self, name: str) -> StoreError:
         return StoreError(f"another object {name} is at {self._url} already", code="object-exists")
+
+    def _thrown_away(self, key: Locator) -> bool:
+        """Whether it is gone; not everybody who may put may remove."""
+        backend = self._backend
+        if not isinstance(backend, ShowsHalves):
+            return False
+        self._wire.count("deletes")
+        try:
+            self._patience.ask(lambda: backend.throw_away(key), key)
+        except NoAnswer:
+            raise
+        except NoTarget as error:
+            return error.code == OBJECT_MISSING
+        return True
 
     def _stored(self, name: str, size: int, start: bytes) -> bool:
         """Whether this very object is there. Raises StoreError for another one."""

@@ -16,6 +16,7 @@ _OPEN = frozenset(
     ["endpoint_url", "base_url", "region_name", "account_name", "account_host", "host", "port", "project", "profile"]
 )
 """Options whose values are addresses and names."""
+_KEYS = ("AccountKey=", "SharedAccessSignature=")
 _AZURE = ("abfs://", "abfss://", "az://")
 
 
@@ -62,6 +63,8 @@ def _texts(options: Mapping[str, Any]) -> Iterable[str]:
             yield from _texts(value)
         elif isinstance(value, str) and name not in _OPEN:
             yield value
+            # One text with many in it: a connection string of Azure's.
+            yield from (part.partition("=")[2] for part in value.split(";") if part.startswith(_KEYS))
 
 
 def _user_info(url: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import stat
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, cast
@@ -13,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import asyncssh
 
-from bakup.store.backend import HALF, Page, Upload
+from bakup.store.backend import Page, Upload, half_name
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
 from bakup.store.folders import Folders
 from bakup.store.target import Capabilities
@@ -88,7 +87,7 @@ class Sftp:
 
     def begin(self, key: str, size: int) -> Upload:
         """An empty file that no listing shows."""
-        half = posixpath.join(posixpath.dirname(self._path(key)), HALF + uuid.uuid4().hex)
+        half = posixpath.join(posixpath.dirname(self._path(key)), half_name(self._wire.mark))
         self._coroutines.run(self._touch(half))
         return Upload(key, size, half)
 
@@ -104,6 +103,10 @@ class Sftp:
     def abort(self, upload: Upload) -> None:
         """Remove the file."""
         self._coroutines.run(self._remove(upload.token))
+
+    def throw_away(self, key: str) -> None:
+        """Remove a file."""
+        self._coroutines.run(self._remove(self._path(key)))
 
     def close(self) -> None:
         """End what runs, and the connection."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ntpath
-import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import smbclient
 from smbprotocol.exceptions import SMBConnectionClosed, SMBOSError
 
-from bakup.store.backend import HALF, Page, Upload
+from bakup.store.backend import Page, Upload, half_name
 from bakup.store.coroutines import CONNECT_S
 from bakup.store.folders import Folders
 from bakup.store.target import Capabilities
@@ -86,7 +85,7 @@ class Smb:
 
     def begin(self, key: str, size: int) -> Upload:
         """An empty file that no listing shows."""
-        half = ntpath.join(ntpath.dirname(self._path(key)), HALF + uuid.uuid4().hex)
+        half = ntpath.join(ntpath.dirname(self._path(key)), half_name(self._wire.mark))
         self._call(smbclient.open_file, half, mode="xb", buffering=0).close()
         return Upload(key, size, half)
 
@@ -109,6 +108,10 @@ class Smb:
     def abort(self, upload: Upload) -> None:
         """Remove the file."""
         self._call(smbclient.remove, upload.token)
+
+    def throw_away(self, key: str) -> None:
+        """Remove a file."""
+        self._call(smbclient.remove, self._path(key))
 
     def close(self) -> None:
         """Hang up."""

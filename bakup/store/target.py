@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -115,6 +115,16 @@ class Target(Protocol):
     @property
     def at_once(self) -> AtOnce:
         """How much to ask for at once."""
+
+    @property
+    def mark(self) -> str | None:
+        """Tells halves of objects that this run leaves when it is killed from others'; None: it leaves none."""
+
+    def sweep(self, marks: Collection[str]) -> set[str]:
+        """Remove the halves that runs with these marks left, as the last `list` showed them.
+
+        The runs are dead: that is the caller's word. Gives the marks of those that could not be removed.
+        """
 
     def exists(self) -> bool:
         """Whether the target is there. Raises only when it cannot be told."""

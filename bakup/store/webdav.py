@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 from webdav4.client import Client, HTTPError, ResourceAlreadyExists, ResourceNotFound
 from webdav4.fsspec import WebdavFileSystem
 
-from bakup.store.backend import HALF, Page
+from bakup.store.backend import Page, half_name
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.folders import Folders
 from bakup.store.logins import login
@@ -20,6 +19,15 @@ from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
 _PARTIAL, _WHOLE, _OUT_OF_RANGE, _METHOD_NOT_ALLOWED = 206, 200, 416, 405
+
+
+class _Client(Client):  # type: ignore[misc] # webdav4 has no types
+    """Takes a path as it is; webdav4 takes `%25` in one for `%`, and none with `#`, `?` or a tabulator."""
+
+    def join_url(self, path: str, add_trailing_slash: bool = False) -> httpx.URL:
+        """The URL of a path."""
+        url: httpx.URL = super().join_url(quote(path), add_trailing_slash)
+        return url
 
 
 class Webdav:
@@ -37,7 +45,7 @@ class Webdav:
         for name in ("username", "password"):
             given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))
-        self._client = Client(base, retry=False, **given)
+        self._client = _Client(base, retry=False, **given)
         self._base = base
         self._wire = wire
         self._folders = Folders(self._entries)
@@ -88,7 +96,7 @@ class Webdav:
     def put(self, key: str, body: Body) -> None:
         """PUT under another name, then MOVE."""
         final = self._path(key)
-        half = posixpath.join(posixpath.dirname(final), HALF + uuid.uuid4().hex)
+        half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
         try:
             self._send(half, body)
             self._client.move(half, final, overwrite=False)
@@ -98,6 +106,10 @@ class Webdav:
         except Exception:
             self._remove(half)
             raise
+
+    def throw_away(self, key: str) -> None:
+        """DELETE."""
+        self._client.remove(self._path(key))
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -6,6 +6,7 @@ import io
 import os
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
@@ -40,10 +41,14 @@ class Rate:
 
 
 class Wire:
-    """Counts of one target, its rates in bytes a second, and its end. Safe for several threads."""
+    """Counts of one target, its rates in bytes a second, and its end. Safe for several threads.
+
+    `mark` tells what this run leaves at a store from what others do.
+    """
 
     def __init__(self, upload: int | None = None, download: int | None = None) -> None:
         self.counts = Counts()
+        self.mark = uuid.uuid4().hex
         self._up = Rate(upload) if upload else None
         self._down = Rate(download) if download else None
         self._guard = threading.Lock()

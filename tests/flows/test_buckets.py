@@ -160,6 +160,23 @@ def test_an_object_that_moved_to_an_archive_after_it_was_stored_is_unchanged(buc
     tree.close()
 
 
+def test_tags_alone_are_noticed_where_all_is_read_again(buckets: Buckets) -> None:
+    for key in ("large", "small"):
+        buckets.put(key, key.encode() * (MIB if key == "large" else 1), tag__colour="red", metadata__m="1")
+    buckets.sync()
+    stood = contents(buckets.source)
+    for key in ("large", "small"):
+        blue = {"TagSet": [{"Key": "colour", "Value": "blue"}]}
+        buckets.raw("put_object_tagging", buckets.source.url, Key=key, Tagging=blue)
+    unnoticed = buckets.sync().sources[0]
+    assert (unnoticed.unchanged.files, unnoticed.made) == (2, False)
+    report = buckets.sync(checksum=True)
+    assert (report.sources[0].changed.files, report.sources[0].made) == (2, True)
+    assert report.stored_bytes < MIB  # the tags, and no content again
+    buckets.restore()
+    assert contents(buckets.back) == contents(buckets.source) != stood
+
+
 def test_a_second_restore_finds_all_there(buckets: Buckets) -> None:
     buckets.put("parts", os.urandom(20 * MIB), content_type="x/y")
     buckets.put("small", b"x", content_type="x/y")

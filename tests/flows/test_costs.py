@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from pathlib import Path
 
+import fsspec
 import pytest
 from peaks import peak_bytes
 from rig import MIB, SMALL_SECTOR, Rig
@@ -106,6 +108,27 @@ def test_a_known_target_is_listed_and_not_read(rig: Rig, counted: list[CountingT
     rig.sync(sector_size=SMALL_SECTOR)
     rig.list()
     assert [(target.counts.lists, target.counts.reads, target.counts.puts) for target in counted] == [(1, 0, 0)] * 2
+
+
+def test_of_a_shared_bucket_the_first_4_kib_of_each_object_below_the_prefix_are_read_once(
+    rig: Rig, counted: list[CountingTarget]
+) -> None:
+    place = uuid.uuid4().hex
+    store = fsspec.filesystem("memory")
+    theirs = {f"{number}.jpg": noise(10_000 * number, number) for number in range(40)}
+    for name, data in theirs.items():
+        store.pipe_file(f"/{place}/ours/{name}", data)
+        store.pipe_file(f"/{place}/not-ours/{name}", data)
+    rig.target = f"memory://{place}/ours"  # type: ignore[assignment]
+    write(rig.source, {"file": b"content"})
+    rig.sync()
+    assert rig.watch.notes.count(f"reading the first 4 KiB of 40 objects under memory://{place}/ours") == 1
+    read = {name: ranges for name, ranges in counted[0].counts.ranges.items() if name in theirs}
+    assert read == {name: [(0, min(FIRST_READ, len(data)))] for name, data in theirs.items()}
+    counted.clear()
+    rig.sync()
+    assert counted[0].counts.reads == 0
+    assert len(rig.watch.notes) == 1
 
 
 MARKER = b"known plaintext 7f3a91c2 known plaintext 7f3a91c2 "

@@ -25,13 +25,39 @@ FILES = {
     "odd & 1": b"odd",
 }
 KEYS = {"a//b": b"1", "a": b"2", "a/b/c": b"3", "dir/": b"", "50%2F": b"6"}
+ODD = frozenset(
+    (
+        b"what?",
+        b"a:b",
+        b"back\\slash",
+        b"dot.",
+        b"blank ",
+        b"line\nbreak",
+        b"tab\tbed",
+        b"hash#",
+        b"50%2Foff",
+        b"%41",
+        b"*",
+    )
+)
+LARGE_ODD = b"2?"
+NOT_THERE = {
+    "azure": {b"back\\slash", b"dot."},
+    "gcs": set(),
+    "sftp": set(),
+    "webdav": {b"what?", LARGE_ODD, b"line\nbreak", b"tab\tbed"},
+    "smb": {b"what?", LARGE_ODD, b"a:b", b"back\\slash", b"dot.", b"blank ", b"line\nbreak", b"tab\tbed", b"*"},
+    "ftp": {b"line\nbreak"},
+}
+"""Of those, the ones that a kind of store has not, or would take for another's."""
 MADE_ANEW = {"etag", "generation", "version"}
 
 
 class Stores:
     """Two places at one store, and the flows between them."""
 
-    def __init__(self, served: Any, rig: Rig) -> None:
+    def __init__(self, name: str, served: Any, rig: Rig) -> None:
+        self.name = name
         self.rig = rig
         self.options = dict(served.options)
         self.places = (served.place(), served.place())
@@ -54,7 +80,7 @@ class Stores:
 @pytest.fixture(name="stores", params=[*KEYED, *FOLDERS])
 def two_places(request: pytest.FixtureRequest, fleet: Any, tmp_path: Path) -> Any:
     """Of each kind of store."""
-    stores = Stores(fleet[request.param], Rig(tmp_path))
+    stores = Stores(request.param, fleet[request.param], Rig(tmp_path))
     yield stores
     stores.close()
 
@@ -105,3 +131,33 @@ def test_files_go_there_and_are_what_they_were(stores: Stores) -> None:
     assert found == {"large": FILES["large"] * 7, "small": b"small", "zlink": b"small"}
     first = next(one for one in stores.back.list() if one.key == "large")
     assert stores.back.read(first, 20 * MIB, 500) == (FILES["large"] * 7)[20 * MIB :][:500]
+
+
+def test_names_that_a_store_has_not_are_named_and_the_others_are_there(stores: Stores) -> None:
+    for name in ODD:
+        (stores.rig.source / os.fsdecode(name)).write_bytes(name)
+    (stores.rig.source / os.fsdecode(LARGE_ODD)).write_bytes(FILES["large"])
+    stores.rig.sync()
+    report = stores.restore()
+    assert {one.path for cause in report.causes for one in cause.lost} == NOT_THERE[stores.name]
+    found = {os.fsencode(key): data for key, (data, _) in contents(stores.back).items()}
+    wanted = {name: name for name in ODD} | {LARGE_ODD: FILES["large"]}
+    assert found == {name: data for name, data in wanted.items() if name not in NOT_THERE[stores.name]}
+
+
+def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
+    moto, azure, rig = fleet["moto"], fleet["azure"], Rig(tmp_path)
+    keys = ("..", ".", "x/../y", "x/./z", "../x", "y", "a//b", "...", "x/..z")
+    source = open_bucket(moto.place(), moto.options)
+    for key in keys:
+        source.put(key, key.encode(), len(key), ())
+    rig.sync(source.url, source_options=dict(moto.options))  # type: ignore[arg-type]
+    back = open_bucket(azure.place(), azure.options)
+    _, report = rig.restore(back.url, out_options=dict(azure.options))  # type: ignore[arg-type]
+    assert {key: data for key, (data, _) in contents(back).items()} == {
+        key: key.encode() for key in ("y", "a//b", "x/..z")
+    }
+    named = {one.path for cause in report.causes for one in cause.lost}
+    assert named == {b"%2E%2E%2F", b"%2E", b"x/%2E%2E/y", b"x/%2E/z", b"%2E%2E/x", b"..."}
+    source.close()
+    back.close()

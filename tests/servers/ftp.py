@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.servers.running import HOST, free_port, running
 from tests.servers.served import Served
 
-_USER, _PASSWORD = "tests", "secret"
+_USER, _PASSWORD = "tests", "hunter-4711"
 
 
 @contextmanager

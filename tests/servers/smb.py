@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.servers.running import HOST, free_port, run, running
 from tests.servers.served import Served
 
-_PASSWORD = "secret"
+_PASSWORD = "hunter-4711"
 _SETTINGS = """\
 [global]
 interfaces = lo

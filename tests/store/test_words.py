@@ -79,7 +79,14 @@ def test_a_place_keeps_its_credentials_to_itself() -> None:
 
 
 def test_secrets_are_hidden_in_every_spelling() -> None:
-    secrets = Secrets({"password": "s@cret/1", "nested": {"token": "tok-en-12"}, "endpoint_url": "http://host"})
-    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12 at http://ana:pw@host")
-    assert secrets.hidden(error).message == "s3://b: *** and *** and *** at http://host"
+    secrets = Secrets(
+        {
+            "password": "s@cret/1",
+            "nested": {"token": "tok-en-12"},
+            "endpoint_url": "http://host",
+            "connection_string": "AccountName=ana;AccountKey=a+key==;BlobEndpoint=http://host",
+        }
+    )
+    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, a+key== at http://ana:pw@host")
+    assert secrets.hidden(error).message == "s3://b: *** and *** and ***, *** at http://host"
     assert str(error) == error.message
