@@ -106,6 +106,16 @@ def checkpoints(connection: sqlite3.Connection, target: int, source: int | None 
     return [_checkpoint(row) for row in rows]
 
 
+def last_times(connection: sqlite3.Connection, target: int, until_ns: int | None = None) -> dict[int, int]:
+    """Row id of a source -> time_ns of its newest complete check point, or of the newest until `until_ns`."""
+    rows = connection.execute(
+        "SELECT s.id, max(c.time_ns) FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = :t"
+        " AND c.complete = 1 AND (:u IS NULL OR c.time_ns <= :u) GROUP BY s.id",
+        {"t": target, "u": until_ns},
+    )
+    return dict(rows)
+
+
 def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
     """The check point whose state stands, which the next one of this source follows."""
     row = connection.execute(f"{SELECT_CHECKPOINT} WHERE s.id = ? AND c.id = s.current", [source]).fetchone()

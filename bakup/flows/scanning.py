@@ -150,18 +150,18 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
 def find_source(
     connection: sqlite3.Connection, target: int, signer: bytes, host: str, location: bytes, name: str
 ) -> history.SourceRow | None:
-    """The source at the target that this one continues: known by name, or by host and location.
+    """The source at the target that this one continues: known by name, or by host and location; of several the newest.
 
     One whose first check point never became complete is taken up again too.
     """
-    for source in history.sources(connection, target, complete=False):
-        if source.signer != signer:
-            continue
-        if (name and source.name == name) or (
-            not name and not source.name and source.host == host and source.location == location
-        ):
-            return source
-    return None
+    found = [
+        source
+        for source in history.sources(connection, target, complete=False)
+        if source.signer == signer
+        and (source.name == name if name else not source.name and (source.host, source.location) == (host, location))
+    ]
+    last = history.last_times(connection, target) if len(found) > 1 else {}
+    return max(found, key=lambda one: (one.id in last, last.get(one.id, 0), one.uuid), default=None)
 
 
 def sample(jobs: list[Job]) -> bytes:
