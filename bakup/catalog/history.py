@@ -34,7 +34,10 @@ SELECT_CHECKPOINT = (
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source at a target; `current` is the row id of the check point that the standing versions show."""
+    """A source at a target; `current` is the row id of the check point that the standing versions show.
+
+    `lacking`: when that was read in, a chunk of it had no place.
+    """
 
     id: int
     uuid: bytes
@@ -43,6 +46,7 @@ class SourceRow:
     location: bytes
     name: str
     current: int | None
+    lacking: int = 0
 
     @property
     def made_up(self) -> bool:
@@ -89,7 +93,7 @@ class CheckpointRow:
 def sources(connection: sqlite3.Connection, target: int, *, complete: bool = True) -> list[SourceRow]:
     """Sources at the target that have a complete check point, or all: those with one first, by name."""
     rows = connection.execute(
-        "SELECT id, uuid, signer, host, location, name, current FROM sources WHERE target = ?"
+        "SELECT id, uuid, signer, host, location, name, current, lacking FROM sources WHERE target = ?"
         " AND (current IS NOT NULL OR NOT ?) ORDER BY current IS NULL, name, host, location, id",
         [target, int(complete)],
     )

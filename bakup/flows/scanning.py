@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
-from bakup.catalog import history, places
+from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
 from bakup.flows.attach import Attached
 from bakup.flows.home import Home
@@ -125,8 +125,10 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
         missing = places.missing_of_chain(connection, attached.row, source.id)
         must = must or bool(missing)
         full = must or _outweighed(connection, source.id)
-        if places.troubled(connection, attached.row):
+        if source.lacking or places.troubled(connection, attached.row):
             lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
+            if source.lacking and not lost and home.locked:
+                applying.set_lacking(connection, source.id, False)
     job = Job(
         tree,
         host,
