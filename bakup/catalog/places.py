@@ -174,9 +174,7 @@ class Left:
     available: int = 0
 
 
-def left_of(
-    connection: sqlite3.Connection, target: int, checkpoint: int, key: bytes, file_id: int, place: str
-) -> Left:
+def left_of(connection: sqlite3.Connection, target: int, checkpoint: int, key: bytes, file_id: int, place: str) -> Left:
     """What is left of a file in parts, by the places of its chunks that are USABLE, or READABLE."""
     left = Left()
     for (blob,) in connection.execute(

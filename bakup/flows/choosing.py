@@ -139,16 +139,16 @@ def _newest_of_each(
     """
     dated = at and not _is_id(at) and not LATEST.fullmatch(at.strip().lower())
     last = history.last_times(connection, target, span_of(at)[1] if dated else None)
-    found = sorted(sources, key=lambda one: (one.id in last, bool(one.signer), last.get(one.id, 0), one.uuid))
-    for same in (lambda one: one.uuid, lambda one: one.label):
-        found = list({same(one): one for one in found}.values())
+    found = sorted(
+        sources, key=lambda one: (one.id in last, bool(one.signer), last.get(one.id, 0), one.uuid), reverse=True
+    )
+    found = [one for place, one in enumerate(found) if all(one.uuid != better.uuid for better in found[:place])]
+    found = [one for place, one in enumerate(found) if all(one.label != better.label for better in found[:place])]
     return [source for source in sources if source in found]
 
 
 def _several(at: str) -> Usage:
-    return Usage(
-        f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point"
-    )
+    return Usage(f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point")
 
 
 def _none(source: SourceRow, at: str) -> Failed:
