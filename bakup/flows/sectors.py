@@ -20,8 +20,9 @@ from bakup.flows.ask import Ask
 from bakup.flows.bringing import Bringing, Brought, merged
 from bakup.flows.home import Home
 from bakup.flows.ingest import record_sector
-from bakup.flows.reports import Count, HeldFile, SectorReport, SectorRestoreReport, TargetOptions
+from bakup.flows.reports import Count, TargetOptions
 from bakup.flows.restore import bring_tree
+from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 from bakup.flows.watch import Watch
 from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector
