@@ -199,6 +199,15 @@ def extents_of(connection: sqlite3.Connection, version: Version) -> Iterator[Ext
         yield Extent(rest, NOWHERE)
 
 
+def size_below(connection: sqlite3.Connection, source: SourceRow | None, key: bytes) -> int:
+    """Bytes of the files that stand below the path with this key."""
+    row = connection.execute(
+        "SELECT coalesce(sum(size), 0) FROM versions WHERE source = ? AND last IS NULL AND key > ? AND key < ?",
+        [source.id if source else None, key + b"\0" if key else b"", key + b"\1" if key else LAST_KEY],
+    ).fetchone()
+    return int(row[0])
+
+
 def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, str]:
     """Keys of the paths that could not be read at a check point, with the reasons."""
     rows = connection.execute("SELECT key, reason FROM unread WHERE checkpoint = ? ORDER BY key", [checkpoint])

@@ -196,6 +196,7 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
             lost=job.lost,
             everything=job.full and job.head is not None,
             checksum=anew,
+            size_below=lambda key: history.size_below(connection, job.source, key),
         )
         job.spool.fill(_noted(job, merged))
     finally:
