@@ -47,7 +47,8 @@ CREATE TABLE others (
     PRIMARY KEY (target, locator)
 ) STRICT, WITHOUT ROWID;
 
--- current: the check point whose state the standing versions show.
+-- current: the check point whose state the standing versions show; lacking: when that was read in, a chunk of it had
+-- no place, and no sync has seen since that all have one.
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY,
     target INTEGER NOT NULL REFERENCES targets(id),
@@ -57,6 +58,7 @@ CREATE TABLE sources (
     location BLOB NOT NULL,
     name TEXT NOT NULL,
     current INTEGER,
+    lacking INTEGER NOT NULL DEFAULT 0,
     UNIQUE (target, uuid, signer)
 ) STRICT;
 

@@ -11,8 +11,10 @@ bound when it takes both from the index (its OP_SeekScan), and rows that are new
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from bakup.catalog.history import LAST_KEY
+from bakup.catalog.places import lost_keys
 from bakup.catalog.recording import VERSION_VALUES
 
 COPY = f"source, key, first, last, checkpoint, {VERSION_VALUES.removeprefix('key, ')}"
@@ -118,6 +120,25 @@ def settle_current(connection: sqlite3.Connection, target: int) -> None:
         ).fetchone()
         if row is not None:
             _stand_at(connection, source, row[0])
+
+
+def note_lacking(connection: sqlite3.Connection, target: int, checkpoints: Iterable[int]) -> None:
+    """Of the sources of these check points, just applied: whether a file that stands lacks a chunk.
+
+    An END lists the sectors of its check point, not those that known extents need: when such a one is gone and nothing
+    else names it, this alone tells.
+    """
+    for source, ordinal in connection.execute(
+        "SELECT DISTINCT s.id, c.ordinal FROM checkpoints n JOIN sources s ON s.id = n.source"
+        " JOIN checkpoints c ON c.id = s.current"
+        f" WHERE n.id IN ({','.join(str(int(one)) for one in checkpoints)})"
+    ).fetchall():
+        set_lacking(connection, source, bool(lost_keys(connection, target, source, ordinal)))
+
+
+def set_lacking(connection: sqlite3.Connection, source: int, lacking: bool) -> None:
+    """Whether a sync has to look for chunks of the standing state that have no place."""
+    connection.execute("UPDATE sources SET lacking = ? WHERE id = ?", [int(lacking), source])
 
 
 def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:

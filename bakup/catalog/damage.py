@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from bakup.catalog.places import READABLE, REMOVED, lost_chunks
-from bakup.catalog.rows import decode_extents, raw
+from bakup.catalog.places import READABLE, REMOVED, left_of
+from bakup.catalog.rows import raw
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,9 @@ def _lost_parted(connection: sqlite3.Connection, target: int) -> Iterator[LostVe
         [target],
     )
     for source, path, size, mtime_ns, first, last, checkpoint, key, file_id in rows:
-        lost: set[bytes] = set()
-        covered = available = 0
-        for (blob,) in connection.execute(
-            "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?",
-            [checkpoint, key, file_id],
-        ):
-            missing = lost_chunks(connection, target, blob, READABLE)
-            lost |= missing
-            for length, chunk in decode_extents(blob):
-                covered += length
-                available += length if chunk not in missing else 0
-        # Parts that stood in a lost sector are not in the catalog at all.
-        if lost or covered != size:
-            yield LostVersion(source, raw(path), size, available, mtime_ns, first, last, frozenset(lost))
+        left = left_of(connection, target, checkpoint, key, file_id, READABLE)
+        if left.lost or left.covered != size:
+            yield LostVersion(source, raw(path), size, left.available, mtime_ns, first, last, frozenset(left.lost))
 
 
 def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes]]:

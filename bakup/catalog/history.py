@@ -34,7 +34,10 @@ SELECT_CHECKPOINT = (
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source at a target; `current` is the row id of the check point that the standing versions show."""
+    """A source at a target; `current` is the row id of the check point that the standing versions show.
+
+    `lacking`: when that was read in, a chunk of it had no place.
+    """
 
     id: int
     uuid: bytes
@@ -43,6 +46,7 @@ class SourceRow:
     location: bytes
     name: str
     current: int | None
+    lacking: int = 0
 
     @property
     def made_up(self) -> bool:
@@ -89,7 +93,7 @@ class CheckpointRow:
 def sources(connection: sqlite3.Connection, target: int, *, complete: bool = True) -> list[SourceRow]:
     """Sources at the target that have a complete check point, or all: those with one first, by name."""
     rows = connection.execute(
-        "SELECT id, uuid, signer, host, location, name, current FROM sources WHERE target = ?"
+        "SELECT id, uuid, signer, host, location, name, current, lacking FROM sources WHERE target = ?"
         " AND (current IS NOT NULL OR NOT ?) ORDER BY current IS NULL, name, host, location, id",
         [target, int(complete)],
     )
@@ -104,6 +108,16 @@ def checkpoints(connection: sqlite3.Connection, target: int, source: int | None 
         [target, source, source],
     )
     return [_checkpoint(row) for row in rows]
+
+
+def last_times(connection: sqlite3.Connection, target: int, until_ns: int | None = None) -> dict[int, int]:
+    """Row id of a source -> time_ns of its newest complete check point, or of the newest until `until_ns`."""
+    rows = connection.execute(
+        "SELECT s.id, max(c.time_ns) FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = :t"
+        " AND c.complete = 1 AND (:u IS NULL OR c.time_ns <= :u) GROUP BY s.id",
+        {"t": target, "u": until_ns},
+    )
+    return dict(rows)
 
 
 def head(connection: sqlite3.Connection, source: int) -> CheckpointRow | None:
@@ -185,6 +199,15 @@ def _extents_of_parts(connection: sqlite3.Connection, version: Version) -> Itera
     rest = (version.size or 0) - at
     if rest > 0 or version.digest is None:
         yield Extent(rest, NOWHERE)
+
+
+def size_below(connection: sqlite3.Connection, source: SourceRow | None, key: bytes) -> int:
+    """Bytes of the files that stand below the path with this key."""
+    row = connection.execute(
+        "SELECT coalesce(sum(size), 0) FROM versions WHERE source = ? AND last IS NULL AND key > ? AND key < ?",
+        [source.id if source else None, key + b"\0" if key else b"", key + b"\1" if key else LAST_KEY],
+    ).fetchone()
+    return int(row[0])
 
 
 def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, str]:

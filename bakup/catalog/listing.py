@@ -134,6 +134,14 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
     )
 
 
+def cut_short(connection: sqlite3.Connection, target: int) -> bool:
+    """Whether an object of the last listing has the name of a known sector and another size."""
+    found = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM unseen l JOIN sectors s ON s.locator = l.locator WHERE s.target = ?)", [target]
+    ).fetchone()
+    return bool(found[0])
+
+
 def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
     """Forget sectors that never came to the target, with all that they would have held."""
     for row in rows:

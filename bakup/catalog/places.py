@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bakup.catalog.rows import decode_extents
 
@@ -151,19 +151,44 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
         )
     }
     parted = connection.execute(
-        "SELECT v.key, a.extents FROM versions v JOIN parts a ON a.checkpoint = v.checkpoint AND a.key = v.key"
-        " AND a.file_id = v.file_id WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
-        " AND v.kind = 1 AND v.parted = 1",
+        "SELECT key, size, checkpoint, file_id FROM versions WHERE source = :s AND first <= :o"
+        " AND (last IS NULL OR last >= :o) AND kind = 1 AND parted = 1",
         {"s": source, "o": ordinal},
-    )
-    for key, blob in parted:
-        if key not in lost and lost_chunks(connection, target, blob):
+    ).fetchall()
+    for key, size, checkpoint, file_id in parted:
+        left = left_of(connection, target, checkpoint, key, file_id, USABLE)
+        if left.lost or left.covered != size:
             lost.add(key)
     return lost
 
 
-def lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes, place: str = USABLE) -> set[bytes]:
-    """Chunks of an extents blob without a place that is USABLE, or READABLE."""
+@dataclass(slots=True)
+class Left:
+    """What is left of a file in parts: `lost` chunks; bytes that its parts cover, and those that are `available`.
+
+    Parts that stood in a lost sector are not in the catalog at all: then less is covered than the file's size.
+    """
+
+    lost: set[bytes] = field(default_factory=set)
+    covered: int = 0
+    available: int = 0
+
+
+def left_of(connection: sqlite3.Connection, target: int, checkpoint: int, key: bytes, file_id: int, place: str) -> Left:
+    """What is left of a file in parts, by the places of its chunks that are USABLE, or READABLE."""
+    left = Left()
+    for (blob,) in connection.execute(
+        "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?", [checkpoint, key, file_id]
+    ):
+        missing = _lost_chunks(connection, target, blob, place)
+        left.lost |= missing
+        for length, chunk in decode_extents(blob):
+            left.covered += length
+            left.available += length if chunk not in missing else 0
+    return left
+
+
+def _lost_chunks(connection: sqlite3.Connection, target: int, blob: bytes, place: str) -> set[bytes]:
     wanted = list({chunk for _, chunk in decode_extents(blob) if chunk is not None})
     there: set[bytes] = set()
     for start in range(0, len(wanted), BATCH):

@@ -16,7 +16,7 @@ from bakup.cli.running import Run
 from bakup.errors import Failed
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import CatReport
+    from bakup.flows.looking_reports import CatReport
 
 _CALLS = {
     "no-path": ("see whether another check point has it", "history"),

@@ -16,7 +16,8 @@ from bakup.cli.style import bold
 from bakup.cli.watch import path_line
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import CheckpointLine, DiffLine, DiffReport
+    from bakup.flows.looking_reports import DiffLine, DiffReport
+    from bakup.flows.reports import CheckpointLine
 
 _WORDS = {"+": "new", "-": "deleted", "M": "changed", "U": "changed", "T": "changed", "!": "unread"}
 

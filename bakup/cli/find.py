@@ -16,7 +16,7 @@ from bakup.cli.running import Run
 from bakup.cli.style import bold
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import FindOptions, FindReport, FoundVersion
+    from bakup.flows.looking_reports import FindOptions, FindReport, FoundVersion
 
 _LIST = "What is listed"
 _HOW_GLOBS_MATCH = "a GLOB without / is held against the last name, one with / against the whole path"
@@ -70,7 +70,7 @@ class Wanted:
 
     def options(self, globs: Iterable[str], target: WithTarget) -> FindOptions:
         """As the flow takes them."""
-        from bakup.flows.reports import FindOptions
+        from bakup.flows.looking_reports import FindOptions
 
         return FindOptions(
             globs=tuple(map(places.inside, globs)),

@@ -12,7 +12,7 @@ from bakup.cli.running import Run
 from bakup.cli.style import bold
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import HistoryReport
+    from bakup.flows.looking_reports import HistoryReport
 
 TEXT = """
 Every version of PATH that a check point at DST has, oldest first, with the

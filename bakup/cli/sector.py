@@ -14,7 +14,7 @@ from bakup.cli.running import Run
 from bakup.cli.style import bold
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import HeldFile, SectorReport, SectorRestoreReport
+    from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 
 GROUPS = {
     "sector": (

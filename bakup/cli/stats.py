@@ -12,7 +12,7 @@ from bakup.cli.running import Run
 from bakup.cli.style import bold
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import LastCheck, SourceTotals, StatsReport, VersionTotals
+    from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals
 
 _RESULTS = {
     0: "good",

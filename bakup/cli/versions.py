@@ -12,7 +12,7 @@ from bakup.cli.rows import short_id
 from bakup.cli.style import bold
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import FoundVersion
+    from bakup.flows.looking_reports import FoundVersion
     from bakup.model import Entry
 
 _BATCH = 1000

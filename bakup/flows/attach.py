@@ -7,6 +7,7 @@ the target.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import dataclass
 
@@ -194,7 +195,7 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
     reads, read_bytes = at.target.counts.reads, at.target.counts.read_bytes
     empty = comparison.known == 0 and not comparison.adopted
     comparison = _adopted(at, comparison)
-    if _another_disk(comparison) and at.there:
+    if _another_disk(connection, row, comparison) and at.there:
         at.watch.note(f"another disk stands at {url}; its catalog is made anew")
         recording.drop_target(connection, row)
         comparison = at.compared()
@@ -229,11 +230,11 @@ def _adopted(at: _At, comparison: listing.Comparison) -> listing.Comparison:
     return at.compared()
 
 
-def _another_disk(comparison: listing.Comparison) -> bool:
+def _another_disk(connection: sqlite3.Connection, row: int, comparison: listing.Comparison) -> bool:
     """Whether nothing that is known is there, but other objects, under other names: one that was cut keeps its name."""
     if not comparison.known or comparison.present or not comparison.new:
         return False
-    return {row.locator for row in comparison.missing}.isdisjoint(locator for locator, _ in comparison.new)
+    return not listing.cut_short(connection, row)
 
 
 def _with_copies(at: _At, comparison: listing.Comparison) -> listing.Comparison:

@@ -19,7 +19,7 @@ from blake3 import blake3
 from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
-from bakup.errors import BakupError, Damaged, NoAnswer
+from bakup.errors import BakupError, Damaged, NoAnswer, Untrusted
 from bakup.flows.brought import Brought, Growing, merged
 from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
@@ -275,7 +275,7 @@ class Bringing:
             data = memoryview(raw)[want.offset : want.offset + want.length]
             if len(data) == want.length and blake3(data).digest() == want.chunk:
                 return data
-        if not isinstance(raw, BakupError) or isinstance(raw, Damaged):
+        if not isinstance(raw, BakupError) or isinstance(raw, Damaged | Untrusted):
             self._find_damage(read)
         for place in places.places_of(self._connection, self._target, want.chunk):
             if (place.sector, place.position) == (

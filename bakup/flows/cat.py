@@ -16,8 +16,9 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.home import Home
 from bakup.flows.layouts import Reader
+from bakup.flows.looking_reports import CatReport
 from bakup.flows.reading import SOMEWHERE, Piece
-from bakup.flows.reports import CatReport, TargetOptions
+from bakup.flows.reports import TargetOptions
 from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 from bakup.model import Extent, Kind, path_key

@@ -20,7 +20,8 @@ LATEST = re.compile(r"latest(?:~(\d+))?")
 def choose_source(connection: sqlite3.Connection, target: int, name: str | None, place: str, at: str = "") -> SourceRow:
     """The source that `name` means: its name, `host:/path`, path, or the last part of that; None if there is but one.
 
-    Of several, the one that has the check point whose id begins with `at`.
+    Of several, the one that has the check point whose id begins with `at`. Of several that are called the same, the one
+    that was backed up last until `at`: a sync would go on with it (docs/looking.md).
     Raises Usage when several fit, Failed when none does.
     """
     found = history.sources(connection, target)
@@ -33,17 +34,21 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
         found = fitting
     if name is None:
         found = [source for source in found if not source.made_up] or found
-    if len(found) > 1 and ID.fullmatch(digits := at.strip().lower().replace("-", "")):
-        ids = {row.source for row in history.checkpoints(connection, target) if row.uuid.hex().startswith(digits)}
-        found = [source for source in found if source.id in ids] or found
-    if len(found) > 1 and (same := _one_of_many_signers(connection, found)) is not None:
-        return same
+    if len(found) > 1 and _is_id(at):
+        rows = history.checkpoints(connection, target)
+        ids = {row.source for row in rows if row.uuid.hex().startswith(_digits(at))}
+        having = [source for source in found if source.id in ids]
+        if len(having) > 1:
+            raise _several(at)
+        found = having or found
+    if len(found) > 1:
+        found = _newest_of_each(connection, target, found, at)
     if len(found) > 1:
         last = os.path.basename(found[0].name or os.fsdecode(found[0].location))
         raise Usage(
             f"{len(found)} sources at {place}; which one?",
             details=_labels(found),
-            hints=(_tell_apart(found) or f"the last part of the path is enough: --source {last}",),
+            hints=(f"the last part of the path is enough: --source {last}",),
             code="which-source",
         )
     return found[0]
@@ -61,15 +66,10 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
         if back >= len(rows):
             raise _none(source, at)
         return rows[-1 - back]
-    digits = wanted.replace("-", "")
-    if ID.fullmatch(digits) and not re.fullmatch(r"\d{4}-\d\d-\d\d", wanted):
-        fitting = [row for row in rows if row.uuid.hex().startswith(digits)]
+    if _is_id(at):
+        fitting = [row for row in rows if row.uuid.hex().startswith(_digits(at))]
         if len(fitting) > 1:
-            raise Usage(
-                f"several check points begin with {at}",
-                hints=("give more digits of it",),
-                code="which-check-point",
-            )
+            raise _several(at)
         if fitting:
             return fitting[0]
         raise _none(source, at)
@@ -105,6 +105,15 @@ def inner_path(source: SourceRow, path: bytes) -> bytes:
     return b"/".join(parts)
 
 
+def _digits(at: str) -> str:
+    return at.strip().lower().replace("-", "")
+
+
+def _is_id(at: str) -> bool:
+    """Whether it may be the beginning of a check point's id, with or without its hyphens; no date is."""
+    return bool(ID.fullmatch(_digits(at))) and not re.fullmatch(r"\d{4}-\d\d-\d\d", at.strip())
+
+
 def _means(source: SourceRow, name: str) -> bool:
     location = os.fsdecode(source.location)
     return name in (
@@ -116,26 +125,30 @@ def _means(source: SourceRow, name: str) -> bool:
     )
 
 
-def _tell_apart(sources: Sequence[SourceRow]) -> str:
-    # Two computers of one name, or two that made the target at once.
-    same = len({source.label for source in sources}) < len(sources)
-    return "they have one name; take one by a check point of it: --at ID" if same else ""
-
-
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:
     return tuple((source.label,) for source in sources)
 
 
-def _one_of_many_signers(connection: sqlite3.Connection, sources: Sequence[SourceRow]) -> SourceRow | None:
-    # Chains of several signers of one source: the one that is newest, signed ones first (spec section 6.4).
-    if len({source.uuid for source in sources}) > 1:
-        return None
+def _newest_of_each(
+    connection: sqlite3.Connection, target: int, sources: Sequence[SourceRow], at: str
+) -> list[SourceRow]:
+    """Of the sources that are one by uuid or name, the one backed up last until `at`; signed ones come first.
 
-    def newest(source: SourceRow) -> tuple[bool, int]:
-        head = history.head(connection, source.id)
-        return bool(source.signer), head.time_ns if head else 0
+    There are several of one uuid after several signers (spec section 6.4), of one name where two computers made the
+    target at once, or where it was made anew because nothing there could be read.
+    """
+    dated = at and not _is_id(at) and not LATEST.fullmatch(at.strip().lower())
+    last = history.last_times(connection, target, span_of(at)[1] if dated else None)
+    found = sorted(
+        sources, key=lambda one: (one.id in last, bool(one.signer), last.get(one.id, 0), one.uuid), reverse=True
+    )
+    found = [one for place, one in enumerate(found) if all(one.uuid != better.uuid for better in found[:place])]
+    found = [one for place, one in enumerate(found) if all(one.label != better.label for better in found[:place])]
+    return [source for source in sources if source in found]
 
-    return max(sources, key=newest)
+
+def _several(at: str) -> Usage:
+    return Usage(f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point")
 
 
 def _none(source: SourceRow, at: str) -> Failed:

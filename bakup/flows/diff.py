@@ -17,7 +17,8 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, line_of
 from bakup.flows.home import Home
-from bakup.flows.reports import DiffLine, DiffReport, TargetOptions
+from bakup.flows.looking_reports import DiffLine, DiffReport
+from bakup.flows.reports import TargetOptions
 from bakup.flows.unknown import unknown
 from bakup.flows.watch import Mark, Watch
 from bakup.model import Attributes, Kind

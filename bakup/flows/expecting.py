@@ -35,11 +35,8 @@ def _not_there(place: str, known: Remembered | None) -> NoTarget:
 
 
 def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:
-    """Some of what is there is ours and whole, or nothing is there and a sync may begin; else the error."""
-    ours = home.catalog.execute(
-        "SELECT count(*) FROM sectors WHERE target = ? AND state = 'stored'", [attached.row]
-    ).fetchone()[0]
-    if ours or (asked.writing and _is_ours_damaged(home, attached.row)):
+    """Some of what is there is known or can be read, or nothing is there and a sync may begin; else the error."""
+    if _holds_ours(home, attached.row):
         return
     if not asked.new_target and (refusal := _refusal(home, attached, asked)) is not None:
         raise refusal
@@ -58,12 +55,13 @@ def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:
         )
 
 
-def _is_ours_damaged(home: Home, row: int) -> bool:
-    """Whether damaged objects have the names of sectors that the catalog knows: a sync stores again what they held."""
+def _holds_ours(home: Home, row: int) -> bool:
+    """Whether a sector that the catalog knows is there, be it damaged: what it held is named, or stored again."""
     found = home.catalog.execute(
-        "SELECT EXISTS (SELECT 1 FROM others o JOIN sectors s ON s.target = o.target AND s.locator = o.locator"
-        " WHERE o.target = ? AND o.reason = 'damaged')",
-        [row],
+        "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state IN ('stored', 'damaged')) OR EXISTS"
+        " (SELECT 1 FROM others o JOIN sectors s ON s.target = o.target AND s.locator = o.locator"
+        " WHERE o.target = :t AND o.reason IN ('damaged', 'untrusted'))",
+        {"t": row},
     ).fetchone()
     return bool(found[0])
 
@@ -72,15 +70,19 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
     place, known = asked.place, attached.remembered
     if accounts := _foreign_accounts(home, attached.row):
         return attached.layout.not_ours(place, accounts, writing=asked.writing)
+    untrusted = _others(home, attached.row, "untrusted")
+    damaged = _others(home, attached.row, "damaged")
     if known is not None and known.sectors:
+        what = f"holds no whole {known.unit}" if untrusted or damaged else "is empty"
         return NoTarget(
-            f"{place} is empty; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+            f"{place} {what}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+            details=(*untrusted, *damaged),
             hints=(absent(place),),
             code="target-empty",
         )
-    if untrusted := _others(home, attached.row, "untrusted"):
+    if untrusted:
         return _untrusted(place, untrusted)
-    if damaged := _others(home, attached.row, "damaged"):
+    if damaged:
         return Failed(
             f"{place} holds {len(damaged):,} {attached.layout.unit}s and none of them is whole",
             details=tuple(damaged),

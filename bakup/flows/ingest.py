@@ -78,6 +78,7 @@ def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
         applying.apply_staged(connection, checkpoint)
     if complete:
         applying.settle_current(connection, target_row)
+        applying.note_lacking(connection, target_row, complete)
     return len(complete)
 
 

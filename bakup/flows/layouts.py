@@ -118,10 +118,10 @@ class Sink(Protocol):
         """The path could not be read."""
 
     def other(self, found: Found) -> bool:
-        """A directory, link or special file. Whether it got an entry."""
+        """A directory, link or special file. Whether it got an entry. Raises Unreadable."""
 
     def file(self, found: Found) -> bool:
-        """A file, stored as far as it is new. Whether it came to its end."""
+        """A file, stored as far as it is new. Whether it came to its end. Raises Unreadable."""
 
     def known_file(self, path: bytes, attributes: Attributes, extents: Iterable[Extent]) -> None:
         """A file whose chunks are all stored already, without a look at it."""

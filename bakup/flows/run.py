@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from blake3 import blake3
 
 from bakup.catalog import applying, history, recording
+from bakup.catalog.rows import Version
 from bakup.errors import Failed
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
@@ -229,7 +230,7 @@ class Run:
                 sink.entry(Delete(path))
             if found.kind == Kind.FILE:
                 changing = len(sink.outcome.changing)
-                made = sink.file(found)
+                made = self._read(job, sink, found, incremental=incremental)
                 if len(sink.outcome.changing) > changing:
                     # A row of its own; here it counts for the totals only.
                     stored.add(Change.SAME, found.size)
@@ -237,7 +238,7 @@ class Run:
                     stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
                 self.done_files += 1
             else:
-                made = sink.other(found)
+                made = self._read(job, sink, found, incremental=incremental)
             if made and incremental and change not in (Change.NEW, Change.TYPE):
                 replaced.append(path.replace(b"/", b"\0"))
         sink.finish()
@@ -248,18 +249,33 @@ class Run:
         self.done_bytes += sink.done_bytes
         return outcome
 
+    def _read(self, job: Job, sink: Sink, found: Found, *, incremental: bool) -> bool:
+        """Whether the path got an entry; one that could not be read keeps the version that stands."""
+        try:
+            return sink.file(found) if found.kind == Kind.FILE else sink.other(found)
+        except Unreadable as problem:
+            if not incremental and job.source is not None and job.head is not None:
+                version = history.version_at(self.home.catalog, job.source.id, job.head.ordinal, found.path)
+                if version is not None and version.kind == found.kind:
+                    self._again(sink, version, parts=True)
+            sink.unread(found.path, problem.reason, found.size)
+            return False
+
     def _same(self, job: Job, sink: Sink, path: bytes) -> None:
         """An unchanged path in a check point that lists everything: its version again, with known extents."""
         if job.source is None or job.head is None:
             return
-        connection = self.home.catalog
-        version = history.version_at(connection, job.source.id, job.head.ordinal, path)
-        if version is None:
-            return
-        if version.kind == Kind.FILE and version.parted:
-            sink.known_file(version.path, version.attributes, history.extents_of(connection, version))
+        version = history.version_at(self.home.catalog, job.source.id, job.head.ordinal, path)
+        if version is not None:
+            self._again(sink, version, parts=version.parted)
+
+    def _again(self, sink: Sink, version: Version, *, parts: bool) -> None:
+        """A version with known extents. A file in `parts` may stand after parts of a read that came to no end."""
+        extents = history.extents_of(self.home.catalog, version)
+        if version.kind == Kind.FILE and parts:
+            sink.known_file(version.path, version.attributes, extents)
         else:
-            sink.entry(version.entry(tuple(history.extents_of(connection, version))))
+            sink.entry(version.entry(tuple(extents)))
 
     def _begin(self, job: Job) -> Begun:
         head = None if self.options.new_target and job.head is None else job.head

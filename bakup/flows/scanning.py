@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from bakup.catalog import history, places
+from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
 from bakup.flows.attach import Attached
 from bakup.flows.home import Home
@@ -140,8 +140,10 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
         missing = places.missing_of_chain(connection, attached.row, source.id)
         must = must or bool(missing)
         full = must or _outweighed(connection, source.id)
-        if places.troubled(connection, attached.row):
+        if source.lacking or places.troubled(connection, attached.row):
             lost = frozenset(places.lost_keys(connection, attached.row, source.id, head.ordinal))
+            if source.lacking and not lost and home.locked:
+                applying.set_lacking(connection, source.id, False)
     job = Job(
         tree,
         host,
@@ -165,18 +167,18 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
 def find_source(
     connection: sqlite3.Connection, target: int, signer: bytes, host: str, location: bytes, name: str
 ) -> history.SourceRow | None:
-    """The source at the target that this one continues: known by name, or by host and location.
+    """The source at the target that this one continues: known by name, or by host and location; of several the newest.
 
     One whose first check point never became complete is taken up again too.
     """
-    for source in history.sources(connection, target, complete=False):
-        if source.signer != signer:
-            continue
-        if (name and source.name == name) or (
-            not name and not source.name and source.host == host and source.location == location
-        ):
-            return source
-    return None
+    found = [
+        source
+        for source in history.sources(connection, target, complete=False)
+        if source.signer == signer
+        and (source.name == name if name else not source.name and (source.host, source.location) == (host, location))
+    ]
+    last = history.last_times(connection, target) if len(found) > 1 else {}
+    return max(found, key=lambda one: (one.id in last, last.get(one.id, 0), one.uuid), default=None)
 
 
 def sample(jobs: list[Job]) -> bytes:
@@ -209,6 +211,7 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
             lost=job.lost,
             everything=job.full and job.head is not None,
             checksum=anew,
+            size_below=lambda key: history.size_below(connection, job.source, key),
         )
         job.spool.fill(_noted(job, merged))
     finally:

@@ -16,16 +16,9 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import attach
 from bakup.flows.choosing import ID, LATEST, choose_checkpoint, choose_source, inner_path
 from bakup.flows.home import Home
+from bakup.flows.looking_reports import CheckpointTime, FindOptions, FindReport, FoundIn, FoundVersion, HistoryReport
 from bakup.flows.moments import span_of
-from bakup.flows.reports import (
-    CheckpointTime,
-    FindOptions,
-    FindReport,
-    FoundIn,
-    FoundVersion,
-    HistoryReport,
-    TargetOptions,
-)
+from bakup.flows.reports import TargetOptions
 from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 

@@ -22,7 +22,8 @@ from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought, merged
 from bakup.flows.home import Home
 from bakup.flows.ingest import record_sector
-from bakup.flows.reports import Count, HeldFile, SectorReport, SectorRestoreReport, TargetOptions
+from bakup.flows.reports import Count, TargetOptions
+from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 from bakup.flows.watch import Watch
 from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector

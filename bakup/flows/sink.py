@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from bakup.model import Delete, Entry, Unread
-from bakup.source.interface import Found, Source, Unreadable, Vanished
+from bakup.source.interface import Found, Source, Vanished
 
 ATTEMPTS = 3
 """A large file that changes while it is read is read so often; what was read last is kept."""
@@ -54,19 +54,16 @@ class ReadingSink(ABC):
         self.entry(Unread(path, reason))
 
     def other(self, found: Found) -> bool:
-        """A directory, link or special file. Whether it got an entry."""
+        """A directory, link or special file. Whether it got an entry. Raises Unreadable."""
         try:
             self.entry(self._source.entry(found))
         except Vanished:
             self.outcome.vanished.append((found.path, 0))
             return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason)
-            return False
         return True
 
     def file(self, found: Found) -> bool:
-        """A file: read, and stored as far as it is new. Whether it came to its end."""
+        """A file: read, and stored as far as it is new. Whether it came to its end. Raises Unreadable."""
         self.path = found.path
         before = self.done_bytes
         try:
@@ -76,9 +73,6 @@ class ReadingSink(ABC):
                 self._large(found)
         except Vanished:
             self.outcome.vanished.append((found.path, found.size))
-            return False
-        except Unreadable as problem:
-            self.unread(found.path, problem.reason, found.size)
             return False
         self.done_bytes = before + found.size
         return True

@@ -14,7 +14,8 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.choosing import choose_checkpoint, choose_source
 from bakup.flows.home import Home
-from bakup.flows.reports import LastCheck, SourceTotals, StatsReport, TargetOptions, VersionTotals
+from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals
+from bakup.flows.reports import TargetOptions
 from bakup.flows.watch import Watch
 
 

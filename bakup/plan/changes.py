@@ -5,7 +5,7 @@ Both come in key order, so neither is held in memory; unchanged paths are only c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -69,6 +69,7 @@ def changes(
     lost: Collection[bytes] = (),
     everything: bool = False,
     checksum: bool = False,
+    size_below: Callable[[bytes], int] = lambda _: 0,
 ) -> Iterator[Planned[F]]:
     """Merge a scan, in batches, with the standing rows. Counts files in `tally`; yields what differs, in key order.
 
@@ -76,6 +77,7 @@ def changes(
         lost: keys of files whose content has to be stored again though they did not change.
         everything: also yield unchanged paths, as SAME: for a check point that lists everything.
         checksum: take each file for changed, whatever its times say.
+        size_below: with `everything`, the bytes of the standing rows below a key: asked for what is UNREAD.
     """
     row = next(rows, None)
     trusting = not (lost or everything or checksum)
@@ -94,7 +96,7 @@ def changes(
                 yield from _deleted(row, tally)
                 row = next(rows, None)
             if found[1] == Kind.UNREAD:
-                row = yield from _unread(found, key, row, rows, tally, everything=everything)
+                row = yield from _unread(found, key, row, rows, tally, size_below if everything else None)
             elif row is None or row[0] != key:
                 if found[1] == FILE:
                     tally.add(Change.NEW, found[2])
@@ -122,18 +124,34 @@ def _deleted(row: Row, tally: Tally) -> Iterator[Planned[Any]]:
 
 
 def _unread(
-    found: F, key: bytes, row: Row | None, rows: Iterator[Row], tally: Tally, *, everything: bool
+    found: F,
+    key: bytes,
+    row: Row | None,
+    rows: Iterator[Row],
+    tally: Tally,
+    size_below: Callable[[bytes], int] | None,
 ) -> Generator[Planned[F], None, Row | None]:
     # What stands at and below it stays: it is older than the check point, not gone.
     size = 0
-    below = key + b"\0" if key else b""
-    while row is not None and (row[0] == key or row[0].startswith(below)):
-        size += row[2]
-        if everything:
-            yield Planned(Change.SAME, row[0].replace(b"\0", b"/"), row[2], None)
+    if row is not None and row[0] == key:
+        size = row[2]
+        if size_below is not None:
+            yield Planned(Change.SAME, found[0], size, None)
         row = next(rows, None)
+    if size_below is not None:
+        # The order of the format: what stands at the path, that it is unread, what stands below.
+        size += size_below(key)
+        yield Planned(Change.UNREAD, found[0], size, found)
+    below = key + b"\0" if key else b""
+    while row is not None and row[0].startswith(below):
+        if size_below is not None:
+            yield Planned(Change.SAME, row[0].replace(b"\0", b"/"), row[2], None)
+        else:
+            size += row[2]
+        row = next(rows, None)
+    if size_below is None:
+        yield Planned(Change.UNREAD, found[0], size, found)
     tally.add(Change.UNREAD, size)
-    yield Planned(Change.UNREAD, found[0], size, found)
     return row
 
 

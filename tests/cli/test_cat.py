@@ -15,7 +15,8 @@ import pytest
 
 from bakup.cli import app, cat
 from bakup.cli.problems import Problem
-from bakup.flows.reports import CatReport, CheckpointLine
+from bakup.flows.looking_reports import CatReport
+from bakup.flows.reports import CheckpointLine
 
 MIB = 1024**2
 DATA = bytes(range(256)) * 20_000

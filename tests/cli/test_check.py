@@ -9,15 +9,8 @@ from blocks import DAMAGED, INSPECTED, MISSING
 
 from bakup.cli import check, sector
 from bakup.cli.problems import Problem
-from bakup.flows.reports import (
-    CheckReport,
-    Count,
-    HeldFile,
-    Lost,
-    SectorProblem,
-    SectorReport,
-    SectorRestoreReport,
-)
+from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem
+from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 
 MIB, GIB = 1024**2, 1024**3
 

@@ -10,7 +10,8 @@ import pytest
 
 from bakup.cli import app, diff
 from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine, DiffLine, DiffReport
+from bakup.flows.looking_reports import DiffLine, DiffReport
+from bakup.flows.reports import CheckpointLine
 from bakup.model import Kind
 
 MIB = 1024**2

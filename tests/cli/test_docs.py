@@ -17,20 +17,18 @@ from bakup.flows.reports import (
     Cause,
     CheckpointLine,
     CheckReport,
-    HeldFile,
     ListedEntry,
     Lost,
     PathLine,
     RebuildReport,
     RestoreReport,
     SectorProblem,
-    SectorReport,
-    SectorRestoreReport,
     SourceReport,
     SyncReport,
     UnreadPath,
 )
 from bakup.flows.reports import Count as C
+from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 from bakup.flows.target_test import TargetReport
 from bakup.model import Attributes, Symlink
 from bakup.store.contract import Finding

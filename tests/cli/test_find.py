@@ -14,7 +14,8 @@ import pytest
 
 from bakup.cli import app, find, versions
 from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine, CheckpointTime, FindReport, FoundIn, FoundVersion
+from bakup.flows.looking_reports import CheckpointTime, FindReport, FoundIn, FoundVersion
+from bakup.flows.reports import CheckpointLine
 from bakup.model import Attributes, Dir, Entry, File, Symlink
 
 GIB = 1024**3

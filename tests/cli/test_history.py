@@ -10,7 +10,8 @@ import pytest
 
 from bakup.cli import app, history
 from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine, CheckpointTime, FoundVersion, HistoryReport
+from bakup.flows.looking_reports import CheckpointTime, FoundVersion, HistoryReport
+from bakup.flows.reports import CheckpointLine
 from bakup.model import Attributes, Dir, Entry, File, Special, Symlink
 
 MIB = 1024**2

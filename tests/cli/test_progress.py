@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -124,9 +125,10 @@ def test_progress_is_three_lines_and_vanishes(terminal: Callable[..., Any]) -> N
 
 
 def test_at_most_ten_redraws_a_second(terminal: Callable[..., Any]) -> None:
+    begun = time.monotonic()
     at = terminal(script(steps(100, 0.01)))
     assert at.finish() == 0
-    assert 3 <= at.written.count(b"storing") <= 16
+    assert 3 <= at.written.count(b"storing") <= 2 + 10 * (time.monotonic() - begun)
 
 
 def test_a_note_stands_above_the_progress(terminal: Callable[..., Any]) -> None:
@@ -181,13 +183,14 @@ def test_ctrl_c_leaves_the_progress_and_says_what_is_stored(terminal: Callable[.
 
 
 def test_a_second_ctrl_c_is_immediate(terminal: Callable[..., Any]) -> None:
-    work = "    run.watch.note('go')\n    try:\n        time.sleep(60)\n    finally:\n        time.sleep(60)\n"
-    at = terminal(script(work))
+    undo = "        run.watch.note('undoing')\n        time.sleep(60)\n"
+    at = terminal(script(f"    run.watch.note('go')\n    try:\n        time.sleep(60)\n    finally:\n{undo}"))
     at.until("note: go")
     at.type("\x03")
-    at.until("^C")
+    # The terminal shows ^C at once; a signal that comes before the first was heeded is the same signal.
+    at.until("note: undoing")
     at.type("\x03")
-    assert at.finish() == 130
+    assert at.finish(timeout=50) == 130
 
 
 def test_terminated(terminal: Callable[..., Any]) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from bakup.cli import app, stats
 from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine, LastCheck, SourceTotals, StatsReport, VersionTotals
+from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals
+from bakup.flows.reports import CheckpointLine
 
 MIB, GIB = 1024**2, 1024**3
 

@@ -21,6 +21,7 @@ REST = ("meta region", "table", "padding", "object")
 STRUCTURES = (*FIXED_PART, *FIELDS, *DATA, *REST)
 PLAIN_STRUCTURES = ("signature", *DATA, "meta region", "table")
 ELSEWHERE = ("signature", "public key", "middle data segment", "meta region", "padding", "object")
+MADE_UP_ELSEWHERE = ("middle data segment", "meta region", "object")
 A, B, C = 0, 1, 2
 """The sectors, by the check point that they hold."""
 
@@ -139,6 +140,10 @@ def _judge_without_catalog(estate: Estate, folder: Path, structure: str, damage:
         assert str(UUID(bytes=uuid)) in str(said), said
     plainly = oracle.expected(state, oracle.chunks(given, frame_too=True))
     _recovers(copy, fresh, plainly, partly or bool(plainly.lost), whole_chain=not oracle.forgotten(sectors))
+    if structure in MADE_UP_ELSEWHERE:
+        # A catalog made from what is left finds what that lacks, and stores it again.
+        fresh.call("sync", estate.source, estate.target)
+        _comes_back_elsewhere(copy, world)
 
 
 def _recovers(copy: Copy, fresh: Computer, expected: Expected, partly: bool, *, whole_chain: bool) -> None:

@@ -114,7 +114,7 @@ def test_another_run_is_waited_for_and_then_named(rig: Rig) -> None:
         begun = time.monotonic()
         with pytest.raises(Locked, match=f"process {os.getpid()}") as caught:
             sync(home, [os.fsencode(rig.source)], str(rig.target), SyncOptions(), rig.watch, Answers())
-        assert 0.2 <= time.monotonic() - begun < 5
+        assert time.monotonic() - begun >= 0.2
         assert caught.value.exit_code == 11
     assert not rig.sync().sources[0].made
 

@@ -13,7 +13,8 @@ from trees import noise, snapshot, write
 
 from bakup.errors import Failed
 from bakup.flows import sectors
-from bakup.flows.reports import SectorReport, SectorRestoreReport, TargetOptions
+from bakup.flows.reports import TargetOptions
+from bakup.flows.sectors_reports import SectorReport, SectorRestoreReport
 
 SIZE = 62 * MIB + 12_345
 NAME = b"films/big.mov"

@@ -46,10 +46,18 @@ class Unlucky:
         self.standalone = False
         self.flipped = False
         self.copies = 0
+        self._seen: list[Path] = []
+
+    def sectors(self) -> list[Path]:
+        """What stands at the target, oldest first: names are random, and the same history is to be the same again."""
+        there = set(self.rig.target.rglob("*.bakup"))
+        old = [path for path in self._seen if path in there]
+        self._seen = old + sorted(there.difference(old), key=lambda path: (path.stat().st_mtime_ns, path))
+        return self._seen
 
     def suffer(self, mishap: str, *number: int) -> None:
         """One mishap; a sector is chosen by its number."""
-        rig, sectors = self.rig, sorted(self.rig.target.rglob("*.bakup"))
+        rig, sectors = self.rig, self.sectors()
         if number and sectors:
             sector = sectors[number[0] % len(sectors)]
             self._happen(mishap, sector)

@@ -1,8 +1,10 @@
-"""The only sector of a target is cut short: a sync stores again what it still has, where it knows the target."""
+"""The only sector of a target is damaged: a sync stores again what it still has, where it knows the target."""
 
 from __future__ import annotations
 
 import os
+import time
+from pathlib import Path
 
 import pytest
 from rig import Rig
@@ -49,7 +51,89 @@ def test_damage_under_another_name_is_another_disk(cut: Rig) -> None:
         cut.sync()
 
 
-def test_reading_has_nothing_to_read(cut: Rig) -> None:
-    cut.forget("state.db")
-    with pytest.raises(Failed, match="none of them is whole"):
-        cut.restore()
+@pytest.mark.parametrize("lost", [(), ("state.db",)])
+def test_reading_names_what_is_lost(cut: Rig, lost: tuple[str, ...]) -> None:
+    cut.forget(*lost)
+    assert [line.files for line in cut.list()] == [1]
+    out, report = cut.restore()
+    assert [file.path for cause in report.causes for file in cause.lost] == [b"a"]
+    assert not (out / "a").exists()
+    found = cut.check(read_data=True)
+    assert (found.exit_code, found.lost.files) == (21, 1)
+
+
+@pytest.fixture(params=["flags", "encrypted key", "signature", "metadata"])
+def flipped(rig: Rig, request: pytest.FixtureRequest) -> tuple[Rig, Path, bytes]:
+    """A bit of the only sector is another, and a check has found it; with the sector's path and what it was."""
+    write(rig.source, {"a": noise(50_000)})
+    rig.sync()
+    [sector] = rig.sectors()
+    whole = sector.read_bytes()
+    header = int.from_bytes(whole[10:14], "little")
+    at = {"flags": 6, "encrypted key": 1500, "signature": header - 10, "metadata": len(whole) - 100}
+    damaged = bytearray(whole)
+    damaged[at[request.param]] ^= 1
+    sector.write_bytes(damaged)
+    assert rig.check(read_data=True).exit_code in (21, 22)
+    return rig, sector, whole
+
+
+def test_a_check_and_a_restore_can_be_asked_again(flipped: tuple[Rig, Path, bytes]) -> None:
+    rig, _, _ = flipped
+    found = rig.check()
+    assert found.exit_code in (21, 22)
+    assert [file.path for problem in found.problems for file in problem.lost] == [b"a"]
+    _, report = rig.restore()
+    # What stands in the metadata alone, the catalog knows.
+    assert report.restored.files + report.not_restored.files == 1
+
+
+def test_the_source_goes_on(flipped: tuple[Rig, Path, bytes]) -> None:
+    rig, sector, whole = flipped
+    assert rig.sync().sources[0].made
+    assert len({line.source for line in rig.list()}) == 1
+    rig.assert_restores(snapshot(rig.source), refusals=True)
+    sector.write_bytes(whole)
+    assert rig.check(read_data=True).exit_code == 0
+    for here in (rig.home, rig.new_home("elsewhere")):
+        rig.home = here
+        for line in rig.list():
+            rig.assert_restores(snapshot(rig.source), at=line.uuid.hex())
+
+
+def test_damage_that_only_a_restore_met_is_stored_again(rig: Rig) -> None:
+    write(rig.source, {"a": noise(50_000)})
+    rig.sync()
+    [sector] = rig.sectors()
+    damaged = bytearray(sector.read_bytes())
+    damaged[int.from_bytes(damaged[10:14], "little") - 10] ^= 1
+    sector.write_bytes(damaged)
+    _, report = rig.restore()
+    assert report.not_restored.files == 1
+    assert rig.sync().sources[0].made
+    rig.assert_restores(snapshot(rig.source))
+
+
+def test_nothing_knows_it_and_then_it_is_whole_again(rig: Rig) -> None:
+    """A target made anew over damage that passes has two sources of one name: the newer one is meant, and goes on."""
+    write(rig.source, {"a": noise(50_000)})
+    rig.sync()
+    before = snapshot(rig.source)
+    [sector] = rig.sectors()
+    whole = sector.read_bytes()
+    sector.write_bytes(whole[:100])
+    rig.forget("catalog.db", "state.db")
+    write(rig.source, {"b": b"b"})
+    rig.sync(new_target=True)
+    sector.write_bytes(whole)
+    old, new = sorted(rig.list(), key=lambda line: line.time_ns)
+    assert old.source == new.source
+    for here in (rig.home, rig.new_home("elsewhere")):
+        rig.home = here
+        rig.assert_restores(snapshot(rig.source))
+        rig.assert_restores(before, at=old.uuid.hex())
+        rig.assert_restores(before, at=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(old.time_ns / 1e9)))
+        assert not rig.sync().sources[0].made
+    write(rig.source, {"c": b"c"})
+    assert rig.sync().sources[0].new.files == 1
+    rig.assert_restores(snapshot(rig.source))

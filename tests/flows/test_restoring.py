@@ -361,6 +361,26 @@ def test_what_could_not_be_read_is_named_and_its_last_version_kept(unprivileged:
     assert (out / "folder" / "in").read_bytes() == b"in"
 
 
+def test_a_check_point_that_lists_everything_carries_what_could_not_be_read(unprivileged: Rig) -> None:
+    rig = unprivileged
+    files = {"locked": b"first version", "folder/large": noise(3 << 20), "folder/in": b"in"}
+    write(rig.source, {"open": b"1", **files})
+    with as_nobody():
+        rig.sync()
+    for path in ("locked", "folder"):
+        (rig.source / path).chmod(0)
+    for _ in range(2):
+        with as_nobody():
+            assert len(rig.sync(standalone=True).sources[0].unreadable) == 2
+    for fresh in (False, True):
+        if fresh:
+            rig.new_home("elsewhere")
+        out, restored = rig.restore()
+        assert set(restored.older) == {path.encode() for path in files}
+        assert {path: (out / path).read_bytes() for path in files} == files
+        assert restored.causes == ()
+
+
 def test_vanished_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that goes away between scan and reading is counted and left out, and nothing else suffers."""
     write(rig.source, {"goes": b"goes", "stays": b"stays", "zz": b"zz"})

@@ -14,7 +14,7 @@ from rig import Answers, Rig
 from trees import write
 
 from bakup.flows import cat, diff, searching, stats
-from bakup.flows.reports import (
+from bakup.flows.looking_reports import (
     CatReport,
     CheckpointTime,
     DiffLine,
@@ -23,8 +23,8 @@ from bakup.flows.reports import (
     FoundVersion,
     HistoryReport,
     StatsReport,
-    TargetOptions,
 )
+from bakup.flows.reports import TargetOptions
 
 
 @dataclass(frozen=True)

@@ -241,7 +241,7 @@ def test_memory_is_flat(look: Look, tmp_path: Path) -> None:
         from rig import Answers
 
         from bakup.flows import searching
-        from bakup.flows.reports import FindOptions
+        from bakup.flows.looking_reports import FindOptions
 
         report = searching.find(home, look.dst, FindOptions(globs=(b"*",)), watch=look.rig.watch, ask=Answers())
         [group] = report.groups

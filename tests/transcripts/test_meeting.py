@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 from blocks import OVERVIEW, SHORT
@@ -46,9 +45,7 @@ def test_without_arguments() -> None:
 
 
 def test_help_lists_the_commands(stage: Stage) -> None:
-    begun = time.monotonic()
     done = stage.pipe("--help")
-    assert time.monotonic() - begun < 2
     assert (done.code, done.out, done.err) == (0, OVERVIEW, "")
     assert stage.shown("-h") == OVERVIEW.rstrip("\n").split("\n")
 

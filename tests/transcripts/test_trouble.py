@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +18,8 @@ from story import Story, recover
 SYNC = ("sync", "~/Photos", "/mnt/usb/backup")
 VIDEOS = ("sync", "~/Videos", "/mnt/usb/backup", "--sector-size", "16MiB")
 MIB = 1 << 20
+UNDER_WAY = 4
+"""Of the 15 sectors of a run that is interrupted, at most so many more get to the target."""
 
 
 @contextmanager
@@ -186,9 +187,9 @@ def test_ctrl_c_and_the_run_after_it(videos: Stage) -> None:
     at = videos.terminal(*VIDEOS)
     busy(at)
     at.type("\x03")
-    pressed = time.monotonic()
+    pressed = len(videos.sectors())
     assert at.finish() == 130
-    assert time.monotonic() - pressed < 2
+    assert len(videos.sectors()) - pressed <= UNDER_WAY
     shown = [re.sub(r"GX\d+", "GX010214", line) for line in at.lines]
     same(
         shown,
@@ -228,9 +229,9 @@ def test_a_second_ctrl_c_is_immediate(videos: Stage) -> None:
     at = videos.terminal(*VIDEOS)
     busy(at)
     at.type("\x03\x03")
-    pressed = time.monotonic()
+    pressed = len(videos.sectors())
     assert at.finish() == 130
-    assert time.monotonic() - pressed < 1
+    assert len(videos.sectors()) - pressed <= UNDER_WAY
     assert videos.pipe(*VIDEOS).code == 0
 
 
