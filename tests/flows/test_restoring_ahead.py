@@ -43,7 +43,8 @@ def test_all_comes_back_once(ahead: tuple[Rig, list[PackRead]]) -> None:
     out, report = rig.restore()
     assert_equal(snapshot(out), snapshot(rig.source))
     assert (report.restored.files, report.restored.bytes) == (len(FILES), sum(map(len, FILES.values())))
-    assert given and {want[5] for read in given for want in read.wants} <= {path.encode() for path in SMALL}
+    assert given
+    assert {want[5] for read in given for want in read.wants} <= {path.encode() for path in SMALL}
 
 
 def test_a_pack_that_is_mostly_for_later_waits(ahead: tuple[Rig, list[PackRead]]) -> None:
