@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from bakup.cli import names
 from bakup.errors import Usage
-from bakup.store.opening import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,6 +119,8 @@ def no_such_option(name: str, command: str, known: Iterable[str]) -> Usage:
 
 def refuse_other_machine(place: str) -> None:
     """`host:path` is no folder. Raises Usage."""
+    from bakup.store.opening import is_url  # a store is not loaded for help
+
     if _OTHER_MACHINE.match(place) and not is_url(place) and not os.path.lexists(place):
         raise Usage(
             f"{names.shown_text(place)} is no folder here; bakup takes no host:path",

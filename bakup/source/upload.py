@@ -138,7 +138,10 @@ class BucketDestination:
 
     def refuse_there(self, path: bytes) -> bool:
         """Whether something is at a path that nothing was to be at; noted."""
-        there = self.bucket.stat(self._key(path, ())) is not None
+        try:
+            there = self.bucket.stat(self._key(path, ())) is not None
+        except StoreError as error:
+            return not self._problem(path, error)
         return there and not self._refuse(path, "something else has that name")
 
     def _key(self, path: bytes, facts: Facts) -> str:

@@ -113,6 +113,7 @@ class PlainBucket:
 
     def stat(self, key: str) -> tuple[Listed, Pairs] | None:
         """See `Bucket`."""
+        expect_fit(self._kind, key)
         info = self._ask("heads", key, lambda fs: _looked(fs, self._path(key)))
         return None if info is None else (_listed(key, info), _pairs(info))
 
@@ -139,6 +140,7 @@ class PlainBucket:
 
     def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
         """See `Bucket`."""
+        expect_fit(self._kind, key)
         self._line.wire.sent(size)
         self._ask("puts", key, lambda fs: self._put(fs, self._path(key), body))
 
@@ -176,8 +178,6 @@ class PlainBucket:
         return found
 
     def _ask(self, kind: Request, key: str | None, request: Callable[[Any], Result]) -> Result:
-        expect_fit(self._kind, key or "")
-
         def once() -> Result:
             filesystem = self._fs
             try:

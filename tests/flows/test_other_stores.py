@@ -6,7 +6,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
 from rig import Rig
 
@@ -143,6 +145,20 @@ def test_names_that_a_store_has_not_are_named_and_the_others_are_there(stores: S
     found = {os.fsencode(key): data for key, (data, _) in contents(stores.back).items()}
     wanted = {name: name for name in ODD} | {LARGE_ODD: FILES["large"]}
     assert found == {name: data for name, data in wanted.items() if name not in NOT_THERE[stores.name]}
+
+
+def test_names_that_nobody_could_put_are_read(fleet: Any, tmp_path: Path) -> None:
+    served, rig = fleet["webdav"], Rig(tmp_path)
+    names = {"what?": b"1", "50%2Foff": b"2", "hash#": b"3", "a;b=c&d": b"4", "%41": b"5"}
+    place = served.place()
+    server = f"http://127.0.0.1:{served.port}/{place.partition(str(served.port))[2].strip('/')}"
+    httpx.request("MKCOL", server).raise_for_status()
+    for name, data in names.items():
+        httpx.put(f"{server}/{quote(name)}", content=data).raise_for_status()
+    rig.sync(place, source_options=dict(served.options))  # type: ignore[arg-type]
+    out, report = rig.restore()
+    assert report.causes == ()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == names
 
 
 def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
