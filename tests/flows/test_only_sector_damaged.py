@@ -114,7 +114,7 @@ def test_damage_that_only_a_restore_met_is_stored_again(rig: Rig) -> None:
     rig.assert_restores(snapshot(rig.source))
 
 
-def test_nothing_knows_it_and_then_it_is_whole_again(rig: Rig) -> None:
+def test_nothing_knows_it_and_then_it_is_whole_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A target made anew over damage that passes has two sources of one name: the newer one is meant, and goes on."""
     write(rig.source, {"a": noise(50_000)})
     rig.sync()
@@ -124,8 +124,10 @@ def test_nothing_knows_it_and_then_it_is_whole_again(rig: Rig) -> None:
     sector.write_bytes(whole[:100])
     rig.forget("catalog.db", "state.db")
     write(rig.source, {"b": b"b"})
-    time.sleep(1.1)  # `--at` takes seconds, so the two must not be of one
-    rig.sync(new_target=True)
+    now_ns = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now_ns() + 3600 * 10**9)
+        rig.sync(new_target=True)
     sector.write_bytes(whole)
     old, new = sorted(rig.list(), key=lambda line: line.time_ns)
     assert old.source == new.source
