@@ -33,6 +33,8 @@ def ahead(rig: Rig, small_cuts: None, monkeypatch: pytest.MonkeyPatch) -> tuple[
     monkeypatch.setattr(bringing, "BATCH", 4)
     monkeypatch.setattr(bringing, "HEAD", 16)
     monkeypatch.setattr(bringing, "workers", lambda: 2)
+    # Threads that earlier tests left, asleep, would keep these from forking.
+    monkeypatch.setattr(bringing, "worth_forking", lambda workers: workers > 1)
     write(rig.source, FILES)
     rig.sync()
     return rig, given
