@@ -101,10 +101,11 @@ class Flights:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _finish(self, flight: Flight) -> FinishedSector:
-        for part in flight.written_back:
-            part.result()
         limits = self._target.limits
-        finished = flight.writer.finish(alignment=limits.alignment, smallest=limits.smallest)
+        with flight.writer as writer:
+            for part in flight.written_back:
+                part.result()
+            finished = writer.finish(alignment=limits.alignment, smallest=limits.smallest)
         if flight.growing is not None:
             flight.growing.grown(finished.size, whole=True)
         verify_finished(finished, self._trust)

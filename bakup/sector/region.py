@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -13,22 +16,27 @@ from bakup.format.codec import Buffer
 
 BATCH = 16 * SEGMENT
 """Plaintext bytes sealed, hashed and written at once: few calls, and still in the processor's cache."""
+WAITING = 4
+"""What is added may wait for its turn up to so many times."""
 
 
 class RegionSpool:
     """One region while it grows: sealed, hashed and written by the batch. Constant memory.
 
-    `plain` bytes were added, `written` bytes are in the file.
+    `plain` bytes were added, `written` bytes are in the file. With `beside` a thread of its own does the work, and what
+    went wrong there is raised by a later call.
     The last segment is sealed as such, so a batch leaves only when more bytes come.
     """
 
-    def __init__(self, file: BinaryIO, sealer: Sealer | None) -> None:
+    def __init__(self, file: BinaryIO, sealer: Sealer | None, *, beside: bool = False) -> None:
         self.plain = 0
         self.written = 0
         self._file = file
         self._sealer = sealer
         self._hash = blake3()
         self._sealed = 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="seal") if beside else None
+        self._waiting: deque[Future[None]] = deque()
         self._staged = memoryview(bytearray(BATCH if sealer else 0))
         self._fill = 0
         self._out = memoryview(bytearray(stored_length(BATCH) if sealer else 0))
@@ -43,22 +51,41 @@ class RegionSpool:
         plain = self.plain + more
         return stored_length(plain) if self._sealer else plain
 
-    def append(self, data: Buffer) -> None:
-        """Add plaintext."""
-        view = memoryview(data)
-        self.plain += len(view)
-        if self._sealer is None:
-            self._write(view)
+    def append(self, *data: Buffer) -> None:
+        """Add plaintext, which must not change until then."""
+        self.plain += sum(map(len, data))
+        if self._thread is None:
+            self._add(data)
             return
-        while view:
-            view = view[self._take(view) :]
+        self._waiting.append(self._thread.submit(self._add, data))
+        self._settle(WAITING)
 
     def finish(self) -> bytes:
         """Seal what is left. Gives the digest of the stored bytes."""
+        self._settle(0)
+        self.close()
         if self._fill:
             self._seal(self._staged[: self._fill], last=True)
             self._fill = 0
         return self._hash.digest()
+
+    def close(self) -> None:
+        """Let go of what waits. The file is the caller's. May be called again."""
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+
+    def _settle(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
+    def _add(self, data: Sequence[Buffer]) -> None:
+        for piece in data:
+            view = memoryview(piece)
+            if self._sealer is None:
+                self._write(view)
+                continue
+            while view:
+                view = view[self._take(view) :]
 
     def _take(self, view: memoryview) -> int:
         """Stage the start of `view`, or seal it from where it is when long. Gives the bytes taken."""
@@ -85,9 +112,10 @@ class RegionSpool:
 
     def _write(self, stored: memoryview) -> None:
         self._hash.update(stored)
+        rest = stored
+        while rest:
+            rest = rest[self._file.write(rest) :]
         self.written += len(stored)
-        while stored:
-            stored = stored[self._file.write(stored) :]
 
 
 @dataclass(frozen=True, slots=True)

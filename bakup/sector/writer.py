@@ -109,7 +109,7 @@ class SectorWriter:
             self._file = cast(BinaryIO, open(self.path, "xb", buffering=0, opener=_private))  # noqa: SIM115
             self._meta_file = cast(BinaryIO, tempfile.TemporaryFile(dir=spool_folder, buffering=0))  # noqa: SIM115
             self._file.seek(self._header_length)
-        self._data = RegionSpool(self._file, _sealer(key, self.uuid, "data"))
+        self._data = RegionSpool(self._file, _sealer(key, self.uuid, "data"), beside=True)
         self._meta = RegionSpool(self._meta_file, _sealer(key, self.uuid, "meta"))
 
     def __enter__(self) -> SectorWriter:
@@ -218,7 +218,7 @@ class SectorWriter:
 
     def abandon(self) -> None:
         """Throw the build away. Raises nothing: on a dead disk what went wrong before is what is to be told."""
-        for step in (self._file.close, self._meta_file.close, lambda: os.unlink(self.path)):
+        for step in (self._data.close, self._file.close, self._meta_file.close, lambda: os.unlink(self.path)):
             with suppress(OSError):
                 step()
 
@@ -226,8 +226,7 @@ class SectorWriter:
         if not 1 <= header.length <= BOX_MAX:
             raise ValueError(f"a box of {header.length:,} bytes is out of range")
         with faults(self._folder, folder=self._folder, need=self.size_with()):
-            region.append(header.to_bytes())
-            region.append(content)
+            region.append(header.to_bytes(), content)
 
     def _signed(self, data_digest: bytes, meta_digest: bytes) -> SectorHeader:
         header = replace(

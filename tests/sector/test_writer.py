@@ -1,4 +1,6 @@
+import errno
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -6,13 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakup.errors import Damaged, NoTarget, Untrusted
+from bakup.errors import Damaged, Failed, NoTarget, Untrusted
 from bakup.format.action import group_action, longest_action, pack_action
 from bakup.format.constants import BOX_MAX, FIRST_READ
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Attributes, Dir
 from bakup.sector.reader import read_header
+from bakup.sector.region import WAITING, RegionSpool
 from bakup.sector.trust import Trust
 from bakup.sector.verify import verify_finished
 from bakup.sector.writer import SMALLEST_PAD, SectorWriter
@@ -69,12 +72,19 @@ def test_any_run_of_lengths(lab: Any, lengths: list[int], encrypt: bool) -> None
     assert seen == list(raws) == [bytes(found.raw) for found in sector.data_boxes(finished.rows)]
 
 
+def written(writer: SectorWriter) -> bytes:
+    """The spool file as soon as data that were added stand in it."""
+    while writer.final == writer.header_length:
+        time.sleep(0.001)
+    return Path(writer.path).read_bytes()
+
+
 def test_nothing_in_clear_reaches_the_spool(lab: Any) -> None:
     secret = b"a secret that compresses to nothing like itself" * 40_000
     with lab.writer() as writer:
         writer.add_data(lab.point.uuid, 0, pack_action(secret, None), len(secret))
         writer.add_meta(lab.point.uuid, 0, GROUP)
-        while_open = Path(writer.path).read_bytes()
+        while_open = written(writer)
         finished = writer.finish()
     assert while_open
     assert secret[:40] not in while_open
@@ -85,7 +95,7 @@ def test_nothing_in_clear_reaches_the_spool(lab: Any) -> None:
 def test_an_unfinished_sector_has_no_header(lab: Any) -> None:
     with lab.writer() as writer:
         writer.add_data(lab.point.uuid, 0, pack_action(bytes(2**21), None), 2**21)
-        assert Path(writer.path).read_bytes()[:FIRST_READ].count(0) >= writer.header_length
+        assert written(writer)[:FIRST_READ].count(0) >= writer.header_length
 
 
 def test_an_abandoned_build_leaves_nothing(lab: Any) -> None:
@@ -95,6 +105,25 @@ def test_an_abandoned_build_leaves_nothing(lab: Any) -> None:
         writer.add_data(lab.point.uuid, 0, pack_action(b"x", None), 1)
         assert sorted(os.listdir(folder)) != before
     assert sorted(os.listdir(folder)) == before
+
+
+def test_a_disk_that_takes_nothing_more_is_told_by_a_later_call(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(spool: RegionSpool, stored: memoryview) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(RegionSpool, "_write", full)
+    pack = pack_action(os.urandom(2**21), None)
+
+    def add(writer: SectorWriter, packs: int) -> None:
+        for number in range(packs):
+            writer.add_data(lab.point.uuid, number * len(pack), pack, 2**21)
+
+    with lab.writer() as writer:
+        add(writer, 1)
+        with pytest.raises(Failed, match="no space left"):
+            writer.finish()
+    with lab.writer() as writer, pytest.raises(Failed, match="no space left"):
+        add(writer, 2 * WAITING)
 
 
 def test_fits_tells_the_very_last_byte(lab: Any) -> None:
