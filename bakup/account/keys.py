@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.hpke import (
     MLKEM768X25519PublicKey,
     Suite,
 )
+from msgspec import Struct
 
 from bakup.account.derive import derive
 from bakup.errors import Damaged
@@ -38,8 +38,7 @@ _MLKEM_SEED_BYTES = 64
 _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKeys:
+class PublicKeys(Struct, frozen=True):
     """What anyone may know of an account: `kem` (1,216 bytes) seals for it, `signing` (32) is believed."""
 
     kem: bytes

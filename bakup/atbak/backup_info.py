@@ -9,9 +9,10 @@ import secrets
 import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+
+from msgspec import Struct
 
 from bakup.atbak.naming import INFO
 from bakup.format.preamble import Facts, posix_seconds
@@ -61,8 +62,7 @@ _LINK = "INSERT INTO backup_file_digests SELECT :id, id FROM digest_values WHERE
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredFile:
+class StoredFile(Struct, frozen=True):
     """A file of a check point and its object. `facts`, `size` (bytes) and `sha256` are those in the object's preamble;
     `iv` and `body_sha256` as in `writer.Written`: None for a plain object. `name` is the object's, without folder."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from io import BufferedWriter
 from itertools import chain
+
+from msgspec import Struct
 
 from bakup.atbak import cbc
 from bakup.format.codec import Buffer
@@ -25,8 +26,7 @@ _SIZE_DIGITS = 19
 """Room for any size where the preamble's place is taken before the size is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """An object that stands in the spool.
 
     `size` and `sha256` are the original's, `stored` is the object's length in bytes. `iv` and `body_sha256` (of all

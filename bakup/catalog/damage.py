@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from uuid import UUID
+
+from msgspec import Struct
 
 from bakup.catalog.places import READABLE, REMOVED, left_of
 from bakup.catalog.rows import raw
 
 
-@dataclass(frozen=True, slots=True)
-class LostVersion:
+class LostVersion(Struct, frozen=True):
     """A version of a file that cannot be had whole; `available` of `size` bytes are left. `chunks`: the lost ones."""
 
     source: int
@@ -64,8 +64,7 @@ def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class MissingLine:
+class MissingLine(Struct, frozen=True):
     """A sector that an END lists and the target lacks."""
 
     sector: bytes

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+
+from msgspec import Struct
 
 from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
 from bakup.format.constants import PATH_MAX
@@ -32,8 +33,7 @@ SELECT_CHECKPOINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRow:
+class SourceRow(Struct, frozen=True):
     """A source at a target; `current` is the row id of the check point that the standing versions show.
 
     `lacking`: when that was read in, a chunk of it had no place.
@@ -65,8 +65,7 @@ def place_label(host: str, location: bytes) -> str:
     return f"{host}:{place}" if host else place
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointRow:
+class CheckpointRow(Struct, frozen=True):
     """A complete check point. `stored`: its part of the sectors it lists, in bytes; `files`: None when END is lost."""
 
     id: int

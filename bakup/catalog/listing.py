@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SectorRow:
+class SectorRow(Struct, frozen=True):
     """A sector of the catalog; `size` in bytes."""
 
     id: int
@@ -19,8 +19,7 @@ class SectorRow:
     header_digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class NewObjects:
+class NewObjects(Struct, frozen=True):
     """Objects that a listing showed and the catalog does not know, as (locator, size in bytes), by locator.
 
     They stand in a temporary table, which the next comparison on this connection fills anew.
@@ -44,8 +43,7 @@ class NewObjects:
         ).fetchall()
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """What differs.
 
     Args:

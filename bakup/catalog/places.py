@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.catalog.rows import decode_extents
 
@@ -17,8 +18,7 @@ REMOVED = "s.state = 'removed'"
 """Places that a user took away: what stood there is not lost, and not to be stored again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A chunk's place: `position` of its data box, `length` of the box's content, `offset` of the chunk in the pack."""
 
     sector: int
@@ -162,8 +162,7 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
     return lost
 
 
-@dataclass(slots=True)
-class Left:
+class Left(Struct):
     """What is left of a file in parts: `lost` chunks; bytes that its parts cover, and those that are `available`.
 
     Parts that stood in a lost sector are not in the catalog at all: then less is covered than the file's size.

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 from blake3 import blake3
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bakup.model import (
     Attributes,
@@ -37,8 +36,7 @@ _encoder = msgspec.msgpack.Encoder()
 _attributes = msgspec.msgpack.Decoder(Attributes)
 
 
-@dataclass(slots=True)
-class Rows:
+class Rows(Struct):
     """Rows of one batch of entries, in the column order of their tables (migrations/catalog.py).
 
     `versions`: (key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, file_id, attributes, extra).

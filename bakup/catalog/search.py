@@ -6,8 +6,9 @@ import re
 import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
+
+from msgspec import Struct
 
 from bakup.catalog.history import CheckpointRow
 from bakup.catalog.rows import VERSION_COLUMNS, Version, version_of
@@ -19,8 +20,7 @@ Match = Callable[[bytes], bool]
 _ANY_DEPTH = "**"
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What versions are looked for; all that is not None must hold. Sizes in bytes, times in ns; all bounds exclusive.
 
     Only files have a size.
@@ -33,8 +33,7 @@ class Wanted:
     older_than_ns: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A version, and the positions in the chain of the check points at which it stands: at least one, ascending."""
 
     version: Version

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.format.action import ACTION, RAW_LENGTH
 
@@ -13,8 +14,7 @@ FRAME = ACTION.size + RAW_LENGTH.size
 """Bytes of a PACK before its chunks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(Struct, frozen=True):
     """What one sector holds of one source, in bytes.
 
     Args:
@@ -70,8 +70,7 @@ def _divided(size: int, rows: list[tuple[int | None, int, int, int]]) -> list[He
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
+class Versions(Struct, frozen=True):
     """Versions of files, the paths that have any, and the sum of the versions' sizes in bytes."""
 
     versions: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import names, numbers, places, sync_json
@@ -19,6 +18,8 @@ from bakup.cli.watch import path_line
 from bakup.errors import NoTarget
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from bakup.flows.reports import SourceReport, SyncOptions, SyncReport
 
 _ALWAYS = habit(
@@ -69,9 +70,9 @@ def sync(
     always_so: Annotated[bool, _ALWAYS] = False,
 ) -> int:
     """Back up."""
-    chosen = options(what, how, target, dry_run=dry_run, paths=run.watch.lists_paths)
     own = places.store_options(what.source_option, target.store_option, sources, dst)
-    return _sync(run, sources, dst, replace(chosen, source_options=own))
+    chosen = options(what, how, target, own, dry_run=dry_run, paths=run.watch.lists_paths)
+    return _sync(run, sources, dst, chosen)
 
 
 @command(
@@ -95,13 +96,15 @@ def plan(
     always_so: Annotated[bool, _ALWAYS] = False,
 ) -> int:
     """Say what would be stored."""
-    chosen = options(what, how, target, dry_run=True, paths=run.watch.lists_paths)
     own = places.store_options(what.source_option, target.store_option, sources, dst)
-    return _sync(run, sources, dst, replace(chosen, source_options=own))
+    chosen = options(what, how, target, own, dry_run=True, paths=run.watch.lists_paths)
+    return _sync(run, sources, dst, chosen)
 
 
-def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: bool) -> SyncOptions:
-    """As the flow takes them."""
+def options(
+    what: What, how: How, target: WithTarget, source_options: Mapping[str, object], *, dry_run: bool, paths: bool
+) -> SyncOptions:
+    """As the flow takes them; `source_options` are of the store that SRC is in."""
     from bakup.flows.reports import SyncOptions
 
     return SyncOptions(
@@ -122,6 +125,7 @@ def options(what: What, how: How, target: WithTarget, *, dry_run: bool, paths: b
         encrypt=not how.no_encrypt,
         sign=not how.no_sign,
         list_paths=dry_run and paths,
+        source_options=source_options,
         target=target.options(),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.atbak.naming import uuid_of
 from bakup.atbak.writer import Written
@@ -16,8 +17,7 @@ GROUP_BYTES = 512 << 10
 """A worker gets so many files at once, or so many bytes: handing over costs more than a small file."""
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Files that one worker writes, as (content, facts, file in the spool), and what came of them."""
 
     files: list[tuple[bytes, Facts, str]] = field(default_factory=list)
@@ -36,8 +36,7 @@ class Group:
         return len(self.files) >= GROUP_OBJECTS or self.size >= GROUP_BYTES
 
 
-@dataclass(slots=True)
-class Making:
+class Making(Struct):
     """An object in the spool, or on its way there."""
 
     name: str
@@ -66,8 +65,7 @@ class Making:
         )
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(Struct):
     """An entry, in key order, and the object that it waits for."""
 
     path: bytes

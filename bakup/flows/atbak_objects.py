@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from os import fsencode, path
+
+from msgspec import Struct
 
 from bakup.atbak import checkpoints, keys
 from bakup.atbak.backup_info import name_of
@@ -29,8 +30,7 @@ _MODE = 0o600
 _NO_KEY = ("with your 24 words: bakup account recover", "with the key in a file: --key-file FILE")
 
 
-@dataclass(frozen=True, slots=True)
-class AtbakReport:
+class AtbakReport(Struct, frozen=True):
     """`atbak inspect`: `stored` in bytes; `damage` says why the data are not those of the preamble, if they are not;
     `checkpoint` is what the object of a check point holds."""
 
@@ -42,8 +42,7 @@ class AtbakReport:
     checkpoint: Checkpoint | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DecryptReport:
+class DecryptReport(Struct, frozen=True):
     """`atbak decrypt`: `place` is where the file is now."""
 
     preamble: Preamble

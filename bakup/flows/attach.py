@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.account.keys import Account, PublicKeys
 from bakup.catalog import applying, history, listing, places, recording
@@ -28,8 +29,7 @@ from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What `attach` was asked for; see there."""
 
     place: str
@@ -41,8 +41,7 @@ class Asked:
     layout: str | None
 
 
-@dataclass(slots=True)
-class Attached:
+class Attached(Struct):
     """A target and what is known of it now. `place` is the DST as typed; `row` the target's row in the catalog."""
 
     place: str
@@ -130,8 +129,7 @@ def _open(home: Home, target: CountingTarget, asked: Asked, watch: Watch, ask: A
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _At:
+class _At(Struct, frozen=True):
     """A target that is open; `row` in the catalog, `there`: it exists."""
 
     home: Home

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from bakup.flows.reports import Cause, Lost
 from bakup.model import Attributes
 from bakup.source.out import Part
 
 
-@dataclass(slots=True)
-class Brought:
+class Brought(Struct):
     """What came back; `size` in bytes. `lost` by cause; `findings`: sector uuid -> positions of damaged packs."""
 
     files: int = 0
@@ -28,8 +27,7 @@ class Brought:
         return tuple(Cause(cause, tuple(files)) for cause, files in self.lost.items())
 
 
-@dataclass(slots=True)
-class Growing:
+class Growing(Struct):
     """A file that comes from several packs: what was written of it, what is still to come."""
 
     part: Part | None

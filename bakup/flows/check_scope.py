@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.catalog import history
 from bakup.catalog.damage import LostVersion
@@ -14,8 +15,7 @@ from bakup.errors import Failed
 from bakup.flows.choosing import choose_checkpoint, choose_source
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """Which check points are looked at.
 
     Args:

@@ -5,8 +5,9 @@ A look at one object (HEAD) is counted as a get, as stores charge it; a page of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from bakup.flows.watch import Watch
 from bakup.store.counting import Counts
@@ -18,8 +19,7 @@ REQUESTS = "requests"
 """The event by which a flow tells them, once a store is done with."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToGetBack:
+class ToGetBack(Struct, frozen=True):
     """What a rebuild, and after it a restore of all that is stored, would ask of the target; sizes in bytes."""
 
     rebuild_gets: int = 0

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from time import monotonic
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from bakup.flows.layouts import Begun
 from bakup.sector.naming import object_name
@@ -25,8 +26,7 @@ WRITE_BACK = 32 << 20
 """Bytes of data after which the disk takes them, where the spool lies at the target: the put then waits for little."""
 
 
-@dataclass(slots=True)
-class Flight:
+class Flight(Struct):
     """One sector: being built, finished, or being put. `row` in the catalog; `ends`: check points that end in it."""
 
     writer: SectorWriter

@@ -6,9 +6,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from blake3 import blake3
+from msgspec import Struct, field
 
 from bakup.catalog import applying, recording
 from bakup.catalog.listing import NewObjects
@@ -21,8 +21,7 @@ from bakup.sector.trust import Trust, owner
 from bakup.store.target import Locator, Target
 
 
-@dataclass(slots=True)
-class Ingested:
+class Ingested(Struct):
     """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours."""
 
     sectors: int = 0
@@ -82,8 +81,7 @@ def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
     return len(complete)
 
 
-@dataclass(frozen=True, slots=True)
-class OthersSector:
+class OthersSector(Struct, frozen=True):
     """A sector of another account, by that account's id."""
 
     account: str

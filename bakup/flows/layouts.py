@@ -8,8 +8,9 @@ writes, reads or verifies objects asks the layout of the target, and nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     import sqlite3
@@ -34,8 +35,7 @@ UNITS = {"sectors": "sector", "atbak": "object"}
 """What one object is called, by the layout's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
+class Protection(Struct, frozen=True):
     """Whether objects are encrypted and signed, and by which public key: its chunks alone serve dedup."""
 
     encrypt: bool
@@ -43,8 +43,7 @@ class Protection:
     signer: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Estimated:
+class Estimated(Struct, frozen=True):
     """What a run is about to store: raw bytes of so many files, entries, check points, and a sample of the bytes."""
 
     size: int
@@ -54,8 +53,7 @@ class Estimated:
     sample: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """About what a run will put: bytes, objects, requests that put; and what getting that back would cost."""
 
     size: int
@@ -64,8 +62,7 @@ class Estimate:
     to_get_back: ToGetBack
 
 
-@dataclass(slots=True)
-class Begun:
+class Begun(Struct):
     """A check point in the making: its header, encoded, and its rows in the catalog."""
 
     checkpoint: Checkpoint
@@ -75,8 +72,7 @@ class Begun:
     ordinal: int
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """A run that stores, as its layout needs to know it.
 
     Args:
@@ -186,8 +182,7 @@ Held = dict[int, list[tuple[int, int, bytes]]]
 """What an object should hold: position of a pack -> (offset in it, length, chunk id)."""
 
 
-@dataclass(slots=True)
-class Seen:
+class Seen(Struct):
     """What reading one object told: `reason` if it is unusable, else what of it is damaged.
 
     `positions`: packs without a good chunk; `doubtful`: packs that are not as written but give some; `bad_chunks`:

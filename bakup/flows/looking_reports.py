@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.flows.reports import CheckpointLine, Path, RebuildReport, TargetOptions, Uuid
 from bakup.flows.watch import Mark
 from bakup.model import Entry, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class FindOptions:
+class FindOptions(Struct, frozen=True):
     """What `find` looks for: all that is given must hold. Bounds are exclusive, sizes in bytes, times as users write
     them."""
 
@@ -25,16 +25,14 @@ class FindOptions:
     target: TargetOptions = field(default_factory=TargetOptions)
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointTime:
+class CheckpointTime(Struct, frozen=True):
     """A check point by id and time."""
 
     uuid: Uuid
     time_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class FoundVersion:
+class FoundVersion(Struct, frozen=True):
     """A version of a path and the first and last check point that have it; `current`: the latest one has it."""
 
     path: Path
@@ -46,24 +44,21 @@ class FoundVersion:
     current: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FoundIn:
+class FoundIn(Struct, frozen=True):
     """What was found in one source, by path and age, as an iterator."""
 
     source: str
     versions: Iterator[FoundVersion]
 
 
-@dataclass(frozen=True, slots=True)
-class FindReport:
+class FindReport(Struct, frozen=True):
     """`find`: a group a source, streamed: each is read to its end before the next."""
 
     groups: Iterator[FoundIn]
     unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryReport:
+class HistoryReport(Struct, frozen=True):
     """`history`: versions of one path, oldest first; none if no check point has it."""
 
     source: str
@@ -72,8 +67,7 @@ class HistoryReport:
     unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
-@dataclass(frozen=True, slots=True)
-class DiffLine:
+class DiffLine(Struct, frozen=True):
     """A path that differs; `kind` and `bytes` as it is after, of a deleted one as it was; `reason` with mark `!`."""
 
     mark: Mark
@@ -83,8 +77,7 @@ class DiffLine:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DiffReport:
+class DiffReport(Struct, frozen=True):
     """`diff`: what changed from one check point to another, in key order, as an iterator."""
 
     before: CheckpointLine
@@ -93,8 +86,7 @@ class DiffReport:
     unknown: tuple[str, ...] = ()  # what is lost with the very names, a line a cause
 
 
-@dataclass(frozen=True, slots=True)
-class CatReport:
+class CatReport(Struct, frozen=True):
     """`cat`: `written` of `bytes` were written, all of them verified. `cause`: why not all; `other_places`: sectors
     that are damaged where another place of the same bytes served; `older`: the file could not be read at this check
     point, this is how it was stored before."""
@@ -108,8 +100,7 @@ class CatReport:
     older: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourceTotals:
+class SourceTotals(Struct, frozen=True):
     """A source's row of `stats`: files and bytes of its latest check point, `stored` of all."""
 
     source: str
@@ -119,8 +110,7 @@ class SourceTotals:
     stored: int
 
 
-@dataclass(frozen=True, slots=True)
-class LastCheck:
+class LastCheck(Struct, frozen=True):
     """When a target was verified last on this computer, and the exit code."""
 
     time_ns: int
@@ -128,8 +118,7 @@ class LastCheck:
     read_data: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VersionTotals:
+class VersionTotals(Struct, frozen=True):
     """All versions of files; `raw` bytes were stored for them, `packed` after compression."""
 
     versions: int
@@ -139,8 +128,7 @@ class VersionTotals:
     packed: int
 
 
-@dataclass(frozen=True, slots=True)
-class StatsReport:
+class StatsReport(Struct, frozen=True):
     """`stats`; `versions` is None when asked for one check point."""
 
     sources: tuple[SourceTotals, ...]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from time import monotonic
 
 from blake3 import blake3
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bakup.catalog import recording
@@ -37,8 +37,7 @@ PART_EXTENTS = EXTENTS_MAX // 4
 LINES_PER_END = 4096
 
 
-@dataclass(slots=True)
-class OpenFile:
+class OpenFile(Struct):
     """A large file whose extents come in over several packs; `offset` is where its open part begins."""
 
     path: bytes
@@ -48,7 +47,6 @@ class OpenFile:
     parts: int = 0
 
 
-@dataclass(slots=True)
 class Stream(Begun):
     """A check point being written: where its two streams are, and the entries that wait for their GROUP."""
 

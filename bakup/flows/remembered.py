@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.flows.layouts import UNITS
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(Struct, frozen=True):
     """A target as it was seen last: `sectors` there, when (`seen_ns`), and the protection it was made with."""
 
     url: str

@@ -5,9 +5,11 @@ Sizes are in bytes, times in nanoseconds since 1970 UTC, durations in seconds, u
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from bakup.flows.costs import ToGetBack
 from bakup.flows.watch import Mark, Watch
@@ -18,15 +20,14 @@ Uuid: TypeAlias = bytes
 Path: TypeAlias = bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(Struct, frozen=True):
     """A row of a report: so many files, so many bytes."""
 
     files: int = 0
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class TargetOptions:
     """Options of every command with a DST."""
 
@@ -34,7 +35,7 @@ class TargetOptions:
     accept_unsigned: bool = False
     parallel: int | None = None
     key_file: str | None = None  # a key for objects of the plain layout instead of the account's
-    store: Mapping[str, object] = field(default_factory=dict, repr=False)  # the store's own; may be secret
+    store: Mapping[str, object] = dataclasses.field(default_factory=dict, repr=False)  # the store's own; may be secret
     upload: int | None = None  # bytes a second
     download: int | None = None
     retry_for: float = PATIENCE_S  # seconds
@@ -44,8 +45,7 @@ class TargetOptions:
         return Terms(self.parallel, self.upload, self.download, self.retry_for, watch.event)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What of a source is backed up. Patterns are gitignore's; later ones win; `!` makes exceptions."""
 
     patterns: tuple[str, ...] = ()
@@ -55,16 +55,14 @@ class Selection:
     one_file_system: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Compression:
+class Compression(Struct, frozen=True):
     """What was asked for: zstd for sectors, gzip for the plain layout."""
 
     kind: Literal["zstd", "gzip", "none"]
     level: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
+class SyncOptions(Struct, frozen=True):
     """Options of `sync` and `plan`; sizes in bytes."""
 
     selection: Selection = Selection()
@@ -89,8 +87,7 @@ class SyncOptions:
     target: TargetOptions = TargetOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckpointLine:
+class CheckpointLine(Struct, frozen=True):
     """A check point as `ls` shows it. `stored`: its part of the sectors it added; `whole`: nothing of it is missing."""
 
     uuid: Uuid
@@ -103,8 +100,7 @@ class CheckpointLine:
     whole: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadPath:
+class UnreadPath(Struct, frozen=True):
     """A path that could not be read; `last` is the newest check point that has a version of it."""
 
     path: Path
@@ -113,8 +109,7 @@ class UnreadPath:
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PathLine:
+class PathLine(Struct, frozen=True):
     """A path of `plan -v` or `diff`."""
 
     mark: Mark
@@ -122,8 +117,7 @@ class PathLine:
     bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceReport:
+class SourceReport(Struct, frozen=True):
     """What `sync` or `plan` found in one source. Rows of zero are left out when shown."""
 
     source: str
@@ -144,8 +138,7 @@ class SourceReport:
     paths: tuple[PathLine, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SyncReport:
+class SyncReport(Struct, frozen=True):
     """`sync`: what was stored; `plan`: what would be."""
 
     target: str
@@ -167,8 +160,7 @@ class SyncReport:
     elapsed: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """A file that cannot be had whole; `available` of `bytes` are left."""
 
     path: Path
@@ -176,8 +168,7 @@ class Lost:
     available: int
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """`ls` with a path: the entries of one check point, as an iterator of (entry, size or None, stale)."""
 
     checkpoint: CheckpointLine
@@ -185,8 +176,7 @@ class Listing:
     entries: Iterator[ListedEntry]
 
 
-@dataclass(frozen=True, slots=True)
-class ListedEntry:
+class ListedEntry(Struct, frozen=True):
     """One entry; `path` is relative to the listing's base; `unread`: older than the check point."""
 
     path: Path
@@ -196,8 +186,7 @@ class ListedEntry:
     objects: tuple[str, ...] = ()  # where its bytes stand at the target, if that was asked for
 
 
-@dataclass(frozen=True, slots=True)
-class TargetListing:
+class TargetListing(Struct, frozen=True):
     """`ls` without a path: check points by source, oldest first."""
 
     checkpoints: tuple[CheckpointLine, ...]
@@ -207,8 +196,7 @@ class TargetListing:
     unit: str = "sector"
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreOptions:
+class RestoreOptions(Struct, frozen=True):
     """Options of `restore`."""
 
     source: str | None = None
@@ -220,16 +208,14 @@ class RestoreOptions:
     target: TargetOptions = TargetOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """Why files could not be restored; `message` like `sector ... is missing`."""
 
     message: str
     lost: tuple[Lost, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RestoreReport:
+class RestoreReport(Struct, frozen=True):
     """`restore`. `older`: files restored from an earlier version because they could not be read at this check point."""
 
     checkpoint: CheckpointLine
@@ -247,8 +233,7 @@ class RestoreReport:
     elapsed: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class RebuildReport:
+class RebuildReport(Struct, frozen=True):
     """`rebuild`, or what a reading command rebuilt by itself."""
 
     sectors: int
@@ -261,8 +246,7 @@ class RebuildReport:
     unit: str = "sector"
 
 
-@dataclass(frozen=True, slots=True)
-class SectorProblem:
+class SectorProblem(Struct, frozen=True):
     """A sector that is missing, damaged or not to be trusted, with the files that suffer."""
 
     uuid: Uuid | None
@@ -275,8 +259,7 @@ class SectorProblem:
     bytes: int = 0  # of a missing sector
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True):
     """`check`. `exit_code` follows docs/exit-codes.md."""
 
     target: str
@@ -304,11 +287,11 @@ class CheckReport:
     every: bool = True  # all check points; else only what `--source` and `--at` asked for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class AccountCard:
     """What the card shows; `words` are the secret: shown on the terminal or written to a 0600 file, nowhere else."""
 
     account: str
-    words: tuple[str, ...] = field(repr=False)
+    words: tuple[str, ...] = dataclasses.field(repr=False)
     target: str | None = None
     also_needed: str | None = None  # to bring back what is at `target`

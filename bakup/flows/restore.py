@@ -8,8 +8,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from fnmatch import translate
+
+from msgspec.structs import replace
 
 from bakup.catalog import damage, history, places
 from bakup.catalog.database import transaction

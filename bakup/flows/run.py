@@ -7,9 +7,10 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from blake3 import blake3
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bakup.catalog import applying, history, recording
 from bakup.catalog.rows import Version
@@ -51,8 +52,7 @@ MARKS: dict[Change, Mark] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What became of one source; `tally` counts the files that were really stored."""
 
     job: Job

@@ -7,11 +7,10 @@ import random
 import socket
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
@@ -60,8 +59,7 @@ class SpooledFound(NamedTuple):
     reason: str
 
 
-@dataclass(slots=True)
-class Job:
+class Job(Struct):
     """One source of a run, planned. `full`: its check point lists everything; `must`: it is due in any case."""
 
     tree: Source

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.catalog import history as chain
 from bakup.catalog import search
@@ -23,8 +24,7 @@ from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 
 
-@dataclass(frozen=True, slots=True)
-class _Search:
+class _Search(Struct, frozen=True):
     """One source to look through; `at`: only what stood at this check point."""
 
     source: SourceRow

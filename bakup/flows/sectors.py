@@ -9,8 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
 from itertools import chain
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from bakup.catalog import database, recording
 from bakup.catalog.history import SourceRow, extents_of
@@ -177,8 +179,7 @@ def _folder_name(label: str) -> str:
     return re.sub(r"[^\w.@ -]+", "_", label)[:60].strip("_. ") or "source"
 
 
-@dataclass(frozen=True, slots=True)
-class Staged:
+class Staged(Struct, frozen=True):
     """Entries of a check point as they stand in the sectors; files whose closing part is elsewhere among them."""
 
     connection: sqlite3.Connection

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from bakup.flows.reports import Count, Path, Uuid
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFile:
+class HeldFile(Struct, frozen=True):
     """What a sector can give back of a file: `ranges` of (offset, length) in bytes."""
 
     path: Path
@@ -18,8 +18,7 @@ class HeldFile:
     whole: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SectorReport:
+class SectorReport(Struct, frozen=True):
     """`sector inspect`. Fields behind the account are None without it."""
 
     uuid: Uuid
@@ -41,8 +40,7 @@ class SectorReport:
     exit_code: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SectorRestoreReport:
+class SectorRestoreReport(Struct, frozen=True):
     """`sector restore`."""
 
     sectors: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.model import Delete, Entry, Unread
 from bakup.source.interface import Found, Source, Vanished
@@ -12,8 +13,7 @@ ATTEMPTS = 3
 """A large file that changes while it is read is read so often; what was read last is kept."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What became of the files of a plan, as far as reading them told."""
 
     vanished: list[tuple[bytes, int]] = field(default_factory=list)

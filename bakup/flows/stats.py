@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.catalog import damage, history, totals
 from bakup.catalog.history import SourceRow
@@ -19,8 +20,7 @@ from bakup.flows.reports import TargetOptions
 from bakup.flows.watch import Watch
 
 
-@dataclass(slots=True)
-class _Sectors:
+class _Sectors(Struct):
     """What is at the target of the sources that were asked for; sizes in bytes."""
 
     count: int = 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from bakup.catalog import history
 from bakup.catalog.history import CheckpointRow, SourceRow
@@ -17,8 +18,7 @@ from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
 
 
-@dataclass(slots=True)
-class Chosen:
+class Chosen(Struct):
     """What of a check point is restored: versions in key order, again and again from the catalog."""
 
     connection: sqlite3.Connection
@@ -45,8 +45,7 @@ class Chosen:
         return any(_matches(pattern, path) for pattern in self.patterns)
 
 
-@dataclass(slots=True)
-class Survey:
+class Survey(Struct):
     """What stands at the destination beside what is wanted there."""
 
     equal: list[int] = field(default_factory=lambda: [0, 0])

@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from bakup.errors import Usage
 from bakup.flows import accounts, costs, remembered

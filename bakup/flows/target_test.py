@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.flows.reports import TargetOptions
 from bakup.flows.watch import Watch
@@ -13,8 +14,7 @@ from bakup.store.contract import Finding, examine
 from bakup.store.trial import trial
 
 
-@dataclass(frozen=True, slots=True)
-class TargetReport:
+class TargetReport(Struct, frozen=True):
     """What was found, and what could not be removed from `below`; sizes in bytes, `elapsed` in seconds."""
 
     target: str

@@ -11,9 +11,9 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 
 from blake3 import blake3
+from msgspec import Struct, field
 
 from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
@@ -38,8 +38,7 @@ GENERATION = 80_000
 """Claims held in memory; older ones are looked up in the catalog."""
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(Struct):
     """Something that waits for a batch's pack: an entry that is ready, a small file, or extents of a large one."""
 
     path: bytes
@@ -53,8 +52,7 @@ class Piece:
     void: bool = False
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Chunks that will share a pack, and what refers to them, in stream order.
 
     `buffers`: where its chunks lie, held until the pack is made. `run`: where all of them lie end to end (buffer,

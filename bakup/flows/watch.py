@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 Mark = Literal["+", "-", "M", "U", "T", "!"]
 """`+` new, `-` deleted, `M` content, `U` metadata only, `T` other type, `!` problem."""
@@ -11,8 +12,7 @@ Mark = Literal["+", "-", "M", "U", "T", "!"]
 Phase = Literal["scanning", "storing", "restoring", "rebuilding", "checking", "listing"]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a phase is; totals are None while not known. `sectors_*` count sectors stored, read, checked."""
 
     phase: Phase

@@ -6,9 +6,10 @@ Both come in key order, so neither is held in memory; unchanged paths are only c
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from msgspec import Struct, field
 
 from bakup.model import Kind
 
@@ -47,8 +48,7 @@ class Planned(NamedTuple, Generic[F]):
     found: F | None
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Counts of a plan: (files, bytes) each."""
 
     counts: dict[Change, list[int]] = field(default_factory=lambda: {change: [0, 0] for change in Change})

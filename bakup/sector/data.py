@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from bakup.account.stream import SEGMENT, TAG
 from bakup.errors import Damaged, Truncated
@@ -27,8 +27,7 @@ Fetch = Callable[[int, int], bytes]
 """Gives (offset, length) of the object; fewer bytes where it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class BoxContent:
+class BoxContent(Struct, frozen=True):
     """A data box as read: its raw chunks, or why not all of them can be had.
 
     With `damage`, `raw` is empty, or what is left: some of its bytes are wrong, which chunks tell by their ids.
@@ -41,8 +40,7 @@ class BoxContent:
     framed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class DataState:
+class DataState(Struct, frozen=True):
     """A data region read to its end. `damaged_at`: positions in its plaintext that are wrong, ascending."""
 
     digest_good: bool

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec import Struct
 
 from bakup.account.keys import Account
 from bakup.account.stream import Opener, region_key
@@ -26,8 +26,7 @@ PADDING_READ = READ_MAX
 """Most bytes of padding that are checked with the metadata; more of them are with the data."""
 
 
-@dataclass(frozen=True, slots=True)
-class FoundHeader:
+class FoundHeader(Struct, frozen=True):
     """A header as an object has it; nothing of it is believed yet. `size` is the object's, in bytes."""
 
     locator: Locator

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from blake3 import blake3
+from msgspec import Struct
 
 from bakup.account.stream import SEGMENT, TAG, Opener, Sealer, plain_length, segments, stored_length
 from bakup.errors import Damaged, Truncated
@@ -118,8 +118,7 @@ class RegionSpool:
         self.written += len(stored)
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Where plaintext is: `offset` and `length` in the object, its `first` segment, plain bytes to `skip`."""
 
     offset: int

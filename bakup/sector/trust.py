@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from bakup.account.keys import Account, PublicKeys, verify
 from bakup.errors import Damaged, Foreign, Untrusted
@@ -10,8 +10,7 @@ from bakup.format.certificate import Certificate
 from bakup.format.header import SectorHeader
 
 
-@dataclass(frozen=True, slots=True)
-class Trust:
+class Trust(Struct, frozen=True):
     """What a reader believes. Without `account` nothing encrypted opens; `public` is enough to audit."""
 
     account: Account | None = None

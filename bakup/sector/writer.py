@@ -7,10 +7,11 @@ import tempfile
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import BinaryIO, Protocol, cast
 
 from blake3 import blake3
+from msgspec import Struct
 
 from bakup.account.keys import PublicKeys, seal
 from bakup.account.stream import Sealer, region_key
@@ -51,8 +52,7 @@ class Signer(Protocol):
         """The 64-byte signature of `message`."""
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedSector:
+class FinishedSector(Struct, frozen=True):
     """A sector in its spool file, whole. `size` in bytes with padding, `header.sector_length` without."""
 
     path: str

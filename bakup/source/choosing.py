@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from bakup.model import Kind
 from bakup.source.filters import Filter, Rules, Wanted
@@ -12,8 +13,7 @@ from bakup.source.listing import NO_STAT
 from bakup.source.ordering import Placed
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(Struct):
     """A folder on the way down. `outer`: what excludes it; `shut`: no exception reaches into it; `told`: yielded."""
 
     path: bytes
@@ -23,8 +23,7 @@ class _Folder:
     told: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Size:
+class _Size(Struct, frozen=True):
     st_size: int
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from bakup.errors import Usage
 from bakup.model import Kind
@@ -28,8 +29,7 @@ Wanted: TypeAlias = "dict[bytes, Wanted | None]"
 """A tree of names; None = all that is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """What is left out.
 
     Args:

@@ -8,8 +8,9 @@ A source is never written to, but for what `prepare` does and `restore_state` un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Special, Symlink
@@ -84,16 +85,14 @@ class Found(NamedTuple):
     reason: str = ""
 
 
-@dataclass(slots=True)
-class Left:
+class Left(Struct):
     """How much a rule left out; an excluded folder counts as one file, what is in it is not looked at."""
 
     files: int = 0
     bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """How a source was made still: the strategy's name, and the facts that undo it."""
 
     strategy: str

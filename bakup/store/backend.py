@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, runtime_checkable
+
+from msgspec import Struct
 
 from bakup.store.target import Capabilities
 from bakup.store.wire import Body
@@ -72,8 +73,7 @@ class ShowsHalves(Protocol):
         """Remove a half."""
 
 
-@dataclass(slots=True)
-class Upload:
+class Upload(Struct):
     """An object going up in parts; `token` is the store's word for it. Its `size` is 0 while nobody knows it."""
 
     key: str

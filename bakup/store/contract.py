@@ -12,8 +12,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from bakup.errors import BakupError, StoreError
 from bakup.store.faults import OBJECT_MISSING
@@ -43,8 +44,7 @@ class Untold(Exception):
 Check: TypeAlias = Callable[["Ground"], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Promise:
+class Promise(Struct, frozen=True):
     """Something a target does; `needed`: bakup cannot work safely without it."""
 
     code: str
@@ -52,8 +52,7 @@ class Promise:
     needed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """What a check found. `holds` is None when it could not be told; `declared` is what the target says of itself."""
 
     code: str

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from bakup.store.faults import faults
 from bakup.store.passing import PassingTarget
 from bakup.store.target import Locator, Target
 
 
-@dataclass(slots=True)
-class Counts:
+class Counts(Struct):
     """Requests and bytes so far, in the classes that stores ask money for.
 
     Args:

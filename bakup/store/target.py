@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from msgspec import Struct
 
 Locator: TypeAlias = str
 """Where a target keeps an object: its own words, good for `read` at the same target for ever."""
@@ -13,8 +14,7 @@ SECTOR_MAX = 34_359_738_368
 """No object is larger, in bytes (section 2.1 of the format)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Sizes of objects that a target takes, in bytes: `smallest` to `largest`, multiples of `alignment`."""
 
     smallest: int = 0
@@ -22,16 +22,14 @@ class Limits:
     alignment: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True):
     """What a target promises of a put: that it replaces nothing, and that no half object is ever seen."""
 
     exclusive_create: bool
     atomic: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AtOnce:
+class AtOnce(Struct, frozen=True):
     """How much a target is asked for at once.
 
     Args:
@@ -55,8 +53,7 @@ def _tell_nobody(event: str, **facts: object) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """How a store is spoken to.
 
     Args:

@@ -6,8 +6,9 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any, cast
+
+from msgspec import Struct
 
 from bakup.errors import BakupError
 from bakup.store.faults import missing
@@ -19,8 +20,7 @@ PREFIX = ".bakup-test-"
 """How the name of such a place begins."""
 
 
-@dataclass(slots=True)
-class Trial:
+class Trial(Struct):
     """`target` is the place; when the trial is over, `left` says the objects and bytes that could not be removed."""
 
     target: Target

@@ -21,7 +21,7 @@ def parsed(command: str, arguments: list[str]) -> dict[str, Any]:
 
 
 def test_defaults_are_those_of_the_flow() -> None:
-    chosen = sync.options(What(), How(), WithTarget(), dry_run=False, paths=False)
+    chosen = sync.options(What(), How(), WithTarget(), {}, dry_run=False, paths=False)
     assert chosen == SyncOptions()
     assert WithTarget().options() == TargetOptions()
     assert What().selection() == Selection()

@@ -184,7 +184,7 @@ def test_ctrl_c_leaves_the_progress_and_says_what_is_stored(terminal: Callable[.
 
 def test_a_second_ctrl_c_is_immediate(terminal: Callable[..., Any]) -> None:
     undo = "        run.watch.note('undoing')\n        time.sleep(60)\n"
-    at = terminal(script(f"    run.watch.note('go')\n    try:\n        time.sleep(60)\n    finally:\n{undo}"))
+    at = terminal(script(f"    try:\n        run.watch.note('go')\n        time.sleep(60)\n    finally:\n{undo}"))
     at.until("note: go")
     at.type("\x03")
     # The terminal shows ^C at once; a signal that comes before the first was heeded is the same signal.

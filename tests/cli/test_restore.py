@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from blocks import RESTORED_IN_PART
+from msgspec.structs import replace
 
 from bakup.cli import rebuild, restore
 from bakup.cli.problems import Problem

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from blocks import FIRST, PLANNED, SECOND, STORED_AGAIN
+from msgspec.structs import replace
 
 from bakup.cli import sync
 from bakup.cli.problems import Problem

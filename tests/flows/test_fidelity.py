@@ -7,10 +7,10 @@ import os
 import pwd
 import struct
 from collections.abc import Iterator
-from dataclasses import astuple
 from pathlib import Path
 
 import pytest
+from msgspec.structs import astuple
 from nobody import NOBODY, as_nobody
 from oddities import ROOT, facts_of, plant_odd_things
 from rig import Answers, Rig
