@@ -74,6 +74,9 @@ class Run:
 
     def tell_status(self) -> None:
         """One line of progress, as SIGUSR1 asks for it."""
+        self.watch.when_drawn(self._tell_status)
+
+    def _tell_status(self) -> None:
         line = self.watch.status_line()
         with suppress(RuntimeError):  # the signal came while that very stream was being written
             self.console.plain_error(line or f"bakup {self.command}: nothing to tell yet")

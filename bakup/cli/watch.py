@@ -14,6 +14,8 @@ from bakup.cli.problems import Problem
 from bakup.cli.progress import Drawing, Pace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bakup.flows.watch import Mark, Progress
 
 _STATUS_S = 1.0
@@ -43,6 +45,8 @@ class Teller:
         self._next_draw = 0.0
         self._next_status = 0.0
         self._drawing = Drawing(console.err)
+        self._drawing_now = False
+        self._after_drawing: Callable[[], None] | None = None
         self._draws = console.level >= 0 and style.is_terminal(console.err) and style.can_move()
         self._reports = console.machine and console.level >= 0
         console.wipe = self._drawing.wipe
@@ -119,6 +123,13 @@ class Teller:
         """Progress as one line, None before there is any."""
         return None if self.last is None else progress.one_line(self.last, self._pace)
 
+    def when_drawn(self, do: Callable[[], None]) -> None:
+        """Do something at once, or, in a signal that came while the progress was being drawn, right after that."""
+        if self._drawing_now:
+            self._after_drawing = do
+        else:
+            do()
+
     def wipe(self) -> None:
         """Take the progress off the terminal."""
         self._drawing.wipe()
@@ -142,14 +153,24 @@ class Teller:
     def _draw_lines(self, now: Progress) -> None:
         err = self.console.err
         width, unicode, colour = style.width(err), style.is_unicode(err), style.has_colour(err)
-        self._drawing.draw(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
+        self._put(progress.lines(now, self._pace, width, unicode=unicode, colour=colour))
+
+    def _put(self, lines: list[str]) -> None:
+        self._drawing_now = True
+        try:
+            self._drawing.draw(lines)
+        finally:
+            self._drawing_now = False
+        after, self._after_drawing = self._after_drawing, None
+        if after is not None:
+            after()
 
     def _silent(self, facts: dict[str, object]) -> None:
         """What stands in place of the progress until the store answers."""
         target, attempt, silent = facts.get("target"), facts.get("attempt"), facts.get("s")
         if self._draws and isinstance(silent, float):
             told = f"no answer from {names.shown_text(str(target))} for {silent:.0f} s, try {attempt}"
-            self._drawing.draw([names.cut(told, style.width(self.console.err) - 1)])
+            self._put([names.cut(told, style.width(self.console.err) - 1)])
 
     def _sector_stored(self, facts: dict[str, object]) -> None:
         stored = facts.get("bytes")
