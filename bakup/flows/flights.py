@@ -92,13 +92,13 @@ class Flights:
                 self._advance(self._flights[0], wait=True)
 
     def close(self, building: Flight | None) -> None:
-        """Let go of what is not stored; nothing of it is at the target."""
+        """Let go of what is not stored: no spool file of it stays."""
         if self._flights or building is not None:
             self._target.abort()
-        if building is not None:
-            building.writer.abandon()
         for pool in (self._finishing, self._putting):
             pool.shutdown(wait=True, cancel_futures=True)
+        for flight in (*self._flights, *((building,) if building is not None else ())):
+            flight.writer.abandon()
 
     def _finish(self, flight: Flight) -> FinishedSector:
         limits = self._target.limits

@@ -52,7 +52,7 @@ class RegionSpool:
         return stored_length(plain) if self._sealer else plain
 
     def append(self, *data: Buffer) -> None:
-        """Add plaintext, which must not change until then."""
+        """Add plaintext, which must not change before `finish` or `close`."""
         self.plain += sum(map(len, data))
         if self._thread is None:
             self._add(data)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from rig import SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
+from bakup.errors import Failed
 from bakup.flows import attach
 from bakup.store.opening import open_target
 from bakup.store.target import AtOnce, Target
@@ -64,4 +66,28 @@ def test_sectors_go_up_at_once_and_the_end_goes_last(rig: Rig, slow: list[Slow])
     assert slow[0].order[-1][1] == 1, "nothing else is under way when the END goes"
     rig.assert_restores(snapshot(rig.source))
     rig.forget("catalog.db")
+    rig.assert_restores(snapshot(rig.source))
+
+
+class Refusing(Slow):
+    """Takes two sectors and refuses the others."""
+
+    def put_new(self, name: str, spool: str) -> str:
+        if len(self.order) == 2:
+            raise Failed("takes nothing more")
+        return super().put_new(name, spool)
+
+
+@pytest.mark.usefixtures("small_cuts")
+def test_a_run_that_ends_leaves_no_spool_files(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    write(rig.source, {f"file{number}": noise(90_000, number) for number in range(20)})
+    with monkeypatch.context() as patch:
+        patch.setattr(attach, "open_target", lambda place, **_: Refusing(open_target(place)))
+        with pytest.raises(Failed, match="takes nothing more"):
+            rig.sync(sector_size=SMALL_SECTOR, spool=str(spool))
+    assert list(spool.iterdir()) == []
+    rig.sync(sector_size=SMALL_SECTOR, spool=str(spool))
+    assert list(spool.iterdir()) == []
     rig.assert_restores(snapshot(rig.source))
