@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,8 +19,11 @@ pytestmark = pytest.mark.peer
 
 CUTS = 6
 DISK_MIB = 900
-STARTING_S = 0.35
-"""A process needs about so long before it writes anything."""
+MIB = 40
+"""Of data that do not compress: what each sync adds to the disk, at least."""
+LATER_S = 0.02
+"""At most so long after the disk has grown so far."""
+POLL_S = 0.001
 
 
 @pytest.fixture(params=["ext4", "xfs"])
@@ -42,12 +43,11 @@ def test_power_cut_while_a_sync_writes(disk: LoopDisk, tmp_path: Path, home_too:
         place.computer = Computer(disk.path / "home")
     place.fill(8)
     place.sync()
-    longest_s, cut = 2.0, 0
+    cut = 0
     for number in range(CUTS):
-        place.fill(40 + number, seed=number + 1)
-        took_s = _cut_during_sync(disk, place, chance.uniform(STARTING_S, longest_s))
-        cut += took_s is None
-        longest_s = took_s or longest_s
+        place.fill(MIB, seed=number + 1)
+        done = _cut_during_sync(disk, place, int(chance.uniform(0, MIB << 20)), chance.uniform(0, LATER_S))
+        cut += not done
         disk.unmount()
         disk.mount()
         place.assert_restores()
@@ -59,21 +59,21 @@ def test_power_cut_while_a_sync_writes(disk: LoopDisk, tmp_path: Path, home_too:
     place.computer.call("check", place.target, "--read-data")
 
 
-def _cut_during_sync(disk: LoopDisk, place: Place, after_s: float) -> float | None:
-    """Seconds that the sync took, None if the power went before it was done. What it said is stored must stay."""
-    begun = time.monotonic()
+def _cut_during_sync(disk: LoopDisk, place: Place, growth: int, later_s: float) -> bool:
+    """Cut when the disk has grown by `growth` bytes, and a little later; whether the sync was done, so must stay."""
+    begun = disk.used()
     with ended(place.computer.start("sync", place.source, place.target, *SMALL_SECTORS, "--json")) as process:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(after_s)
-        took_s = time.monotonic() - begun
+        while process.poll() is None and disk.used() - begun < growth:
+            time.sleep(POLL_S)
+        time.sleep(later_s)
         disk.cut_power()
         out, err = process.communicate(timeout=20)
     assert b"Traceback" not in err
     assert b"unexpected" not in err, err.decode()
     if process.returncode:
-        return None
+        return False
     place.states[json.loads(out.splitlines()[-1])["check_point"]] = portrait(place.source)
-    return took_s
+    return True
 
 
 def _forget_all_but(place: Place, count: int) -> None:
