@@ -21,9 +21,9 @@ from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer, Untrusted
 from bakup.flows.brought import Brought, Growing, merged
-from bakup.flows.processors import workers
+from bakup.flows.processors import workers, worth_forking
 from bakup.flows.watch import Progress, Watch
-from bakup.flows.writers import Writers, worth_forking
+from bakup.flows.writers import Writers
 from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
@@ -81,7 +81,7 @@ class Bringing:
         Raises Failed when the destination takes nothing more.
         """
         try:
-            if self._destination.forks and self._at_once.processes and worth_forking(workers()):
+            if self._destination.forks and self._at_once.processes and worth_forking():
                 if again := self._bring_apart(files):
                     self._plan.keep(again)
                     self._write_here()

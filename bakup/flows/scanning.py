@@ -8,7 +8,6 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from heapq import heappush, heapreplace
-from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -28,35 +27,6 @@ from bakup.source.opening import open_source
 SAMPLES = 24
 SAMPLE_BYTES = 64 << 10
 TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN)
-
-
-class SpooledStat(Struct, array_like=True, gc=False):
-    """What is kept of a path's stat between plan and transfer."""
-
-    st_mode: int
-    st_ino: int
-    st_dev: int
-    st_nlink: int
-    st_uid: int
-    st_gid: int
-    st_size: int
-    st_mtime_ns: int
-    st_ctime_ns: int
-    st_rdev: int = 0
-    st_object: tuple[str, ...] = ()
-
-
-class SpooledFound(NamedTuple):
-    """A `Found`, as it comes back from the spool."""
-
-    path: bytes
-    kind: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    inode: int
-    stat: SpooledStat
-    reason: str
 
 
 class Job(Struct):
@@ -153,7 +123,7 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
         must,
         lost,
         Tally(),
-        Spool(home.folder, Planned[SpooledFound], _plain),
+        Spool(home.folder, Planned[Found]),
     )
     job.missing = missing
     if head is not None:
@@ -246,24 +216,3 @@ def _rows(connection: sqlite3.Connection, job: Job) -> Iterator[Row]:
         " WHERE source = ? AND last IS NULL ORDER BY key",
         [job.source.id],
     )
-
-
-def _plain(item: Planned[Found]) -> tuple[Any, ...]:
-    change, path, size, found = item
-    if found is None:
-        return item
-    stat = found.stat
-    facts = SpooledStat(
-        stat.st_mode,
-        stat.st_ino,
-        stat.st_dev,
-        stat.st_nlink,
-        stat.st_uid,
-        stat.st_gid,
-        stat.st_size,
-        stat.st_mtime_ns,
-        stat.st_ctime_ns,
-        getattr(stat, "st_rdev", 0),
-        getattr(stat, "st_object", ()),
-    )
-    return change, path, size, (*found[:6], facts, found.reason)

@@ -15,6 +15,7 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.home import Home
 from bakup.flows.layouts import Estimated
+from bakup.flows.processors import worth_forking
 from bakup.flows.reports import (
     CheckpointLine,
     Count,
@@ -65,6 +66,8 @@ def _sync(
 ) -> SyncReport:
     if not options.dry_run:
         home.lock(home.lock_wait)
+    if home.has_account:
+        _begin(trees[0])
     with _attach(home, dst, options, watch, ask, use_folder=options.use_folder or options.dry_run) as attached:
         _expect_protection(attached, options)
         _say_where(attached, sources, watch)
@@ -72,6 +75,12 @@ def _sync(
             return _planned_run(home, attached, trees, options, watch, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
         return _planned_run(home, attached, trees, options, watch, begun)
+
+
+def _begin(tree: Source) -> None:
+    """Let it be scanned while the target is opened, and while the catalog is compared with it."""
+    if worth_forking():
+        tree.begin()
 
 
 def _check_options(options: SyncOptions, sources: Sequence[bytes]) -> None:
@@ -103,6 +112,7 @@ def _planned_run(
     jobs: list[Job] = []
     try:
         for tree in trees:
+            _begin(tree)
             jobs.append(plan(home, attached, tree, options, watch))
         return _carry_out(home, attached, jobs, options, watch, begun)
     finally:

@@ -10,8 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
@@ -22,11 +20,6 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 _END = object()
-
-
-def worth_forking(workers: int) -> bool:
-    """Whether worker processes can be forked here safely."""
-    return workers > 1 and sys.platform == "linux" and threading.active_count() == 1
 
 
 class Writers(Generic[J, R]):

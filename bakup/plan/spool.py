@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -22,19 +22,17 @@ class Spool(Generic[T]):
     Args:
         folder: where a large plan is spilled; names of files stand in it, so it is this user's own.
         kind: what the values are read back as: a type that msgspec makes by itself, without Python's help.
-        plain: what a value is written as, when it is not itself of that type.
     """
 
-    def __init__(self, folder: str, kind: Any, plain: Callable[[T], Any] | None = None) -> None:
+    def __init__(self, folder: str, kind: Any) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY, dir=folder)  # noqa: SIM115
         self._decoder: msgspec.msgpack.Decoder[list[T]] = msgspec.msgpack.Decoder(list[kind])
-        self._plain = plain
         self.length = 0
 
     def fill(self, values: Iterable[T]) -> None:
         """Write all values."""
         batch: list[Any] = []
-        for value in values if self._plain is None else map(self._plain, values):
+        for value in values:
             batch.append(value)
             if len(batch) == BATCH:
                 self._write(batch)

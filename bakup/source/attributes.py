@@ -39,12 +39,12 @@ _FLAGS_CALL = struct.Struct("=I4x")
 _NO_FLAGS = bytes(_FLAGS_CALL.size)
 
 
-def of_descriptor(descriptor: int, stat: Stat, device: int, birth_ns: int | None) -> Attributes:
+def of_descriptor(descriptor: int, stat: Stat | os.stat_result, device: int, birth_ns: int | None) -> Attributes:
     """Facts of an open file or folder; `device` is that of the source's root. Never raises."""
     return _attributes(stat, device, birth_ns, inode_flags(descriptor), xattrs(descriptor))
 
 
-def of_path(path: bytes, stat: Stat, device: int) -> Attributes:
+def of_path(path: bytes, stat: Stat | os.stat_result, device: int) -> Attributes:
     """Facts of what is not opened (links, FIFOs, devices) by absolute path. Never raises.
 
     A path past `PATH_MAX` is recorded without birth and extended attributes: no call takes it.
@@ -55,7 +55,7 @@ def of_path(path: bytes, stat: Stat, device: int) -> Attributes:
 
 
 def _attributes(
-    stat: Stat,
+    stat: Stat | os.stat_result,
     device: int,
     birth_ns: int | None,
     flags: int | None,

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import NamedTuple
 
 from blake3 import blake3
 from msgspec.structs import replace
@@ -18,7 +17,7 @@ from bakup.source import keys
 from bakup.source.bucketfile import BucketFile
 from bakup.source.choosing import Chooser
 from bakup.source.filters import Rules
-from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Unreadable, Vanished
+from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Stat, Unreadable, Vanished
 from bakup.source.ordering import Placed, in_order
 from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
@@ -35,22 +34,6 @@ AHEAD_BYTES = 64 << 20
 
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
 _ALL = Rules()
-
-
-class ObjectStat(NamedTuple):
-    """What a listing says of an object, in the form of a stat; `st_object`: key, token, version, storage class."""
-
-    st_mode: int
-    st_ino: int
-    st_size: int
-    st_mtime_ns: int
-    st_ctime_ns: int
-    st_object: tuple[str, str, str, str] | tuple[()]
-    st_dev: int = 0
-    st_nlink: int = 1
-    st_uid: int = 0
-    st_gid: int = 0
-    st_rdev: int = 0
 
 
 class BucketSource:
@@ -93,6 +76,9 @@ class BucketSource:
 
     def restore_state(self, prepared: Prepared) -> None:
         """Nothing was changed."""
+
+    def begin(self) -> None:
+        """Nothing: what a listing costs is waiting."""
 
     def close(self) -> None:
         """Requests under way fail, and what waits for an answer waits no more."""
@@ -238,16 +224,16 @@ def _folder(path: bytes, placed: Placed | None) -> Found:
     return Found(path, int(Kind.DIR), 0, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat)
 
 
-def _stat(mode: int, listed: Listed | None) -> ObjectStat:
+def _stat(mode: int, listed: Listed | None) -> Stat:
     if listed is None or (listed.folder and not listed.token):
-        return ObjectStat(mode, 0, 0, 0, 0, ())
+        return Stat(mode, 0, 0, 0, 0)
     said = (listed.key, listed.token, listed.version, listed.storage_class)
-    return ObjectStat(mode, fingerprint(listed), listed.size, listed.mtime_ns, listed.mtime_ns, said)
+    return Stat(mode, fingerprint(listed), listed.size, listed.mtime_ns, listed.mtime_ns, st_object=said)
 
 
 def _listed(found: Found) -> Listed | None:
     """What was listed; None for a folder that is only implied."""
-    said = getattr(found.stat, "st_object", ())
+    said = found.stat.st_object
     if not said:
         return None
     key, token, version, tier = said

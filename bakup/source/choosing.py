@@ -8,8 +8,7 @@ from msgspec import Struct
 
 from bakup.model import Kind
 from bakup.source.filters import Filter, Rules, Wanted
-from bakup.source.interface import Left, Stat
-from bakup.source.listing import NO_STAT
+from bakup.source.interface import Left
 from bakup.source.ordering import Placed
 
 
@@ -21,10 +20,6 @@ class _Folder(Struct):
     shut: bool
     wanted: Wanted | None
     told: bool
-
-
-class _Size(Struct, frozen=True):
-    st_size: int
 
 
 class Chooser:
@@ -106,5 +101,4 @@ class Chooser:
     def _judge(self, path: bytes, kind: Kind, size: int, folder: _Folder) -> int | None:
         if not self._filter.judges:
             return None
-        stat: Stat = NO_STAT if not size else _Size(size)  # type: ignore[assignment]
-        return self._filter.judge(path, path.rpartition(b"/")[2], kind, stat, folder.outer)
+        return self._filter.judge(path, path.rpartition(b"/")[2], kind, size, folder.outer)

@@ -11,7 +11,7 @@ from msgspec import Struct
 from bakup.errors import Usage
 from bakup.model import Kind
 from bakup.source import paths
-from bakup.source.interface import Left, Stat
+from bakup.source.interface import Left
 from bakup.source.patterns import Patterns
 
 CACHE_TAG = b"CACHEDIR.TAG"
@@ -63,14 +63,14 @@ class Filter:
         self.wanted = None if rules.files_from is None else wanted(rules.files_from)
         self.excluded: dict[str, Left] = {}
 
-    def judge(self, path: bytes, name: bytes, kind: int, stat: Stat, outer: int | None) -> int | None:
+    def judge(self, path: bytes, name: bytes, kind: int, size: int, outer: int | None) -> int | None:
         """Which pattern leaves the path out: its index, `TOO_LARGE`, or None if it is kept.
 
         Args:
             path: below the root.
             name: its last part.
             kind: a `model.Kind`.
-            stat: of the path.
+            size: of a FILE, in bytes.
             outer: index of the pattern that excludes the folder that it is in, None if none does.
         """
         folder = kind == Kind.DIR
@@ -78,7 +78,7 @@ class Filter:
             by = self.patterns.excluder_inside(path, name, folder, outer)
         else:
             by = self.patterns.excluder(path, name, folder)
-        if by is None and kind == Kind.FILE and self._too_large(stat.st_size):
+        if by is None and kind == Kind.FILE and self._too_large(size):
             return TOO_LARGE
         return by
 

@@ -17,48 +17,20 @@ from bakup.model import Attributes, Dir, Special, Symlink
 from bakup.store.counting import Counts
 
 
-class Stat(Protocol):
-    """What is read of a path's stat; `os.stat_result` has all of it. Sizes in bytes."""
+class Stat(Struct, array_like=True, gc=False):
+    """What is kept of a path's stat (stat(2)). `st_object`, of an object: key, token, version, storage class."""
 
-    @property
-    def st_mode(self) -> int:
-        """Type and permission bits."""
-
-    @property
-    def st_ino(self) -> int:
-        """Inode number, 0 where there is none."""
-
-    @property
-    def st_dev(self) -> int:
-        """Device that holds the inode."""
-
-    @property
-    def st_nlink(self) -> int:
-        """Number of hard links."""
-
-    @property
-    def st_rdev(self) -> int:
-        """Device that a device node stands for."""
-
-    @property
-    def st_uid(self) -> int:
-        """Owner."""
-
-    @property
-    def st_gid(self) -> int:
-        """Group."""
-
-    @property
-    def st_size(self) -> int:
-        """Length."""
-
-    @property
-    def st_mtime_ns(self) -> int:
-        """When the content changed last."""
-
-    @property
-    def st_ctime_ns(self) -> int:
-        """When anything changed last."""
+    st_mode: int
+    st_ino: int
+    st_size: int
+    st_mtime_ns: int
+    st_ctime_ns: int
+    st_dev: int = 0
+    st_nlink: int = 1
+    st_uid: int = 0
+    st_gid: int = 0
+    st_rdev: int = 0
+    st_object: tuple[str, ...] = ()
 
 
 class Found(NamedTuple):
@@ -71,7 +43,7 @@ class Found(NamedTuple):
         mtime_ns: as everything from here on, of the path itself, links not followed; 0 for UNREAD.
         ctime_ns: last change of anything.
         inode: 0 where there is none.
-        stat: all that the system said.
+        stat: what the system said of it.
         reason: of UNREAD, in lower case, like `permission denied`; else empty.
     """
 
@@ -206,6 +178,9 @@ class Source(Protocol):
     @property
     def counts(self) -> Counts | None:
         """What was asked of a store so far; None where there is none."""
+
+    def begin(self) -> None:
+        """Begin the next pass in a process of its own, where that brings something. For a process with one thread."""
 
     def close(self) -> None:
         """Let go of connections and what is under way; nothing is read after that."""

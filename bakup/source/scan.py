@@ -83,14 +83,14 @@ class Scan:
             for name, stat in pairs:
                 path = prefix + name
                 kind = KINDS[stat.st_mode >> 12]
-                by = None if judge is None else judge(path, name, kind, stat, outer)
+                by = None if judge is None else judge(path, name, kind, stat.st_size, outer)
                 if by is not None and self._leaves(by, path, kind, stat):
                     continue
                 if held and by is None:
                     self._release()
                 if kind == _FILE:
                     size, mtime_ns, ctime_ns = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-                    batch.append(new(Found, (path, kind, size, mtime_ns, ctime_ns, stat.st_ino, stat, "")))
+                    batch.append(new(Found, (path, kind, size, mtime_ns, ctime_ns, stat.st_ino, _stat(stat), "")))
                 elif kind != _DIR:
                     batch.append(self._other(path, kind, stat))
                 elif below := self._enter(path, stat, by, wanted and wanted[name]):
@@ -117,7 +117,7 @@ class Scan:
             raise Failed(f"cannot list {os.fsdecode(self._base)}: {paths.reason(error)}") from error
         return _Frame(slices, iter(()), b"", self._filter.wanted, None)
 
-    def _leaves(self, by: int, path: bytes, kind: int, stat: Stat) -> bool:
+    def _leaves(self, by: int, path: bytes, kind: int, stat: os.stat_result) -> bool:
         """Whether an excluded path is left out: it is, but for a folder that an exception may reach into."""
         if kind == _DIR and self._filter.patterns.reaches(path, by):
             return False
@@ -186,11 +186,29 @@ class Scan:
 
 
 def _found(path: bytes, kind: int, stat: os.stat_result) -> Found:
-    return Found(path, kind, 0, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat)
+    return Found(path, kind, 0, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, _stat(stat))
+
+
+def _stat(found: os.stat_result) -> Stat:
+    return Stat(
+        found.st_mode,
+        found.st_ino,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ctime_ns,
+        found.st_dev,
+        found.st_nlink,
+        found.st_uid,
+        found.st_gid,
+        getattr(found, "st_rdev", 0),
+    )
+
+
+_NO_STAT = Stat(0, 0, 0, 0, 0)
 
 
 def _unread(path: bytes, reason: str) -> Found:
-    return Found(path, _UNREAD, 0, 0, 0, 0, listing.NO_STAT, reason)
+    return Found(path, _UNREAD, 0, 0, 0, 0, _NO_STAT, reason)
 
 
 def _root(base: bytes) -> os.stat_result:

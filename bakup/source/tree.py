@@ -8,6 +8,7 @@ from itertools import chain
 
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
 from bakup.source import attributes, paths, reading, statx
+from bakup.source.ahead import Ahead
 from bakup.source.filters import Rules
 from bakup.source.interface import Found, Journal, Left, Prepared, Small, Unreadable
 from bakup.source.scan import Scan
@@ -36,7 +37,8 @@ class LocalTree:
         self._base = os.path.realpath(self._location)
         self._below = os.path.join(self._base, b"")
         self._rules = rules
-        self._scan = Scan(self._base, rules)
+        self._scan: Scan | Ahead = Scan(self._base, rules)
+        self._begun: Ahead | None = None
         self.device = self._scan.device
 
     @property
@@ -51,8 +53,17 @@ class LocalTree:
     def restore_state(self, prepared: Prepared) -> None:
         """Nothing was changed."""
 
+    def begin(self) -> None:
+        """See `interface.Source`."""
+        if self._begun is None:
+            self._begun = Ahead(self._base, self._rules)
+
     def close(self) -> None:
-        """Nothing is held."""
+        """End a pass that is under way."""
+        if isinstance(self._scan, Ahead):
+            self._scan.close()
+        if self._begun is not None:
+            self._begun.close()
 
     def entries(self) -> Iterator[Found]:
         """All paths in key order; see `interface.Source`."""
@@ -60,7 +71,8 @@ class LocalTree:
 
     def batches(self) -> Iterator[list[Found]]:
         """The same in lists of about a thousand. Each call is a new pass, with new counts."""
-        self._scan = Scan(self._base, self._rules)
+        begun, self._begun = self._begun, None
+        self._scan = begun or Scan(self._base, self._rules)
         return self._scan.batches()
 
     @property

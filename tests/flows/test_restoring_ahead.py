@@ -34,7 +34,7 @@ def ahead(rig: Rig, small_cuts: None, monkeypatch: pytest.MonkeyPatch) -> tuple[
     monkeypatch.setattr(bringing, "HEAD", 16)
     monkeypatch.setattr(bringing, "workers", lambda: 2)
     # Threads that earlier tests left, asleep, would keep these from forking.
-    monkeypatch.setattr(bringing, "worth_forking", lambda workers: workers > 1)
+    monkeypatch.setattr(bringing, "worth_forking", lambda: True)
     write(rig.source, FILES)
     rig.sync()
     return rig, given
