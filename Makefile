@@ -77,10 +77,11 @@ bench: $(READY) ## times, sizes, memory beside restic, Borg, rsync: RUNS=5 ONLY=
 	bash bench/install.sh
 	$(PY) -m bench.run $(if $(RUNS),--runs $(RUNS)) $(if $(ONLY),--only $(ONLY)) $(if $(ROWS),--rows $(ROWS))
 
-bench-remote: $(READY) ## stores over the network, beside restic: ROWS=stream,far,rebuild RUNS=3 GIB=2,10 SECTORS=10000
+bench-remote: $(READY) ## stores over the network, beside restic: ROWS=stream,far,rebuild RUNS=3 GIB=2,10 UPLOAD_MIB=80 SECTORS=10000
 	bash bench/install.sh
 	bash tests/servers/install.sh
 	$(PY) -m bench.remote $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) $(if $(GIB),--gib $(GIB)) \
+	    $(if $(UPLOAD_MIB),--upload-mib $(UPLOAD_MIB)) \
 	    $(if $(SECTORS),--sectors $(SECTORS))
 
 wheel: $(READY) ## dist/bakup-*.whl

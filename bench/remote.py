@@ -25,6 +25,7 @@ from bakup.account import keyfile
 from bakup.account.keys import Account
 from bakup.store.backend import PART
 from bakup.store.opening import open_target
+from bakup.store.target import Terms
 from bench import corpus
 from bench.contenders import REPOSITORY, compile_modules
 from bench.many import Many
@@ -95,33 +96,34 @@ class SpoolWatch:
             self.peak_bytes = max(self.peak_bytes, sum(map(_allocated, self._folder.rglob("*"))))
 
 
-def stream(folder: str, sizes: list[int]) -> None:
-    """Sizes in GiB, each with fresh stores."""
+def stream(folder: str, sizes: list[int], upload: int | None) -> None:
+    """Sizes in GiB, each with fresh stores; `upload` limits bytes a second, None does not."""
     print("| data | bakup sync | build alone | upload alone | ratio | peak memory | peak spool |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for size in sizes:
         with scratch(folder) as place, Fleet() as fleet:
-            print(f"| {size} GiB {_streamed(place, fleet['rclone'], size)}", flush=True)
+            print(f"| {size} GiB {_streamed(place, fleet['rclone'], size, upload)}", flush=True)
 
 
-def _streamed(place: Path, served: Served, size: int) -> str:
+def _streamed(place: Path, served: Served, size: int, limit: int | None) -> str:
     source = _random_files(place / "source", size)
     machine, spool, local = Machine(place / "home"), place / "spool", place / "local"
     spool.mkdir()
     build = run(machine.command("sync", source, str(local), *SECTOR))
-    upload = _uploaded(local, served)
+    upload = _uploaded(local, served, limit)
     shutil.rmtree(local)
     with SpoolWatch(spool) as watch:
         words = ("sync", source, served.place(), *served.words(), *SECTOR, "--spool", str(spool))
+        words += ("--limit-upload", f"{limit >> 20}MiB") if limit else ()
         whole = run(machine.command(*words))
     ratio = whole.wall_s / max(build.wall_s, upload)
     times = f"| {whole.wall_s:.1f} s | {build.wall_s:.1f} s | {upload:.1f} s | {ratio:.2f}"
     return f"{times} | {whole.peak_bytes / MIB:.0f} MiB | {watch.peak_bytes / MIB:.0f} MiB |"
 
 
-def _uploaded(local: Path, served: Served) -> float:
+def _uploaded(local: Path, served: Served, limit: int | None) -> float:
     """Seconds to put the sectors of a local target, by bakup's own client; they are consumed."""
-    target = open_target(served.place(), create=True, options=served.options)
+    target = open_target(served.place(), create=True, options=served.options, terms=Terms(upload=limit))
     sectors = sorted(local.glob("*.bakup"))
     begun = time.perf_counter()
     with ThreadPoolExecutor(UPLOADS) as pool:
@@ -218,6 +220,7 @@ def main() -> int:
     parser.add_argument("--rows", default="stream,far,rebuild", help="stream, far, rebuild (all)")
     parser.add_argument("--runs", type=int, default=3, help="of far (3)")
     parser.add_argument("--gib", default="2,10", help="sizes of stream (2,10)")
+    parser.add_argument("--upload-mib", type=int, help="of stream: MiB a second that may go up (no limit)")
     parser.add_argument("--sectors", type=int, default=10_000, help="of rebuild (10,000)")
     parser.add_argument("--folder", default=default, help="corpus and scratch (BAKUP_BENCH_DIR)")
     asked = parser.parse_args()
@@ -227,7 +230,8 @@ def main() -> int:
         if "rebuild" in asked.rows:
             rebuild(asked.folder, asked.sectors)
         if "stream" in asked.rows:
-            stream(asked.folder, [int(size) for size in asked.gib.split(",")])
+            upload = asked.upload_mib * MIB if asked.upload_mib else None
+            stream(asked.folder, [int(size) for size in asked.gib.split(",")], upload)
     except (CommandFailed, subprocess.CalledProcessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

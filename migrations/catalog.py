@@ -132,7 +132,8 @@ CREATE TABLE chunks (
 ) STRICT, WITHOUT ROWID;
 
 -- Every version of every path, as an interval of ordinals; last is NULL while it stands.
--- digest: of a file; the id of its only chunk, unless parted: then its extents stand in parts.
+-- digest: of a file; the id of its only chunk, unless parted: then its extents stand in parts. plain: a file that is
+-- its only chunk and its attributes, without another name or inode flags.
 CREATE TABLE versions (
     source INTEGER NOT NULL,
     key BLOB NOT NULL,
@@ -146,6 +147,7 @@ CREATE TABLE versions (
     inode INTEGER,
     digest BLOB,
     parted INTEGER NOT NULL,
+    plain INTEGER NOT NULL,
     file_id INTEGER NOT NULL,
     attributes BLOB NOT NULL,
     extra BLOB,
@@ -165,6 +167,7 @@ CREATE TABLE staged (
     inode INTEGER,
     digest BLOB,
     parted INTEGER NOT NULL,
+    plain INTEGER NOT NULL,
     file_id INTEGER NOT NULL,
     attributes BLOB NOT NULL,
     extra BLOB

@@ -32,7 +32,7 @@ def open_catalog(folder: str) -> sqlite3.Connection:
         raise Failed(f"cannot write {path}: {(error.strerror or str(error)).lower()}", code="local-state") from error
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
-            raise Failed(f"cannot open {path}: {error}") from error
+            raise _unusable(path, error) from error
         drop_files(path)
         return _open(path, "catalog")
 
@@ -43,7 +43,14 @@ def open_state(folder: str) -> sqlite3.Connection:
     try:
         return _open(path, "state")
     except sqlite3.DatabaseError as error:
-        raise Failed(f"cannot open {path}: {error}") from error
+        raise _unusable(path, error) from error
+
+
+def _unusable(path: str, error: sqlite3.DatabaseError) -> Failed:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        hint = "make room and run the same command again"
+        return Failed(f"no space left at {os.path.dirname(path)}: {error}", hints=(hint,), code="no-space")
+    return Failed(f"cannot open {path}: {error}")
 
 
 def reader(folder: str) -> sqlite3.Connection:

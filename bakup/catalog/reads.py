@@ -21,6 +21,8 @@ CREATE TEMP TABLE given (pack INTEGER PRIMARY KEY);
 CREATE TEMP TABLE named (file INTEGER PRIMARY KEY);
 """
 
+WINDOW = 8192
+"""Versions that are looked at between two looks at what else is to be done."""
 NOWHERE = 0
 """The pack of chunks that have no usable place."""
 
@@ -40,6 +42,13 @@ _PLACE_NOWHERE = f"""
 INSERT INTO wanted SELECT {NOWHERE}, 0, file, position, chunk, length, {{whole}} FROM {{asked}} a WHERE NOT EXISTS (
     SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector
     WHERE c.id = a.chunk AND c.length = a.length AND s.target = :target AND s.state <> 'missing')
+"""
+_STANDING = "source = :source AND first <= :ordinal AND (last IS NULL OR last >= :ordinal)"
+_WINDOW_END = f"SELECT key FROM versions WHERE {_STANDING} AND key > :key ORDER BY key LIMIT 1 OFFSET :window"
+_PLAIN = f"""
+INSERT INTO files (path, size, attributes, chunks, covered, chunk)
+    SELECT CAST(path AS BLOB), size, attributes, 1, size, digest FROM versions
+    WHERE {_STANDING} AND plain AND key > :key AND (:end IS NULL OR key <= :end) ORDER BY key
 """
 _GIVEN = "(w.file <= :head AND w.pack IN (SELECT pack FROM given))"
 
@@ -85,7 +94,7 @@ class ReadPlan:
     def __init__(self, connection: sqlite3.Connection, target: int) -> None:
         self._connection = connection
         self._target = target
-        self._added = 0
+        self.added = 0
         self._head = 0
         for table in ("files", "pieces", "wanted", "given", "named"):
             connection.execute(f"DROP TABLE IF EXISTS temp.{table}")
@@ -97,7 +106,7 @@ class ReadPlan:
         pieces: Sequence[tuple[int, int, bytes, int]],
     ) -> None:
         """Add rows: (file, path, size, encoded attributes, chunks, bytes that its extents cover, the id of its only
-        chunk) and, for files of several, (file, position in it, chunk id, length). Files are numbered from 1.
+        chunk) and, for files of several, (file, position in it, chunk id, length). Files are numbered on from `added`.
 
         Each chunk gets its place: the same for equal chunks, a damaged one only where there is no other.
         """
@@ -109,10 +118,26 @@ class ReadPlan:
             if files:
                 self._connection.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", files)
                 self._place(_SINGLE, sum(file[-1] is not None for file in files), whole=True)
-                self._added = files[-1][0]
+                self.added = files[-1][0]
+
+    def add_plain(self, source: int, ordinal: int) -> Iterator[int]:
+        """Add all plain files that stand at `ordinal`, as the catalog has them; how many files so far, again and again.
+
+        Before all others: the catalog numbers them.
+        """
+        values: dict[str, object] = {"source": source, "ordinal": ordinal, "key": b"", "window": WINDOW}
+        while values["key"] is not None:
+            row = self._connection.execute(_WINDOW_END, values).fetchone()
+            values["end"] = row[0] if row else None
+            with self._at_once():
+                count = self._connection.execute(_PLAIN, values).rowcount
+                self._place(_SINGLE, count, whole=True)
+            self.added += count
+            values["key"] = values["end"]
+            yield self.added
 
     def _place(self, asked: str, count: int, *, whole: bool) -> None:
-        values = {"target": self._target, "after": self._added}
+        values = {"target": self._target, "after": self.added}
         placed = self._connection.execute(_PLACE.format(asked=asked, whole=int(whole)), values).rowcount
         if placed < count:
             self._connection.execute(_PLACE_NOWHERE.format(asked=asked, whole=int(whole)), values)
@@ -167,7 +192,7 @@ class ReadPlan:
             "INSERT INTO given SELECT w.pack FROM wanted w JOIN packs p ON p.id = w.pack"
             " GROUP BY w.pack HAVING min(w.whole) AND 2 * sum(w.length) > p.raw_length"
         )
-        self._head = self._added
+        self._head = self.added
         return self._reads("SELECT pack FROM given", "w.file <= :head", {"head": self._head})
 
     def packs(self, *, whole: bool) -> Iterator[PackRead]:

@@ -13,7 +13,7 @@ from bakup.model import Checkpoint, End, SectorLine, TableRow
 
 SectorState = Literal["building", "pending", "stored", "damaged", "missing", "removed"]
 
-VERSION_VALUES = "key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, file_id, attributes, extra"
+VERSION_VALUES = "key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, plain, file_id, attributes, extra"
 
 
 def target_id(connection: sqlite3.Connection, url: str) -> int:
@@ -133,7 +133,7 @@ def add_entries(
     connection: sqlite3.Connection, rows: Rows, *, checkpoint: int, source: int, ordinal: int | None
 ) -> None:
     """Rows of entries: straight into `versions` when `ordinal` is reserved (our own run), else staged."""
-    marks = ", ".join("?" * 12)
+    marks = ", ".join("?" * 13)
     if ordinal is None:
         connection.executemany(
             f"INSERT INTO staged (checkpoint, {VERSION_VALUES}) VALUES ({checkpoint}, {marks})",

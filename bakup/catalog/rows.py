@@ -39,7 +39,8 @@ _attributes = msgspec.msgpack.Decoder(Attributes)
 class Rows(Struct):
     """Rows of one batch of entries, in the column order of their tables (migrations/catalog.py).
 
-    `versions`: (key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, file_id, attributes, extra).
+    `versions`: (key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, plain, file_id, attributes,
+    extra).
     """
 
     versions: list[tuple[Any, ...]] = field(default_factory=list)
@@ -107,7 +108,9 @@ def _file(rows: Rows, entry: File, packs: Mapping[int, int]) -> None:
         rows.parts.append((path_key(entry.path), 0, 0, entry.size, encode_extents(extents)))
     _places(rows, extents, packs)
     attributes = entry.attributes
-    rows.versions.append(_version(entry.path, Kind.FILE, entry.size, digest, parted, 0, attributes, None))
+    lone = attributes.link_group is None and attributes.inode_flags is None
+    plain = int(lone and not parted and entry.size > 0 and digest != HOLE)
+    rows.versions.append(_version(entry.path, Kind.FILE, entry.size, digest, parted, 0, attributes, None, plain))
 
 
 def _other(rows: Rows, entry: Entry, packs: Mapping[int, int]) -> None:
@@ -163,6 +166,7 @@ def _version(
     file_id: int,
     attributes: Attributes,
     extra: bytes | None,
+    plain: int = 0,
 ) -> tuple[Any, ...]:
     return (
         path.replace(b"/", b"\0"),
@@ -174,6 +178,7 @@ def _version(
         attributes.inode,
         digest,
         parted,
+        plain,
         file_id,
         encode_attributes(attributes),
         extra,

@@ -23,7 +23,7 @@ _MODE = 0o644
 _BATCH = 1000
 _INSERT = (
     f"INSERT OR IGNORE INTO versions (source, first, last, checkpoint, {VERSION_VALUES})"
-    f" VALUES (?, ?, ?, ?, {', '.join('?' * 12)})"
+    f" VALUES (?, ?, ?, ?, {', '.join('?' * 13)})"
 )
 
 

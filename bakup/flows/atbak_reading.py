@@ -76,8 +76,16 @@ class AtbakBringing:
             " attributes BLOB NOT NULL, sha256 BLOB NOT NULL)"
         )
 
-    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+    def take_plain(self, source: int, ordinal: int) -> bool:
+        """No: each is given."""
+        return False
+
+    def bring(
+        self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]], meanwhile: Iterator[object]
+    ) -> Brought:
         """Small files are read ahead, large ones one after the other."""
+        for _ in meanwhile:
+            pass
         self._plan(files)
         waiting: deque[tuple[Wanted, Future[tuple[bytes | str, list[Place]]]]] = deque()
         with ThreadPoolExecutor(2 * workers(), thread_name_prefix="read") as pool:

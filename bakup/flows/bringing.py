@@ -34,7 +34,7 @@ from bakup.store.target import AtOnce
 AHEAD = 2
 """Packs that wait, read and unpacked, beyond those that are being read."""
 BATCH = 2048
-HEAD = 6 * BATCH
+HEAD = 4 * BATCH
 """Files that are planned before the first is written."""
 
 Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
@@ -69,24 +69,29 @@ class Bringing:
         self._partial = partial
         self._at_once = at_once
         self._plan = ReadPlan(connection, target)
+        self._plain: tuple[int, int] | None = None
         self._growing: dict[int, Growing] = {}
         self._ended: list[Growing] = []
         self._total: tuple[int, int] | tuple[None, None] = (None, None)
         self._done_bytes = 0
         self.brought = Brought()
 
-    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
-        """Read and write files, given as (path, size in bytes, encoded attributes, extents).
+    def take_plain(self, source: int, ordinal: int) -> bool:
+        """See `bakup.flows.layouts.Bringer`."""
+        self._plain = source, ordinal
+        return True
 
-        Raises Failed when the destination takes nothing more.
-        """
+    def bring(
+        self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]], meanwhile: Iterator[object]
+    ) -> Brought:
+        """See `bakup.flows.layouts.Bringer`."""
         try:
             if self._destination.forks and self._at_once.processes and worth_forking():
-                if again := self._bring_apart(files):
+                if again := self._bring_apart(files, meanwhile):
                     self._plan.keep(again)
                     self._write_here()
             else:
-                for _ in self._planned(files):
+                for _ in chain(meanwhile, self._planned(files)):
                     pass
                 self._begin_writing()
                 self._write_here()
@@ -99,10 +104,13 @@ class Bringing:
 
     def _planned(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Iterator[int]:
         """Add the files to the plan; how many so far, after each batch."""
+        if self._plain is not None:
+            yield from self._plan.add_plain(*self._plain)
         rows: list[tuple[int, bytes, int, bytes, int, int, bytes | None]] = []
         pieces: list[tuple[int, int, bytes, int]] = []
-        number = 0
-        for number, (path, size, attributes, extents) in enumerate(files, 1):
+        first_number = self._plan.added + 1
+        number = self._plan.added
+        for number, (path, size, attributes, extents) in enumerate(files, first_number):
             several = iter(extents)
             first = next(several, None)
             if first is not None and first.length == size and first.chunk is not None:
@@ -137,7 +145,9 @@ class Bringing:
                 for _ in self._steps(pool, whole=whole):
                     pass
 
-    def _bring_apart(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> list[int]:
+    def _bring_apart(
+        self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]], meanwhile: Iterator[object]
+    ) -> list[int]:
         """Packs of whole files go to worker processes, the others are written here meanwhile.
 
         The workers begin with the first files while the others are still being planned. Gives the files that a worker
@@ -154,7 +164,7 @@ class Bringing:
             self._begin_writing()
             jobs = chain(head or (), self._plan.packs(whole=True))
             with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
-                self._take(writers.run(jobs, self._steps(pool, whole=False)), again)
+                self._take(writers.run(jobs, chain(meanwhile, self._steps(pool, whole=False))), again)
         return again
 
     def _take(self, done: Iterator[tuple[PackRead, Written]], again: list[int]) -> None:

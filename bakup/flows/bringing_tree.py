@@ -11,12 +11,19 @@ from bakup.flows.layouts import Bringer
 from bakup.model import Extent, Kind
 from bakup.source.out import Out
 
+STEP = 64
+"""Folders that are made between two looks at what else is to be done."""
+
 
 class Tree(Protocol):
     """Versions to bring back, given as often as they are asked for, in key order or backwards."""
 
-    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
-        """All, or those of `kinds`."""
+    @property
+    def whole(self) -> tuple[int, int] | None:
+        """(source, ordinal) of the check point of which these are all versions; None if they are something else."""
+
+    def versions(self, *kinds: Kind, plain: bool = True, descending: bool = False) -> Iterator[Version]:
+        """All, or those of `kinds`; without `plain` those files only that are not (see `versions` in the catalog)."""
 
 
 def bring_tree(
@@ -34,15 +41,27 @@ def bring_tree(
     What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
     """
     flags: list[tuple[bytes, int]] = []
-    for version in tree.versions(Kind.DIR):
-        destination.make_dir(version.path, replaced, version.attributes.object)
-        if inode_flags := version.attributes.inode_flags:
-            flags.append((version.path, inode_flags))
+
+    def folders() -> Iterator[None]:
+        for number, version in enumerate(tree.versions(Kind.DIR)):
+            attributes = version.attributes
+            destination.make_dir(version.path, replaced, attributes.object)
+            if attributes.inode_flags:
+                flags.append((version.path, attributes.inode_flags))
+            if number % STEP == 0:
+                yield
+
+    making = folders()
+    if not destination.fresh:
+        for _ in making:
+            pass
+    whole = None if equal or kept else tree.whole
+    plain = whole is None or not bringing.take_plain(*whole)
     groups = _there(tree.versions(Kind.FILE), equal, lambda version: version.digest)
     links: list[tuple[bytes, bytes, int]] = []
 
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
-        for version in tree.versions(Kind.FILE):
+        for version in tree.versions(Kind.FILE, plain=plain):
             attributes = version.attributes
             path, size, group = version.path, version.size or 0, attributes.link_group
             first = None if group is None else _first(groups, version, group, version.digest, kept)
@@ -55,7 +74,7 @@ def bring_tree(
                 continue
             yield path, size, version.encoded, extents(version)
 
-    brought = bringing.bring(files())
+    brought = bringing.bring(files(), making)
     for _, size in destination.settle():
         brought.files -= 1
         brought.size -= size

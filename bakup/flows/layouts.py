@@ -162,8 +162,15 @@ class Bringer(Protocol):
 
     brought: Brought
 
-    def bring(self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]]) -> Brought:
+    def take_plain(self, source: int, ordinal: int) -> bool:
+        """Whether the plain files of a check point need not be given to `bring`: it takes them from the catalog."""
+
+    def bring(
+        self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]], meanwhile: Iterator[object]
+    ) -> Brought:
         """Read and write files, given as (path, size in bytes, encoded attributes, extents).
+
+        `meanwhile`, step by step, is done beside that, or before.
 
         Raises Failed when the destination takes nothing more.
         """

@@ -128,7 +128,11 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
     job.missing = missing
     if head is not None:
         job.unread = history.unread_at(connection, head.id)
-    _scan(home, job, watch, anew=anew or options.checksum)
+    try:
+        _scan(home, job, watch, anew=anew or options.checksum)
+    except BaseException:
+        job.spool.close()
+        raise
     return job
 
 

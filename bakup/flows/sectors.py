@@ -185,7 +185,11 @@ class Staged(Struct, frozen=True):
     connection: sqlite3.Connection
     checkpoint: int
 
-    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+    @property
+    def whole(self) -> None:
+        """Never."""
+
+    def versions(self, *kinds: Kind, plain: bool = True, descending: bool = False) -> Iterator[Version]:
         """All, or those of `kinds`, in key order or backwards; open files last."""
         rows = self.connection.execute(
             "SELECT key, path, kind, size, digest, parted, file_id, attributes, extra, checkpoint, 0, NULL FROM staged"

@@ -28,10 +28,15 @@ class Chosen(Struct):
     patterns: tuple[re.Pattern[bytes], ...]
     latest: bool = True
 
-    def versions(self, *kinds: Kind, descending: bool = False) -> Iterator[Version]:
+    @property
+    def whole(self) -> tuple[int, int] | None:
+        """See `bringing_tree.Tree`."""
+        return None if self.paths or self.patterns else (self.source.id, self.checkpoint.ordinal)
+
+    def versions(self, *kinds: Kind, plain: bool = True, descending: bool = False) -> Iterator[Version]:
         """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
         every = history.versions_at(
-            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, descending=descending
+            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, plain=plain, descending=descending
         )
         return filter(self._wanted, every) if self.paths or self.patterns else every
 

@@ -6,6 +6,7 @@ at the end what the pass counted; one that ends without saying so has failed, an
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import queue
@@ -86,7 +87,8 @@ class Ahead:
             data = self._pipe.read(length)
             if len(data) == length:
                 return end, data
-        raise Failed("the process that scans the source ended before its time", code="scan")
+        hint = "was it killed, or out of memory? run the same command again"
+        raise Failed("the process that scans the source ended before its time", hints=(hint,), code="scan")
 
 
 def _widen(pipe: int) -> None:
@@ -104,6 +106,7 @@ def _serve(pipe: int, base: bytes, rules: Rules) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _close_others(pipe)
+        gc.disable()  # nothing here refers to itself
         messages: queue.Queue[bytes | None] = queue.Queue(BATCHES)
         sender = threading.Thread(target=_send, args=(pipe, messages), daemon=True)
         sender.start()

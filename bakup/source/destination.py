@@ -71,6 +71,11 @@ class Destination:
         self._folders.close()
 
     @property
+    def fresh(self) -> bool:
+        """Whether the folder was empty."""
+        return self._places.fresh
+
+    @property
     def problems(self) -> list[tuple[bytes, str]]:
         """Paths that were not brought back, with the reason; grows only with them."""
         return self._places.problems
@@ -269,7 +274,8 @@ class Destination:
         """Set the attributes of one folder; see `finish_dirs`."""
         try:
             folder = self._folders.open(path, make=False)
-            without_acls(folder.descriptor)
+            if folder.inherits or not self.fresh:
+                without_acls(folder.descriptor)
             self._applier.to_descriptor(folder.descriptor, path, attributes, -1, -1)
         except ERRORS as error:
             return self._places.refuse(path, error)

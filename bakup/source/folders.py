@@ -54,7 +54,8 @@ class Folders:
         self._system = system
         try:
             os.makedirs(root, exist_ok=True)
-            self._root = _opened(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
+            self._root = _opened(os.open(root, os.O_RDONLY | os.O_DIRECTORY), None)
+            self.fresh = not os.listdir(self._root.descriptor)
         except OSError as error:
             raise Failed(f"cannot write to {os.fsdecode(root)}: {paths.reason(error)}") from error
         self._open: OrderedDict[bytes, Folder] = OrderedDict()
@@ -122,14 +123,18 @@ class Folders:
     def _step(self, parent: Folder, name: bytes, make: bool) -> Folder:
         held = self.name(name)
         try:
-            return _opened(_descriptor(parent, held))
+            return self._opened(parent, held)
         except FileNotFoundError:
             if not make:
                 raise
         # Another process of the same restore may have made it since.
         with contextlib.suppress(FileExistsError):
             os.mkdir(held, 0o700, dir_fd=parent.descriptor)
-        return _opened(_descriptor(parent, held))
+        return self._opened(parent, held)
+
+    def _opened(self, parent: Folder, held: bytes) -> Folder:
+        # Below a folder that was empty all is ours, and hands on what that does.
+        return _opened(_descriptor(parent, held), parent.inherits if self.fresh else None)
 
 
 def _descriptor(parent: Folder, name: bytes) -> int:
@@ -141,10 +146,15 @@ def _descriptor(parent: Folder, name: bytes) -> int:
         raise _in_the_way(name, parent) or error from error
 
 
-def _opened(descriptor: int) -> Folder:
+def _opened(descriptor: int, inherits: bool | None) -> Folder:
+    """A folder; `inherits` where that is known."""
     found = os.fstat(descriptor)
     parents = sys.platform != "linux" or found.st_mode & stat.S_ISGID
-    return Folder(descriptor, found.st_gid if parents else os.getegid(), _hands_on_acls(descriptor))
+    return Folder(
+        descriptor,
+        found.st_gid if parents else os.getegid(),
+        _hands_on_acls(descriptor) if inherits is None else inherits,
+    )
 
 
 def _hands_on_acls(descriptor: int) -> bool:

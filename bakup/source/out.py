@@ -45,6 +45,10 @@ class Out(Protocol):
         """Whether forked copies may write at once."""
 
     @property
+    def fresh(self) -> bool:
+        """Whether nothing was there: then folders may also be made when something in them already is."""
+
+    @property
     def problems(self) -> list[tuple[bytes, str]]:
         """Paths that were not brought back, with the reason."""
 

@@ -48,7 +48,7 @@ class Places:
             raise Failed("restoring into a folder is not possible on this system", code="no-descriptors")
         self.root = root
         self.folders = Folders(root, system)
-        self._new = not os.listdir(self.folders.open(b"").descriptor)
+        self.fresh = self.folders.fresh
         self.applier = Applier()
         self.problems: list[tuple[bytes, str]] = []
         self.umask = os.umask(0o077)
@@ -87,7 +87,7 @@ class Places:
 
         That is temporary files of processes that are gone.
         """
-        if self._new:
+        if self.fresh:
             return
         mode = os.fstat(folder.descriptor).st_mode & 0o7777
         if mode & 0o700 != 0o700:

@@ -40,6 +40,7 @@ class BucketDestination:
     """
 
     forks = False
+    fresh = False
 
     def __init__(self, bucket: Bucket, parallel: int = PARALLEL) -> None:
         self.bucket = bucket

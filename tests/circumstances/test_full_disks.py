@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from computer import Computer
 from disks import Mounts
 from likeness import assert_alike, portrait
 from place import SMALL_SECTORS, Place, assert_nothing_half, leftovers
@@ -54,8 +57,7 @@ def test_full_catalog(place: Place, mounts: Mounts, more_kib: int) -> None:
     place.sync()
     for number in range(6000):
         place.write(f"many{number % 20}/file with a name that takes some room {number}", 10, number)
-    used_kib = sum(path.stat().st_blocks for path in home.iterdir()) // 2
-    disk.resize(used_kib + more_kib)
+    disk.resize(_used_kib(home) + more_kib)
     said = place.computer.call("sync", place.source, place.target, code=1)
     assert "unexpected" not in said.err, said
     assert "no space left" in said.err, said
@@ -65,6 +67,23 @@ def test_full_catalog(place: Place, mounts: Mounts, more_kib: int) -> None:
     place.sync()
     place.assert_restores()
     place.assert_restores(place.elsewhere())
+
+
+@pytest.mark.parametrize("more_kib", [64, 500, 1200])
+def test_full_catalog_of_a_rebuild(place: Place, mounts: Mounts, more_kib: int) -> None:
+    for number in range(6000):
+        place.write(f"many{number % 20}/file with a name that takes some room {number}", 10, number)
+    place.sync()
+    disk = mounts(ROOM_KIB)
+    other = Computer(disk.path / "home")
+    disk.resize(_used_kib(other.home) + more_kib)
+    said = other.call("rebuild", place.target, code=1)
+    assert "unexpected" not in said.err, said
+    assert "no space left" in said.err, said
+    assert str(other.home) in said.err, said
+    disk.resize(ROOM_KIB)
+    other.call("rebuild", place.target)
+    place.assert_restores(other)
 
 
 @pytest.mark.parametrize("size_kib", [400, 3 << 10, 9 << 10])
@@ -95,3 +114,7 @@ def test_full_log(place: Place, mounts: Mounts) -> None:
     assert "unexpected" not in said.err, said
     place.sync()
     place.assert_latest()
+
+
+def _used_kib(folder: Path) -> int:
+    return sum(path.stat().st_blocks for path in folder.iterdir()) // 2

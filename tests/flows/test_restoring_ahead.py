@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rig import Rig
 from trees import assert_equal, noise, snapshot, write
 
+from bakup.catalog import reads
 from bakup.catalog.reads import PackRead, ReadPlan
 from bakup.flows import bringing
 
@@ -21,6 +24,7 @@ FILES = {**SMALL, **AGAIN, **LARGE, "z/empty": b""}
 @pytest.fixture
 def ahead(rig: Rig, small_cuts: None, monkeypatch: pytest.MonkeyPatch) -> tuple[Rig, list[PackRead]]:
     """A rig with FILES stored, and the packs that a restore gives out before all is planned."""
+    monkeypatch.setattr(reads, "WINDOW", 4)
     given: list[PackRead] = []
     head = ReadPlan.head
 
@@ -85,6 +89,36 @@ def test_what_a_second_place_gives_comes_from_there(ahead: tuple[Rig, list[PackR
     out, report = rig.restore()
     assert not report.causes
     assert_equal(snapshot(out), snapshot(rig.source))
+
+
+@pytest.mark.parametrize("window", [1, 2, 7, 1000])
+def test_plain_files_are_planned_by_the_catalog_alone(rig: Rig, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reads, "WINDOW", window)
+    write(rig.source, {"a": b"one", "b/c": b"two", "b/d": b"", "e": noise(5_000_000, 1), "f": b"of two names"})
+    os.link(rig.source / "f", rig.source / "g")
+    with open(rig.source / "hole", "wb") as file:
+        file.truncate(8 << 20)
+    (rig.source / os.fsdecode(b"\xff")).write_bytes(b"odd name")
+    first, then = rig.sync(), snapshot(rig.source)
+    (rig.source / "a").unlink()
+    write(rig.source, {"b/c": b"other", "h": b"new"})
+    rig.sync()
+    given: list[bytes] = []
+    add = ReadPlan.add
+
+    def told(plan: ReadPlan, files: Sequence[Any], pieces: Sequence[Any]) -> None:
+        given.extend(row[1] for row in files)
+        add(plan, files, pieces)
+
+    monkeypatch.setattr(ReadPlan, "add", told)
+    out, report = rig.restore()
+    assert_equal(snapshot(out), snapshot(rig.source))
+    assert report.restored.files == 8
+    assert sorted(given) == [b"b/d", b"e", b"f", b"hole"]
+    assert first.sources[0].checkpoint is not None
+    out, report = rig.restore(at=first.sources[0].checkpoint.uuid.hex()[:8])
+    assert_equal(snapshot(out), then)
+    assert report.restored.files == 8
 
 
 def _same(path: Path, data: bytes) -> bool:
