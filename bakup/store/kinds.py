@@ -20,8 +20,9 @@ Made = TypeVar("Made")
 _LIBRARIES = ("aiobotocore", "asyncio", "asyncssh", "azure", "botocore", "gcsfs", "httpx", "s3fs", "smbprotocol")
 """What they log would be printed where a program has no logging; what counts of it is told as an error."""
 
-_AT_ONCE = AtOnce(puts=1, packs=8, heads=32)
-"""Where `--parallel` says nothing: 32 hide 80 ms in a rebuild; each object on its way needs its size in the spool."""
+_AT_ONCE = AtOnce(puts=2, packs=8, heads=32)
+"""Where `--parallel` says nothing: 32 hide 80 ms in a rebuild; each object on its way needs its size in the spool, and
+a second one keeps the line busy while the first is completed and another one begins."""
 
 _EXTRAS = {
     "abfs": "azure",
