@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeAlias
 
+from bakup.catalog.history import LAST_KEY
 from bakup.model import TableRow
 
 TABLES = """
@@ -48,7 +49,7 @@ _WINDOW_END = f"SELECT key FROM versions WHERE {_STANDING} AND key > :key ORDER 
 _PLAIN = f"""
 INSERT INTO files (path, size, attributes, chunks, covered, chunk)
     SELECT CAST(path AS BLOB), size, attributes, 1, size, digest FROM versions
-    WHERE {_STANDING} AND plain AND key > :key AND (:end IS NULL OR key <= :end) ORDER BY key
+    WHERE {_STANDING} AND plain AND key > :key AND key <= :end ORDER BY key
 """
 _GIVEN = "(w.file <= :head AND w.pack IN (SELECT pack FROM given))"
 
@@ -125,15 +126,16 @@ class ReadPlan:
 
         Before all others: the catalog numbers them.
         """
-        values: dict[str, object] = {"source": source, "ordinal": ordinal, "key": b"", "window": WINDOW}
-        while values["key"] is not None:
+        values: dict[str, object] = {"source": source, "ordinal": ordinal, "window": WINDOW}
+        row: tuple[bytes] | None = (b"",)
+        while row is not None:
+            values["key"] = row[0]
             row = self._connection.execute(_WINDOW_END, values).fetchone()
-            values["end"] = row[0] if row else None
+            values["end"] = row[0] if row is not None else LAST_KEY
             with self._at_once():
                 count = self._connection.execute(_PLAIN, values).rowcount
                 self._place(_SINGLE, count, whole=True)
             self.added += count
-            values["key"] = values["end"]
             yield self.added
 
     def _place(self, asked: str, count: int, *, whole: bool) -> None:

@@ -37,11 +37,19 @@ class Ahead:
     Args:
         base: absolute path of the root, links resolved.
         rules: what is left out; they have been found right.
+
+    Raises:
+        OSError: no other process can be made.
     """
 
     def __init__(self, base: bytes, rules: Rules) -> None:
         reads, writes = os.pipe()
-        self._pid: int | None = os.fork()
+        try:
+            self._pid: int | None = os.fork()
+        except OSError:
+            os.close(reads)
+            os.close(writes)
+            raise
         if self._pid == 0:
             _serve(writes, base, rules)
         os.close(writes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
@@ -56,7 +57,8 @@ class LocalTree:
     def begin(self) -> None:
         """See `interface.Source`."""
         if self._begun is None:
-            self._begun = Ahead(self._base, self._rules)
+            with suppress(OSError):  # no process more for us: the pass is made here
+                self._begun = Ahead(self._base, self._rules)
 
     def close(self) -> None:
         """End a pass that is under way."""

@@ -121,5 +121,17 @@ def test_plain_files_are_planned_by_the_catalog_alone(rig: Rig, window: int, mon
     assert report.restored.files == 8
 
 
+def test_each_window_of_the_plan_looks_at_its_own_part_of_the_catalog(rig: Rig) -> None:
+    write(rig.source, {"a": b"one"})
+    rig.sync()
+    with rig.open("restore") as home:
+        for sql in (reads._PLAIN, reads._WINDOW_END):
+            values = {"source": 1, "ordinal": 1, "key": b"", "end": b"b", "window": 1}
+            ReadPlan(home.catalog, 1)
+            plan = [row[3] for row in home.catalog.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+            end = " AND key<?" if ":end" in sql else ""
+            assert plan == [f"SEARCH versions USING PRIMARY KEY (source=? AND key>?{end})"]
+
+
 def _same(path: Path, data: bytes) -> bool:
     return path.exists() and path.read_bytes() == data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -63,6 +64,16 @@ def test_a_root_that_is_gone_is_told_as_here(tree: Path) -> None:
     source.begin()
     with pytest.raises(Failed, match="no such file"):
         list(source.entries())
+
+
+def test_where_no_process_can_be_made_the_pass_is_made_here(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    before = os.listdir("/proc/self/fd")
+    monkeypatch.setattr(os, "fork", refused)
+    assert len(list(begun(tree).entries())) == MANY + 6 + 4
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_process_that_dies_is_an_error_and_not_an_end(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
