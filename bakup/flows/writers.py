@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
 from bakup.errors import Failed
+from bakup.source.forked import leave_signals
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -91,9 +91,7 @@ class Writers(Generic[J, R]):
 
 
 def _serve(connection: Connection, work: Callable[[J], R], others: list[Connection]) -> None:
-    # The parent answers ctrl-C: it ends the workers when it has told the user.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    leave_signals()
     for other in others:
         other.close()
     while True:

@@ -21,6 +21,7 @@ import msgspec
 
 from bakup.errors import Failed
 from bakup.source.filters import Rules
+from bakup.source.forked import leave_signals
 from bakup.source.interface import Found, Left
 from bakup.source.scan import Scan
 
@@ -110,9 +111,7 @@ def _serve(pipe: int, base: bytes, rules: Rules) -> None:
     """The whole life of the other process."""
     code = 1
     try:
-        # The parent answers ctrl-C, and ends this process when it has told the user.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        leave_signals()
         _close_others(pipe)
         gc.disable()  # nothing here refers to itself
         messages: queue.Queue[bytes | None] = queue.Queue(BATCHES)

@@ -88,13 +88,16 @@ def test_a_process_that_dies_is_an_error_and_not_an_end(tree: Path, monkeypatch:
     assert_no_child()
 
 
-def test_ctrl_c_is_left_to_this_process(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR1])
+def test_ctrl_c_and_how_far_are_left_to_this_process(
+    tree: Path, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ahead, "BATCHES", 1)
     monkeypatch.setattr(ahead, "PIPE_BYTES", 1 << 12)
     source = begun(tree)
     entries = source.entries()
     next(entries)
-    os.kill(child(), signal.SIGINT)
+    os.kill(child(), number)
     assert len(list(entries)) == MANY + 6 + 3
 
 

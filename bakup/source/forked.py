@@ -1,0 +1,18 @@
+"""What a forked process does first."""
+
+from __future__ import annotations
+
+import signal
+
+_PARENT = ("SIGINT", "SIGUSR1")
+_ENDS = ("SIGTERM", "SIGHUP")
+
+
+def leave_signals() -> None:
+    """Ctrl-C and the question how far it is are the parent's, which ends this process when it has told the user."""
+    for name in _PARENT:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for name in _ENDS:
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
