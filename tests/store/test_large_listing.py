@@ -1,4 +1,4 @@
-"""A bucket of 200,000 objects is listed, and held against the catalog, in the memory that 20,000 take."""
+"""A bucket of 1,000,000 objects is listed, and held against the catalog, in the memory that 20,000 take."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def listed(folder: Path, count: int) -> tuple[int, float]:
 @pytest.mark.peer
 def test_memory_does_not_grow_with_the_number_of_objects(tmp_path: Path) -> None:
     small, little = listed(tmp_path / "small", 20_000)
-    large, took = listed(tmp_path / "large", 200_000)
-    print(f"20,000 objects: {small / MIB:.0f} MiB; 200,000: {large / MIB:.0f} MiB, {took:.0f} s")
+    large, took = listed(tmp_path / "large", 1_000_000)
+    print(f"20,000 objects: {small / MIB:.0f} MiB; 1,000,000: {large / MIB:.0f} MiB, {took:.0f} s")
     assert large <= 1.2 * small
-    assert took < 20 * little, "ten times as many take more than in proportion"
+    assert took < 100 * little, "fifty times as many take more than in proportion"
