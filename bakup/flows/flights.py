@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -24,6 +24,12 @@ from bakup.store.target import Growing, Locator, Target
 
 WRITE_BACK = 32 << 20
 """Bytes of data after which the disk takes them, where the spool lies at the target: the put then waits for little."""
+
+
+_STEP_S = 0.5
+"""Most seconds of a wait. A signal that comes just as a thread begins to wait for a lock is heeded when that ends."""
+
+Result = TypeVar("Result")
 
 
 class Flight(Struct):
@@ -114,12 +120,12 @@ class Flights:
     def _advance(self, flight: Flight, *, wait: bool = False) -> None:
         if flight.finished is None or not (wait or flight.finished.done()):
             return
-        finished = flight.finished.result()
+        finished = _result(flight.finished)
         if flight.put is None:
             self._recorder.pending(flight, finished)
             flight.put = self._putting.submit(self._put, flight, finished)
         if wait or flight.put.done():
-            locator = flight.put.result()
+            locator = _result(flight.put)
             self._flights.remove(flight)
             self._recorder.stored(flight, finished, locator)
 
@@ -127,3 +133,9 @@ class Flights:
         if flight.growing is not None:
             return flight.growing.put()
         return self._target.put_new(finished.name, finished.path)
+
+
+def _result(future: Future[Result]) -> Result:
+    while not future.done():
+        wait((future,), _STEP_S)
+    return future.result()

@@ -63,8 +63,9 @@ class FolderTarget:
         with faults(self.url):
             try:
                 os.mkdir(self._root)
-            except FileExistsError:
-                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+            except FileExistsError:  # by now; another run makes it too
+                if not self.exists():
+                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
         sync_folders([parent])
 
     def put_new(self, name: str, spool: str) -> Locator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from computer import Computer, ended
@@ -71,12 +72,12 @@ def test_reading_beside_a_run_on_one_home(place: Place) -> None:
 
 
 def _together(computers: list[Computer], sources: list[Path], target: Path) -> None:
-    started = [
-        computer.start("sync", source, target, *SMALL_SECTORS)
-        for computer, source in zip(computers, sources, strict=True)
-    ]
-    for process in started:
-        with ended(process):
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(ended(computer.start("sync", source, target, *SMALL_SECTORS)))
+            for computer, source in zip(computers, sources, strict=True)
+        ]
+        for process in started:
             _, err = process.communicate(timeout=120)
             assert process.returncode == 0, err.decode()
 

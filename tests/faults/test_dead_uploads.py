@@ -52,7 +52,10 @@ class Bucket:
         return {one["Key"] for one in self._client.list_objects_v2(**self._where).get("Contents", ())}
 
     def uploads(self) -> set[str]:
-        found = self._client.list_multipart_uploads(**self._where).get("Uploads") or ()
+        try:
+            found = self._client.list_multipart_uploads(**self._where).get("Uploads") or ()
+        except self._client.exceptions.NoSuchUpload:  # rclone's word for a bucket that has never seen one
+            return set()
         return {one["UploadId"] for one in found if one["Key"].startswith(self._where["Prefix"])}
 
     def begin(self, name: str) -> str:

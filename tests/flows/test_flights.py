@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -90,4 +91,38 @@ def test_a_run_that_ends_leaves_no_spool_files(rig: Rig, tmp_path: Path, monkeyp
     assert list(spool.iterdir()) == []
     rig.sync(sector_size=SMALL_SECTOR, spool=str(spool))
     assert list(spool.iterdir()) == []
+    rig.assert_restores(snapshot(rig.source))
+
+
+class Lasting(Slow):
+    """Takes long for a put, unless the run ends; ctrl-C comes without waking the thread that waits for it."""
+
+    def __init__(self, inner: Target) -> None:
+        super().__init__(inner)
+        self.aborted = threading.Event()
+
+    def put_new(self, name: str, spool: str) -> str:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if self.aborted.wait(30):
+            raise Failed("was cut off")
+        return super().put_new(name, spool)
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+
+def test_ctrl_c_is_heeded_whenever_it_comes(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the wait for a put begins, above all: then nothing would wake it."""
+    write(rig.source, {"file": b"content"})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(attach, "open_target", lambda place, **_: Lasting(open_target(place)))
+            with pytest.raises(KeyboardInterrupt):
+                rig.sync()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert rig.sectors() == []
+    rig.sync()
     rig.assert_restores(snapshot(rig.source))

@@ -98,6 +98,18 @@ def test_names_that_are_not_utf8(target: FolderTarget) -> None:
     assert (target.read(locator, 0, 9), size) == (b"x", 1)
 
 
+def test_create_at_the_moment_when_another_run_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def beaten(path: str) -> None:
+        make(path)
+        make(path)
+
+    make = os.mkdir
+    monkeypatch.setattr(os, "mkdir", beaten)
+    made = FolderTarget(str(tmp_path / "target"))
+    made.create()
+    assert made.exists()
+
+
 def test_create_makes_no_parents(tmp_path: Path) -> None:
     with pytest.raises(NoTarget, match=f"there is no {tmp_path}/missing$") as caught:
         FolderTarget(str(tmp_path / "missing" / "target")).create()
