@@ -70,6 +70,9 @@ class RemoteTarget:
             self._patience.ask(self._backend.create)
         except FileExistsError:
             return
+        except BakupError:  # SFTP and FTP have no word for a folder that another run has just made
+            if not self.exists():
+                raise
 
     def put_new(self, name: str, spool: str) -> Locator:
         """Upload `spool`, confirm it, and unlink it."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 import pytest
@@ -217,3 +220,22 @@ def test_memory_keeps_the_contract(spool: Path) -> None:
 )
 def test_a_server_keeps_the_contract(fleet: Fleet, spool: Path, name: str, undeclared: set[str]) -> None:
     expect_conformance(findings(fleet[name].place(), spool, fleet[name].options), undeclared)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["sftp", "webdav", "ftp", "smb"])  # elsewhere a prefix need not be made
+def test_several_runs_may_make_a_target_at_once(fleet: Fleet, name: str) -> None:
+    places = [fleet[name].place() for _ in range(5)]
+    together = Barrier(3)
+
+    def run() -> None:
+        for place in places:
+            with closing(open_target(place, options=fleet[name].options)) as target:
+                assert not target.exists()
+                together.wait(60)
+                target.create()
+                assert target.exists()
+
+    with ThreadPoolExecutor(3) as pool:
+        for future in [pool.submit(run) for _ in range(3)]:
+            future.result()
