@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from bakup.flows.costs import ToGetBack
 
 _CLASSES = ("list", "put", "get", "up_bytes", "down_bytes")
+_NOTHING: Mapping[str, int] = {}
 _ROLES = {"target": ("requests", ""), "source": ("  from SRC", "source_"), "out": ("  to OUT", "out_")}
 
 
@@ -40,19 +42,19 @@ class Costs:
             for name, count in sums.items()
         }
 
-    def rows(self, rows: Rows, back: ToGetBack | None = None, *, puts: int = 0, up: int = 0) -> None:
+    def rows(self, rows: Rows, back: ToGetBack | None = None, planned: Mapping[str, int] = _NOTHING) -> None:
         """A row for each store that is remote, and what a target would ask to get all back.
 
         Args:
             rows: of the report.
             back: for a target.
-            puts, up: requests and bytes that are only planned: all is "about" then.
+            planned: what a target was not asked yet, by class; what puts something is "about".
         """
         for role, (label, _) in _ROLES.items():
             if role in self.remote:
-                more = {"put": puts, "up_bytes": up} if role == "target" else {}
+                more = planned if role == "target" else _NOTHING
                 sums = {name: count + more.get(name, 0) for name, count in self.sums[role].items()}
-                rows.text(label, ("about " if puts and more else "") + _text(sums, rows.exact))
+                rows.text(label, ("about " if more.get("put") else "") + _text(sums, rows.exact))
         if back is not None and "target" in self.remote:
             _back_row(rows, back)
 

@@ -246,8 +246,8 @@ def _whole(report: SyncReport, rows: Rows, costs: Costs) -> Rows:
             return rows
         took = numbers.duration(report.elapsed)
         rows.text("stored", f"{stored} in {sectors} (estimated {estimated}), in {took}")
-    planned = {"puts": report.estimated_puts, "up": report.estimated_bytes} if report.dry_run else {}
-    costs.rows(rows, report.to_get_back, **planned)
+    planned = {"put": report.estimated_puts, "get": report.estimated_gets, "up_bytes": report.estimated_bytes}
+    costs.rows(rows, report.to_get_back, planned if report.dry_run else {})
     return rows
 
 

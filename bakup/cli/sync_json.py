@@ -32,6 +32,7 @@ def summary(report: SyncReport) -> Facts:
         "estimated_sectors": report.estimated_sectors,
         "estimated_s": machine.seconds(report.estimated_seconds),
         "estimated_put_requests": report.estimated_puts,
+        "estimated_get_requests": report.estimated_gets,
         **back_fields(report.to_get_back),
         "free_bytes": report.free_bytes,
         "missing_sectors": len(report.missing_sectors),

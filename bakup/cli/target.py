@@ -27,7 +27,7 @@ Try out what DST promises: that it keeps what is put, lists it, gives any
 range of it back, and replaces nothing. One row a promise; under one that does
 not hold stands what follows from it.
 
-It writes about 80 MiB into a folder .bakup-test-... of its own below DST and
+It writes about 100 MiB into a folder .bakup-test-... of its own below DST and
 removes it again where the store lets it. It touches nothing else at DST and
 needs no account. Exit 0 when all that bakup needs holds, else 1.
 """

@@ -14,7 +14,7 @@ from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, WrongAccount
 from bakup.flows import atbak_ingest
-from bakup.flows.costs import ToGetBack
+from bakup.flows.costs import LOOKS, ToGetBack
 from bakup.flows.ingest import Ingested
 from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.remembered import Remembered
@@ -78,13 +78,13 @@ class AtbakLayout:
         if options.sector_size is not None:
             raise Usage("--sector-size is for sectors: an object is as large as its file", code="sector-size")
         if not work.entries:
-            return Estimate(0, 0, 0, ToGetBack())
+            return Estimate(0, 0, 0, 0, ToGetBack())
         sample = work.sample() if work.size else b""
         level = self._level(options)
         share = min(1.0, len(zlib.compress(sample, level)) / len(sample)) if sample and level else 1.0
         size, number = round(work.size * share) + OBJECT_BYTES * work.entries, work.files + work.checkpoints
         back = ToGetBack(number, FIRST_READ * number, work.files + size // READ, size)
-        return Estimate(size, number, number + work.checkpoints, back)
+        return Estimate(size, number, number + work.checkpoints, LOOKS * number, back)
 
     def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
         """The start of each object, check points whole; then each object to its end."""

@@ -12,6 +12,9 @@ from msgspec import Struct
 from bakup.flows.watch import Watch
 from bakup.store.counting import Counts
 
+LOOKS = 3
+"""Most gets for one object that is put: its size before, its size and its start after."""
+
 Role: TypeAlias = Literal["target", "source", "out"]
 """Whose requests: of DST, of a SRC or OUT at a URL."""
 

@@ -54,11 +54,13 @@ class Estimated(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True):
-    """About what a run will put: bytes, objects, requests that put; and what getting that back would cost."""
+    """About what a run will put: bytes, objects, requests that put, requests that look at what is put; and what
+    getting that back would cost."""
 
     size: int
     objects: int
     puts: int
+    gets: int
     to_get_back: ToGetBack
 
 

@@ -148,6 +148,7 @@ class SyncReport(Struct, frozen=True):
     estimated_sectors: int = 0
     estimated_seconds: float | None = None
     estimated_puts: int = 0  # requests, where the target is remote
+    estimated_gets: int = 0  # beside those of the plan itself
     to_get_back: ToGetBack = field(default_factory=ToGetBack)
     stored_bytes: int = 0
     stored_sectors: int = 0

@@ -12,7 +12,7 @@ from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Untrusted, Usage, WrongAccount
 from bakup.flows import sectors_costs
-from bakup.flows.costs import ToGetBack
+from bakup.flows.costs import LOOKS, ToGetBack
 from bakup.flows.ingest import Ingested, ingest
 from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.opening import open_known
@@ -114,7 +114,7 @@ class SectorsLayout:
         size = round(work.size * share) + ENTRY_STORED * work.entries
         sectors = -(-size // sector_size(options))
         puts = sectors_costs.puts(size, sector_size(options))
-        return Estimate(size, sectors, puts, sectors_costs.planned(size, sectors, work.size))
+        return Estimate(size, sectors, puts, LOOKS * sectors, sectors_costs.planned(size, sectors, work.size))
 
     def to_get_back(self, connection: sqlite3.Connection, target_row: int) -> ToGetBack:
         """Metadata of each sector, then each pack once."""

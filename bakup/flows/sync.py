@@ -196,6 +196,7 @@ def _carry_out(
             sources=tuple(_planned(job, options) for job in jobs),
             estimated_seconds=estimated / speed if speed else None,
             estimated_puts=estimate.puts,
+            estimated_gets=estimate.gets,
             to_get_back=attached.layout.to_get_back(home.catalog, attached.row) + estimate.to_get_back,
             elapsed=time.monotonic() - begun,
         )

@@ -14,9 +14,12 @@ from azure.storage.blob.aio import BlobServiceClient
 from bakup.store.backend import Page, Upload
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines, Moving
 from bakup.store.target import Capabilities
-from bakup.store.wire import Body, Sink, Wire
+from bakup.store.wire import PIECE, Body, Sink, Wire
 
 Result = TypeVar("Result")
+
+WHOLE_MAX = PIECE
+"""Bytes of the largest blob that goes up as one: the SDK reads such into memory before it sends them."""
 
 _OUT_OF_RANGE = 416
 
@@ -74,10 +77,14 @@ class Azure:
         return sink.content()
 
     def put(self, key: str, body: Body) -> None:
-        """One Put Blob with `If-None-Match: *`."""
+        """Put Blob with `If-None-Match: *`; what is larger goes up as one block, of which is seen that it moves."""
+        if len(body) > WHOLE_MAX:
+            upload = self.begin(key, len(body))
+            self.finish(upload, [self.part(upload, 0, 0, body)])
+            return
         blob = self.blob(key)
         try:
-            self.run(blob.upload_blob(body, length=len(body), overwrite=False, max_concurrency=1), body)
+            self.run(blob.upload_blob(body.read(), length=len(body), overwrite=False, max_concurrency=1), body)
         except ResourceExistsError:
             raise FileExistsError(key) from None
 

@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 PARTS_AT_ONCE = 4
 WHOLE_MAX = 1 << 20
-"""Bytes of the largest blob that goes up as one: the SDK takes such into memory."""
+"""Bytes of the largest blob that goes up as one, of which Azure keeps the MD5: the SDK takes such into memory."""
 
 _ARCHIVED = ("BlobArchived", "BlobBeingRehydrated")
 _CHANGED = {412, 416}
@@ -177,8 +177,9 @@ class AzureBucket:
     def _up(self, key: str, method: str, content: Content, offset: int, length: int, **words: Any) -> None:
         def request() -> None:
             with going_up(content, offset, length, self._line.wire) as body:
-                # The SDK looks into a stream to measure it, and finds none in an empty one.
-                work = getattr(self._azure.blob(key), method)(data=body if length else b"", length=length, **words)
+                # Put Blob takes what one read of a stream gives for all of it.
+                data = body.read() if method == "upload_blob" else body
+                work = getattr(self._azure.blob(key), method)(data=data, length=length, **words)
                 self._azure.run(work, body if isinstance(body, Body) else None)
 
         self._ask("puts", key, request)

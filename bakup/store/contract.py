@@ -17,8 +17,10 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from bakup.errors import BakupError, StoreError
+from bakup.store.backend import PART
 from bakup.store.faults import OBJECT_MISSING
 from bakup.store.target import Target
+from bakup.store.wire import PIECE
 
 LARGE = 40 << 20
 """Bytes of the large object: stores that take parts take it in three at least."""
@@ -27,6 +29,7 @@ PAGE = 1_000
 """Objects that a store lists in one answer (S3, ListObjectsV2)."""
 
 _SMALL = 3_000
+_MEDIUM = (PIECE, PIECE + 1, 3 * PIECE, PART, PART + 1)
 _ROUNDS = 5
 _WRITERS = 4
 _OBJECTS = 16
@@ -231,6 +234,10 @@ def _refused(ground: Ground) -> str:
 
 
 def _large(ground: Ground) -> str:
+    for size in _MEDIUM:
+        content = ground.content(size)
+        locator = ground.put(f"medium-{size}", content)
+        _expect(ground.target.read(locator, 0, len(content) + 1) == content, f"an object of {size:,} bytes is wrong")
     content = ground.content(LARGE)
     locator = ground.put("large", content)
     _expect(ground.sizes().get(locator) == len(content), "a large object is listed in another size")
@@ -238,7 +245,7 @@ def _large(ground: Ground) -> str:
     runs = [(offset, step) for offset in range(0, len(content), step)]
     for run, found in zip(runs, ground.target.read_ranges(locator, runs), strict=True):
         _expect(found == content[run[0] : sum(run)], f"a large object is wrong behind byte {run[0]:,}")
-    return f"an object of {len(content) >> 20} MiB"
+    return f"objects of {_MEDIUM[0] >> 10} KiB to {len(content) >> 20} MiB"
 
 
 def _writers(ground: Ground) -> str:

@@ -32,7 +32,7 @@ ranges        yes: any range, at every edge
 absent        yes: an object that is not there is told as such
 again         yes: the same object put twice is one object
 refuses       yes: another object of the same name is refused
-large         yes: an object of 40 MiB
+large         yes: objects of 256 KiB to 40 MiB
 at once       yes: 16 objects put at once
 exclusive     yes: one writer won in each of 5 races for a name
 whole         yes: while a put runs, nothing half is seen

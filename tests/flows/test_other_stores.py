@@ -24,6 +24,7 @@ FOLDERS = ("sftp", "webdav", "smb", "ftp")
 FILES = {
     **{f"folder {number % 3}/ünï {number}": os.urandom(number * 700) for number in range(8)},
     "large": os.urandom(3 * MIB),
+    "middle": os.urandom(600_000),
     "odd & 1": b"odd",
 }
 KEYS = {"a//b": b"1", "a": b"2", "a/b/c": b"3", "dir/": b"", "50%2F": b"6"}

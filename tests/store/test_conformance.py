@@ -18,7 +18,7 @@ from bakup.store.contract import Finding, examine
 from bakup.store.counting import CountingTarget
 from bakup.store.faults import OBJECT_MISSING
 from bakup.store.opening import open_object, open_target
-from bakup.store.target import Target
+from bakup.store.target import Target, Terms
 
 if TYPE_CHECKING:
     from tests.servers.fleet import Fleet
@@ -220,6 +220,18 @@ def test_memory_keeps_the_contract(spool: Path) -> None:
 )
 def test_a_server_keeps_the_contract(fleet: Fleet, spool: Path, name: str, undeclared: set[str]) -> None:
     expect_conformance(findings(fleet[name].place(), spool, fleet[name].options), undeclared)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["ceph", "azure", "gcs", "sftp", "webdav", "ftp", "smb"])
+def test_what_is_held_to_a_rate_is_whole(fleet: Fleet, spool: Path, name: str) -> None:
+    """It is read in small pieces then, and no client may take the first of them for all."""
+    place, options = fleet[name].place(), fleet[name].options
+    with closing(open_target(place, create=True, options=options, terms=Terms(upload=1 << 20))) as target:
+        for size in (100_000, 300_000, 1_000_000):
+            content = os.urandom(size)
+            locator = put(target, spool, f"{size}.bakup", content)
+            assert target.read(locator, 0, size + 1) == content
 
 
 @pytest.mark.peer
