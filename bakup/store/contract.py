@@ -75,6 +75,7 @@ class Ground:
 
     def __init__(self, target: Target, spool: str) -> None:
         self.target = target
+        self.raced: set[str] = set()
         self._spool = spool
         self._random = random.Random()  # noqa: S311 - contents, no secrets
         self._guard = threading.Lock()
@@ -100,8 +101,8 @@ class Ground:
                 os.unlink(path)
 
     def sizes(self) -> dict[str, int]:
-        """All objects there by locator. Raises Broken when one is listed twice."""
-        listed = list(self.target.list())
+        """All objects there by locator, but what writers raced for. Raises Broken when one is listed twice."""
+        listed = [one for one in self.target.list() if one[0] not in self.raced]
         found = dict(listed)
         _expect(len(found) == len(listed), "the listing names an object twice")
         return found
@@ -263,10 +264,13 @@ def _exclusive(ground: Ground) -> str:
         contents = [ground.content(_SMALL) for _ in range(_WRITERS)]
         puts = ground.at_once([_later(ground, name, content) for content in contents])
         won = [(put, content) for put, content in zip(puts, contents, strict=True) if put.exception() is None]
+        ground.raced |= {put.result() for put, _ in won}
         _expect(len(won) > 0, f"none of {_WRITERS} writers of one name got it")
         _expect(len(won) == 1, f"{len(won)} of {_WRITERS} writers of one name believed they had it")
         put, content = won[0]
         _expect(ground.target.read(put.result(), 0, len(content) + 1) == content, "a name holds what a loser put")
+    listed = [locator for locator, _ in ground.target.list() if locator in ground.raced]
+    _expect(len(listed) == len(set(listed)), "a name that writers raced for is listed twice")
     if not _declared("exclusive", ground.target):
         raise Untold(f"one writer won in each of {_ROUNDS} races for a name")
     return f"one writer won in each of {_ROUNDS} races for a name"
