@@ -31,7 +31,7 @@ def next_ordinal(connection: sqlite3.Connection) -> int:
 
 def reserve(connection: sqlite3.Connection, checkpoint: int) -> int:
     """An ordinal for a check point that our own run is making; `strike_open` takes it back after a kill."""
-    ordinal = int(connection.execute("SELECT coalesce(max(ordinal), 0) + 1 FROM checkpoints").fetchone()[0])
+    ordinal = next_ordinal(connection)
     connection.execute("UPDATE checkpoints SET ordinal = ? WHERE id = ?", [ordinal, checkpoint])
     return ordinal
 

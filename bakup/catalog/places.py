@@ -41,10 +41,22 @@ def has_chunks(connection: sqlite3.Connection, target: int) -> bool:
     )
 
 
+def last_sector(connection: sqlite3.Connection) -> int:
+    """The row of the sector that was recorded last, of any target; 0 when there is none."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM sectors").fetchone()[0])
+
+
 def known_chunks(
-    connection: sqlite3.Connection, target: int, chunks: Sequence[bytes], *, signer: bytes, encrypted: bool
+    connection: sqlite3.Connection,
+    target: int,
+    chunks: Sequence[bytes],
+    *,
+    signer: bytes,
+    encrypted: bool,
+    after: int,
 ) -> set[bytes]:
-    """Which of `chunks` may be referred to: stored by this signer, not under weaker protection, in a usable place."""
+    """Which of `chunks` may be referred to: stored by this signer, not under weaker protection, in a usable place, in
+    a sector whose row comes behind `after`."""
     found: set[bytes] = set()
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]
@@ -53,8 +65,9 @@ def known_chunks(
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND {USABLE}",
-                [*batch, target, signer, int(encrypted)],
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND s.id > ?"
+                f" AND {USABLE}",
+                [*batch, target, signer, int(encrypted), after],
             )
         )
     return found

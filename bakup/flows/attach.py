@@ -204,6 +204,12 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
     ingested = Ingested()
     if comparison.new:
         ingested = layout.ingest(connection, row, comparison.new, at.watch, announce=announce)
+    if ingested.late:
+        at.watch.note(f"a sector at {url} has more of an earlier check point; its catalog is made anew")
+        recording.drop_target(connection, row)
+        comparison = at.compared()
+        layout.settle(connection, row, comparison)
+        ingested = layout.ingest(connection, row, comparison.new, at.watch)
     _flag_findings(at.home, url, row)
     if not (empty and ingested.sectors):
         return ingested, None

@@ -22,7 +22,10 @@ from bakup.store.target import Locator, Target
 
 
 class Ingested(Struct):
-    """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours."""
+    """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours.
+
+    `late`: a sector holds entries of a check point that was applied without them.
+    """
 
     sectors: int = 0
     others: int = 0
@@ -31,6 +34,7 @@ class Ingested(Struct):
     damaged: list[tuple[Locator, str]] = field(default_factory=list)
     untrusted: list[tuple[Locator, str]] = field(default_factory=list)
     applied: int = 0
+    late: bool = False
 
     @property
     def rejected(self) -> tuple[tuple[str, str], ...]:
@@ -170,7 +174,7 @@ def _record(
         return "duplicate", header.uuid.hex()
     connection.execute("SAVEPOINT sector")
     try:
-        record_sector(connection, target_row, locator, size, opened, meta)
+        found.late |= record_sector(connection, target_row, locator, size, opened, meta)
     except Damaged as error:
         connection.execute("ROLLBACK TO sector")
         found.damaged.append((locator, error.message))
@@ -188,8 +192,12 @@ def record_sector(
     size: int,
     opened: OpenSector,
     meta: MetaRegion,
-) -> None:
-    """Rows of one sector: packs, check points, boxes, entries (staged), ENDs. Raises Damaged."""
+) -> bool:
+    """Rows of one sector: packs, check points, boxes, entries (staged), ENDs; whether it came too late for some.
+
+    Entries of a check point that is applied already are passed over. Raises Damaged.
+    """
+    late = False
     header = opened.header
     signer = header.public_key.signer if header.public_key else b""
     sector = recording.add_sector(
@@ -217,6 +225,7 @@ def record_sector(
         checkpoint, source = checkpoints[box.checkpoint]
         recording.add_box(connection, sector, checkpoint, box.offset, box.length)
         if _applied(connection, checkpoint):
+            late = True
             continue
         for entries in meta.groups(box):
             recording.add_entries(
@@ -227,6 +236,7 @@ def record_sector(
                 ordinal=None,
             )
     _record_ends(connection, meta, checkpoints)
+    return late
 
 
 def _record_ends(connection: sqlite3.Connection, meta: MetaRegion, checkpoints: dict[bytes, tuple[int, int]]) -> None:

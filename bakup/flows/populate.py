@@ -199,8 +199,12 @@ class Filling:
         self._connection.commit()
         self._connection.execute("BEGIN IMMEDIATE")
         for stream in self._streams:
-            if stream.lines and stream.lines[-1].uuid == finished.uuid:
-                stream.lines[-1] = replace(stream.lines[-1], header_digest=finished.header_digest, size=finished.size)
+            # One of the last: as many sectors are on their way as the target takes.
+            for at in range(len(stream.lines) - 1, -1, -1):
+                if stream.lines[at].uuid == finished.uuid:
+                    line = stream.lines[at]
+                    stream.lines[at] = replace(line, header_digest=finished.header_digest, size=finished.size)
+                    break
 
     def stored(self, flight: Flight, finished: FinishedSector, locator: Locator) -> None:
         """The catalog knows a sector to be there; check points that end in it are visible now."""

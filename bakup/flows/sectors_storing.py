@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from msgspec.structs import replace
 
-from bakup.catalog import places
 from bakup.flows.layouts import Begun, Task
 from bakup.flows.populate import Filling, Stream
 from bakup.flows.processors import workers
@@ -52,7 +51,7 @@ class SectorsStoring:
             task.target_row,
             signer=protection.signer,
             encrypted=protection.encrypt,
-            from_catalog=not options.standalone and places.has_chunks(task.connection, task.target_row),
+            anew=options.standalone,
         )
         self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
 

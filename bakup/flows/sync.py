@@ -41,7 +41,7 @@ FOLDERS_SHOWN = 5
 def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> SyncReport:
     """Store what changed in `sources` at `dst`; with `dry_run` only say what would be. Deletes nothing at `dst`.
 
-    Raises Usage for a source that is no folder or is a target, Failed when a source is not there or space runs out,
+    Raises Usage for a source that is no folder, is a target or is given twice, Failed when a source is not there or space runs out,
     and what `attach` raises.
     """
     begun = time.monotonic()
@@ -49,8 +49,11 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     with ExitStack() as opened:
         trees: list[Source] = []
         for source in sources:
-            trees.append(open_tree(source, options, dst, watch))
-            opened.callback(trees[-1].close)
+            tree = open_tree(source, options, dst, watch)
+            opened.callback(tree.close)
+            if any(tree.location == other.location for other in trees):
+                raise Usage(f"{os.fsdecode(tree.location)} is given twice", code="twice")
+            trees.append(tree)
         return _sync(home, trees, sources, dst, options, watch, ask, begun)
 
 

@@ -71,7 +71,11 @@ class Batch(Struct):
 
 
 class Claims:
-    """Which chunks are stored already: those of this run from memory, older ones from the catalog."""
+    """Which chunks are stored already: those of this run from memory, older ones from the catalog.
+
+    Args:
+        anew: what earlier runs stored does not count.
+    """
 
     def __init__(
         self,
@@ -80,13 +84,14 @@ class Claims:
         *,
         signer: bytes,
         encrypted: bool,
-        from_catalog: bool,
+        anew: bool,
     ) -> None:
         self._connection = connection
         self._target = target
         self._signer = signer
         self._encrypted = encrypted
-        self._from_catalog = from_catalog
+        self._after = places.last_sector(connection) if anew else 0
+        self._from_catalog = not anew and places.has_chunks(connection, target)
         self._recent: set[bytes] = set()
         self._older: set[bytes] = set()
 
@@ -95,7 +100,12 @@ class Claims:
         new = [chunk for chunk in chunks if chunk not in self._recent and chunk not in self._older]
         if new and self._from_catalog:
             known = places.known_chunks(
-                self._connection, self._target, new, signer=self._signer, encrypted=self._encrypted
+                self._connection,
+                self._target,
+                new,
+                signer=self._signer,
+                encrypted=self._encrypted,
+                after=self._after,
             )
             new = [chunk for chunk in new if chunk not in known]
         self._recent.update(new)

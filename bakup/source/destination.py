@@ -274,7 +274,7 @@ class Destination:
         """Set the attributes of one folder; see `finish_dirs`."""
         try:
             folder = self._folders.open(path, make=False)
-            if folder.inherits or not self.fresh:
+            if not path or folder.inherits or not self.fresh:  # the root may have been there, with ACLs of its own
                 without_acls(folder.descriptor)
             self._applier.to_descriptor(folder.descriptor, path, attributes, -1, -1)
         except ERRORS as error:

@@ -139,4 +139,4 @@ def _none(members: list[bytes], error: OSError, failed: Callable[[bytes, OSError
 
 def gone(error: OSError) -> bool:
     """Whether an error says that the path is not there, or that what was a folder on the way is none now."""
-    return error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
+    return error.errno in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}

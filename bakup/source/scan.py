@@ -71,7 +71,7 @@ class Scan:
         """All paths in key order, in lists of about `BATCH`.
 
         Raises:
-            Failed: the root cannot be listed.
+            Failed: the root cannot be listed, or went away meanwhile: what was not found is not deleted then.
         """
         judge = self._filter.judge if self._filter.judges else None
         new = tuple.__new__
@@ -108,7 +108,17 @@ class Scan:
                     slices, pairs, prefix, wanted, outer = stack.pop()
                 else:
                     break
+        self._expect_root()
         yield batch[:]
+
+    def _expect_root(self) -> None:
+        found = _root(self._base)
+        if (found.st_dev, found.st_ino) != (self._root.st_dev, self._root.st_ino):
+            raise Failed(
+                f"{os.fsdecode(self._base)} was replaced while it was scanned",
+                hints=("was something mounted or moved? run the same command again",),
+                code="no-source",
+            )
 
     def _first(self) -> _Frame:
         try:
