@@ -14,6 +14,7 @@ from rig import MIB, Answers, Rig, ids, raising
 from trees import Tree, noise, snapshot, write
 
 from bakup.errors import Failed, Locked, Usage
+from bakup.flows import transfer
 from bakup.flows.home import Home
 from bakup.flows.reports import SyncOptions
 from bakup.flows.sync import sync
@@ -194,3 +195,23 @@ def test_many_small_changes_become_a_full_listing(rig: Rig) -> None:
         sector.unlink()
     rig.new_home("third")
     rig.assert_restores(kept[-1][1])
+
+
+def test_a_source_is_given_once(rig: Rig) -> None:
+    write(rig.source, {"a": b"a"})
+    with pytest.raises(Usage, match="source is given twice"):
+        rig.sync(rig.source, Path(f"{rig.source}/."))
+    assert not rig.target.exists()
+
+
+@pytest.mark.usefixtures("small_cuts")
+def test_standalone_refers_to_nothing_earlier_however_much_it_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer, "GENERATION", 20)
+    write(rig.source, {f"file{number}": noise(9_000, number) for number in range(60)})
+    rig.sync()
+    before = rig.sectors()
+    rig.sync(standalone=True)
+    for path in before:
+        path.unlink()
+    rig.new_home("elsewhere")
+    rig.assert_restores(snapshot(rig.source))

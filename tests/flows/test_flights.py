@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,10 @@ from rig import SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
 from bakup.errors import Failed
-from bakup.flows import attach
+from bakup.flows import attach, flights
+from bakup.sector.trust import Trust
+from bakup.sector.verify import verify_finished
+from bakup.sector.writer import FinishedSector
 from bakup.store.opening import open_target
 from bakup.store.target import AtOnce, Target
 
@@ -68,6 +73,24 @@ def test_sectors_go_up_at_once_and_the_end_goes_last(rig: Rig, slow: list[Slow])
     rig.assert_restores(snapshot(rig.source))
     rig.forget("catalog.db")
     rig.assert_restores(snapshot(rig.source))
+
+
+@pytest.mark.usefixtures("small_cuts", "slow")
+def test_the_end_tells_each_sector_by_its_digest(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a sector takes to be finished while the next ones are filled."""
+
+    def verify(finished: FinishedSector, trust: Trust) -> None:
+        time.sleep(0.1)
+        verify_finished(finished, trust)
+
+    monkeypatch.setattr(flights, "verify_finished", verify)
+    write(rig.source, {f"file{number}": noise(90_000, number) for number in range(20)})
+    rig.sync(sector_size=SMALL_SECTOR)
+    with closing(sqlite3.connect(rig.home / "catalog.db")) as catalog:
+        *lines, end = catalog.execute("SELECT header_digest, bytes FROM lines ORDER BY position").fetchall()
+    assert len(lines) >= 4
+    assert all(digest and size for digest, size in lines)
+    assert end == (None, 0)
 
 
 class Refusing(Slow):

@@ -141,6 +141,16 @@ def test_acls_of_the_folder_around_are_not_inherited(base: bytes) -> None:
         assert os.stat(base + b"/out/" + name).st_mode & 0o777 == mode
 
 
+def test_acls_that_the_root_has_of_its_own_give_way(base: bytes) -> None:
+    os.mkdir(base + b"/out")
+    os.setxattr(base + b"/out", b"system.posix_acl_access", ACL)
+    with Destination(base + b"/out") as destination:
+        destination.write_whole(b"file", b"x", HERE)
+        destination.finish_dir(b"", replace(HERE, mode=0o755))
+    assert os.listxattr(base + b"/out") == []
+    assert os.stat(base + b"/out").st_mode & 0o777 == 0o755
+
+
 def test_the_group_of_a_setgid_folder_is_not_inherited(base: bytes) -> None:
     os.mkdir(base + b"/out")
     if ROOT:

@@ -241,3 +241,16 @@ def test_the_source_is_not_changed_by_looking(base: bytes) -> None:
     tree.restore_state(prepared)
     assert prepared.strategy == "none"
     assert os.stat(base + b"/file").st_atime_ns == 5
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["gone", "another"])
+def test_a_root_that_goes_away_is_an_error_and_deletes_nothing(base: bytes, again: bool) -> None:
+    root = base + b"/root"
+    plant(root, [b"%04d" % number for number in range(3000)] + [b"z/below"])
+    entries = LocalTree(root).entries()
+    assert next(entries).path == b""
+    os.rename(root, base + b"/elsewhere")
+    if again:
+        os.mkdir(root)
+    with pytest.raises(Failed, match="was replaced while it was scanned" if again else "no such file"):
+        list(entries)
