@@ -52,6 +52,7 @@ class Ahead:
             os.close(writes)
             raise
         if self._pid == 0:
+            os.close(reads)  # here too, so that it learns when nobody reads any more
             _serve(writes, base, rules)
         os.close(writes)
         _widen(reads)
