@@ -48,7 +48,8 @@ CREATE TABLE others (
 ) STRICT, WITHOUT ROWID;
 
 -- current: the check point whose state the standing versions show; lacking: when that was read in, a chunk of it had
--- no place, and no sync has seen since that all have one.
+-- no place, and no sync has seen since that all have one; stood: the ordinal at which the standing versions were last
+-- put back to an earlier state, which is no check point's.
 CREATE TABLE sources (
     id INTEGER PRIMARY KEY,
     target INTEGER NOT NULL REFERENCES targets(id),
@@ -59,6 +60,7 @@ CREATE TABLE sources (
     name TEXT NOT NULL,
     current INTEGER,
     lacking INTEGER NOT NULL DEFAULT 0,
+    stood INTEGER NOT NULL DEFAULT 0,
     UNIQUE (target, uuid, signer)
 ) STRICT;
 

@@ -24,7 +24,7 @@ def next_ordinal(connection: sqlite3.Connection) -> int:
     """The first ordinal above all that are in use."""
     row = connection.execute(
         "SELECT max((SELECT coalesce(max(ordinal), 0) FROM checkpoints),"
-        " (SELECT coalesce(max(first), 0) FROM versions))"
+        " (SELECT coalesce(max(stood), 0) FROM sources))"
     ).fetchone()
     return int(row[0]) + 1
 
@@ -161,7 +161,7 @@ def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
         "UPDATE versions SET last = ? WHERE source = ? AND last IS NULL AND first > ? AND first < ?",
         [now - 1, source, base_ordinal, now],
     )
-    connection.execute("UPDATE sources SET current = ? WHERE id = ?", [base, source])
+    connection.execute("UPDATE sources SET current = ?, stood = ? WHERE id = ?", [base, now, source])
 
 
 def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -> None:
