@@ -23,8 +23,7 @@ COPY = f"source, key, first, last, checkpoint, {VERSION_VALUES.removeprefix('key
 def next_ordinal(connection: sqlite3.Connection) -> int:
     """The first ordinal above all that are in use."""
     row = connection.execute(
-        "SELECT max((SELECT coalesce(max(ordinal), 0) FROM checkpoints),"
-        " (SELECT coalesce(max(stood), 0) FROM sources))"
+        "SELECT max((SELECT coalesce(max(ordinal), 0) FROM checkpoints), (SELECT coalesce(max(stood), 0) FROM sources))"
     ).fetchone()
     return int(row[0]) + 1
 
