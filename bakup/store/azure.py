@@ -138,6 +138,6 @@ class Azure:
         return [(blob.name[len(self.prefix) :], blob.size) for blob in found], after
 
     async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
-        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1)
+        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1, decompress=False)
         async for piece in stream.chunks():
             await sink.take_soon(piece)

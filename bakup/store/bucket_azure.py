@@ -201,7 +201,8 @@ class AzureBucket:
 
 
 async def _read(blob: Any, sink: Sink, words: dict[str, Any]) -> Any:
-    stream = await blob.download_blob(max_concurrency=1, **words)
+    # What is stored with `Content-Encoding: gzip` is wanted as it is stored.
+    stream = await blob.download_blob(max_concurrency=1, decompress=False, **words)
     async for piece in stream.chunks():
         await sink.take_soon(piece)
     return stream.properties

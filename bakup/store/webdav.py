@@ -86,7 +86,7 @@ class Webdav:
                 return b""
             answer.raise_for_status()
             left = 0 if answer.status_code == _PARTIAL else offset
-            for piece in answer.iter_bytes(sink.piece):
+            for piece in answer.iter_raw(sink.piece):
                 sink.take(piece[left : left + length - sink.size])
                 left = max(0, left - len(piece))
                 if sink.size >= length:
