@@ -180,7 +180,7 @@ class AzureBucket:
                 # Put Blob takes what one read of a stream gives for all of it.
                 data = body.read() if method == "upload_blob" else body
                 work = getattr(self._azure.blob(key), method)(data=data, length=length, **words)
-                self._azure.run(work, body if isinstance(body, Body) else None)
+                self._azure.run(work, data if isinstance(data, Body) else None, length)
 
         self._ask("puts", key, request)
 

@@ -96,7 +96,8 @@ class Gcs:
         where = f"{self._fs._location}/upload/storage/v1/b/{quote(self._bucket)}/o"
         data = io.BytesIO(body) if isinstance(body, bytes) else body
         work = self._fs._call("POST", where, headers=headers, data=data, **words)
-        answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, body if isinstance(body, Body) else None)
+        moving = body if isinstance(body, Body) else None
+        answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, moving, len(body))
         return answer
 
     def begin(self, key: str, size: int) -> Upload:
