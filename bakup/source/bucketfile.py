@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from msgspec.structs import replace
 
-from bakup.errors import StoreError
+from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes
 from bakup.source.interface import Run, Unreadable
 from bakup.store.buckets import OBJECT_CHANGED, Bucket, Listed
@@ -89,14 +89,23 @@ class BucketFile:
     def _next(self) -> bytes:
         while len(self._pieces) < AHEAD and self._asked < self.size:
             length = min(PIECE, self.size - self._asked)
-            self._pieces.append(self._pool.submit(self._bucket.read, self._listed, self._asked, length))
+            self._pieces.append(self._pool.submit(self._read, self._asked, length))
             self._asked += length
         if not self._pieces:
             return b""
         try:
             return self._pieces.popleft().result()
+        except NoAnswer:
+            raise
         except StoreError as error:
             if error.code in {OBJECT_CHANGED, OBJECT_MISSING}:
                 self._changed = True
                 return b""
             raise Unreadable(self._path, error.message) from error
+
+    def _read(self, offset: int, length: int) -> bytes:
+        """A piece; one that is shorter is of another version, or of one that is no more."""
+        piece = self._bucket.read(self._listed, offset, length)
+        if len(piece) != length:
+            raise StoreError(f"{len(piece)} of {length} bytes came", code=OBJECT_CHANGED)
+        return piece

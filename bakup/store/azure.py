@@ -84,7 +84,8 @@ class Azure:
             return
         blob = self.blob(key)
         try:
-            self.run(blob.upload_blob(body.read(), length=len(body), overwrite=False, max_concurrency=1), body)
+            work = blob.upload_blob(body.read(), length=len(body), overwrite=False, max_concurrency=1)
+            self.run(work, size=len(body))
         except ResourceExistsError:
             raise FileExistsError(key) from None
 
@@ -121,9 +122,9 @@ class Azure:
         """The client of a blob."""
         return self._container.get_blob_client(self.prefix + key)
 
-    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None) -> Result:
+    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None, size: int = 0) -> Result:
         """See `Coroutines.run`."""
-        return self._coroutines.run(work, moving)
+        return self._coroutines.run(work, moving, size)
 
     async def blobs(self, after: str | None, most: int | None = None) -> tuple[list[Any], str | None]:
         """A page of blobs with what a listing tells of them, and what to ask the next by."""
@@ -138,6 +139,6 @@ class Azure:
         return [(blob.name[len(self.prefix) :], blob.size) for blob in found], after
 
     async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
-        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1)
+        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1, decompress=False)
         async for piece in stream.chunks():
             await sink.take_soon(piece)

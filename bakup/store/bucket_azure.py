@@ -180,7 +180,7 @@ class AzureBucket:
                 # Put Blob takes what one read of a stream gives for all of it.
                 data = body.read() if method == "upload_blob" else body
                 work = getattr(self._azure.blob(key), method)(data=data, length=length, **words)
-                self._azure.run(work, body if isinstance(body, Body) else None)
+                self._azure.run(work, data if isinstance(data, Body) else None, length)
 
         self._ask("puts", key, request)
 
@@ -201,7 +201,8 @@ class AzureBucket:
 
 
 async def _read(blob: Any, sink: Sink, words: dict[str, Any]) -> Any:
-    stream = await blob.download_blob(max_concurrency=1, **words)
+    # What is stored with `Content-Encoding: gzip` is wanted as it is stored.
+    stream = await blob.download_blob(max_concurrency=1, decompress=False, **words)
     async for piece in stream.chunks():
         await sink.take_soon(piece)
     return stream.properties

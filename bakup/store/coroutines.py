@@ -21,6 +21,8 @@ CONNECT_S = 15
 SILENCE_S = 60.0
 """After so many seconds in which nothing moves, a request counts as lost."""
 
+_SLOWEST = 16 << 10
+"""Bytes a second of the slowest line on which what is in memory still goes up."""
 _LEAVE_S = 3
 """Seconds for a last word to the store."""
 
@@ -39,16 +41,17 @@ class Coroutines:
         self._guard = threading.Lock()
         self._ended = False
 
-    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None) -> Result:
+    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None, size: int = 0) -> Result:
         """Its result. Raises TimeoutError when nothing moves for SILENCE_S, StoreError when all was ended.
 
-        What moves is seen by `moving`; without it the whole request has that time.
+        What moves is seen by `moving`; without it the whole request has that time, and more for `size` bytes that it
+        sends from memory.
         """
         with self._guard:
             if self._ended:
                 work.close()
                 raise cut_off()
-            future = asyncio.run_coroutine_threadsafe(_watched(work, moving), get_loop())
+            future = asyncio.run_coroutine_threadsafe(_watched(work, moving, size), get_loop())
             self._running.add(future)
         try:
             return future.result()
@@ -71,9 +74,9 @@ class Coroutines:
                 asyncio.run_coroutine_threadsafe(last, get_loop()).result(timeout=_LEAVE_S)
 
 
-async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None) -> Result:
+async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None, size: int) -> Result:
     if moving is None:
-        return await asyncio.wait_for(work, SILENCE_S)
+        return await asyncio.wait_for(work, SILENCE_S + size / _SLOWEST)
     task = asyncio.ensure_future(work)
     try:
         while not task.done():

@@ -72,7 +72,7 @@ class Ftp:
                 raise
 
     def get(self, key: str, offset: int, length: int) -> bytes:
-        """RETR from `offset`, hung up when enough has come."""
+        """RETR from `offset`, hung up when enough has come. Raises ConnectionError when less comes than SIZE says."""
         path, sink = self._path(key), Sink(self._wire)
         with self._connection() as ftp:
             if offset + length > (ftp.size(path) or 0):
@@ -85,6 +85,9 @@ class Ftp:
             # Servers say 226, or 426 since we hung up: both end the transfer.
             with suppress(ftplib.error_temp):
                 ftp.voidresp()
+            # A connection that broke ends like a file that does.
+            if sink.size < length:
+                raise ConnectionError(f"{sink.size} of {length} bytes came")
         return sink.content()
 
     def put(self, key: str, body: Body) -> None:

@@ -96,7 +96,8 @@ class Gcs:
         where = f"{self._fs._location}/upload/storage/v1/b/{quote(self._bucket)}/o"
         data = io.BytesIO(body) if isinstance(body, bytes) else body
         work = self._fs._call("POST", where, headers=headers, data=data, **words)
-        answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, body if isinstance(body, Body) else None)
+        moving = body if isinstance(body, Body) else None
+        answer: tuple[Mapping[str, str], bytes] = self._coroutines.run(work, moving, len(body))
         return answer
 
     def begin(self, key: str, size: int) -> Upload:
@@ -137,10 +138,10 @@ class Gcs:
     async def _read(self, key: str, offset: int, length: int, sink: Sink, words: Mapping[str, str]) -> None:
         await self._fs._set_session()
         url = f"{self._fs._location}/download/storage/v1/b/{quote(self._bucket)}/o/{quote(self.prefix + key, safe='')}"
-        headers = self._fs._get_headers({"Range": f"bytes={offset}-{offset + length - 1}"})
-        async with self._fs.session.get(
-            url, params=self._fs._get_params({"alt": "media", **words}), headers=headers
-        ) as answer:
+        # What is stored with `Content-Encoding: gzip` is unpacked by Google for who does not take it, and by aiohttp.
+        asked = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "gzip"}
+        headers, params = self._fs._get_headers(asked), self._fs._get_params({"alt": "media", **words})
+        async with self._fs.session.get(url, params=params, headers=headers, auto_decompress=False) as answer:
             if answer.status == 416:
                 return
             answer.raise_for_status()

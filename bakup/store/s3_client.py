@@ -55,7 +55,7 @@ class S3Client:
 
     def call(self, method: str, body: Body | None = None, **words: Any) -> Any:
         """The answer to one request; `body` stands in `words` too, under the API's name for it."""
-        return self._coroutines.run(self._request(method, **words), body)
+        return self._coroutines.run(self._request(method, **words), body, words.get("ContentLength", 0))
 
     def get(self, **words: Any) -> tuple[dict[str, Any], bytes]:
         """GetObject: the answer and the bytes."""

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from bakup.errors import BakupError
 
-_USER_INFO = re.compile(r"(?<=://)[^/?#@]*@")
+_USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
 _SHORTEST = 5
 """A value this short is a flag or a number, and stands in ordinary words too."""
 _OPEN = frozenset(

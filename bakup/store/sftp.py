@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import stat
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import asyncssh
@@ -156,12 +158,20 @@ class Sftp:
     async def _read(self, path: str, offset: int, length: int, sink: Sink) -> None:
         sftp = await self._sftp()
         async with sftp.open(path, "rb") as file:
-            for at in range(offset, offset + length, sink.piece * _AT_ONCE):
-                wanted = min(sink.piece * _AT_ONCE, offset + length - at)
-                found = cast(bytes, await file.read(wanted, at))
-                await sink.take_soon(found)
-                if len(found) < wanted:
-                    return
+            ahead: deque[asyncio.Task[bytes]] = deque()
+            at, end = offset, offset + length
+            try:
+                while at < end or ahead:
+                    while at < end and len(ahead) < _AT_ONCE:
+                        ahead.append(asyncio.ensure_future(_piece(file, min(sink.piece, end - at), at)))
+                        at += sink.piece
+                    found = await ahead.popleft()
+                    await sink.take_soon(found)
+                    if len(found) < sink.piece:
+                        return
+            finally:
+                # What was asked behind the end, or before a fault, is answered too.
+                await asyncio.gather(*ahead, return_exceptions=True)
 
     async def _touch(self, path: str) -> None:
         async with (await self._sftp()).open(path, "xb"):
@@ -170,9 +180,14 @@ class Sftp:
     async def _write(self, path: str, offset: int, body: Body) -> None:
         sftp = await self._sftp()
         async with sftp.open(path, "r+b") as file:
-            running: set[asyncio.Task[int]] = set()
+
+            async def write(piece: bytes, at: int) -> None:
+                await file.write(piece, at)
+                body.moved_at = time.monotonic()
+
+            running: set[asyncio.Task[None]] = set()
             while piece := await asyncio.to_thread(body.read, PIECE):
-                running.add(asyncio.ensure_future(file.write(piece, offset)))
+                running.add(asyncio.ensure_future(write(piece, offset)))
                 offset += len(piece)
                 if len(running) >= _AT_ONCE:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
@@ -193,3 +208,8 @@ class Sftp:
 
     async def _remove(self, path: str) -> None:
         await (await self._sftp()).remove(path)
+
+
+async def _piece(file: Any, length: int, offset: int) -> bytes:
+    found: bytes = await file.read(length, offset)
+    return found

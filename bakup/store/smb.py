@@ -64,12 +64,15 @@ class Smb:
             return None
 
     def get(self, key: str, offset: int, length: int) -> bytes:
-        """A range."""
+        """A range. Raises ConnectionError when less comes than the file has."""
         sink = Sink(self._wire)
         with self._call(smbclient.open_file, self._path(key), mode="rb", buffering=0, share_access="rwd") as file:
             file.seek(offset)
             while sink.size < length and (piece := file.read(min(sink.piece, length - sink.size))):
                 sink.take(piece)
+            expected = min(length, file.fd.end_of_file - offset)
+        if sink.size < expected:
+            raise ConnectionError(f"{sink.size} of {expected} bytes came")
         return sink.content()
 
     def put(self, key: str, body: Body) -> None:

@@ -22,12 +22,19 @@ _PARTIAL, _WHOLE, _OUT_OF_RANGE, _METHOD_NOT_ALLOWED = 206, 200, 416, 405
 
 
 class _Client(Client):  # type: ignore[misc] # webdav4 has no types
-    """Takes a path as it is; webdav4 takes `%25` in one for `%`, and none with `#`, `?` or a tabulator."""
+    """Takes a path as it is; webdav4 takes `%25` in one for `%`, and none with `#`, `?` or a tabulator.
+
+    Asks for no depth that is not bounded.
+    """
 
     def join_url(self, path: str, add_trailing_slash: bool = False) -> httpx.URL:
         """The URL of a path."""
         url: httpx.URL = super().join_url(quote(path), add_trailing_slash)
         return url
+
+    def propfind(self, path: str, data: Any = None, headers: Any = None, follow_redirects: bool = False) -> Any:
+        """Of the resource alone unless `headers` say else; without a depth it is all below it, which servers refuse."""
+        return super().propfind(path, data, {"Depth": "0", **(headers or {})}, follow_redirects)
 
 
 class Webdav:
@@ -86,7 +93,7 @@ class Webdav:
                 return b""
             answer.raise_for_status()
             left = 0 if answer.status_code == _PARTIAL else offset
-            for piece in answer.iter_bytes(sink.piece):
+            for piece in answer.iter_raw(sink.piece):
                 sink.take(piece[left : left + length - sink.size])
                 left = max(0, left - len(piece))
                 if sink.size >= length:

@@ -7,7 +7,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Literal, TypeAlias
 
@@ -21,6 +21,8 @@ PIECE = 1 << 18
 _STEPS = 16
 """A rate is kept in so many steps a second: that is how smooth it is."""
 _LEAST_PIECE = 1 << 10
+_STEP_S = 1.0
+"""Longest rest of a coroutine in one piece."""
 
 
 class Rate:
@@ -77,11 +79,17 @@ class Wire:
         """`size` bytes came down; waits as the rate wants it. Raises StoreError after `cut`."""
         self.wait(self._moved("read_bytes", size, self._down))
 
-    async def took_soon(self, size: int) -> None:
-        """As `took`, without holding up the thread."""
+    async def took_soon(self, size: int) -> AsyncIterator[None]:
+        """As `took`, without holding up the thread; looks up from the wait every `_STEP_S`."""
         import asyncio  # takes 15 ms to load, and local targets need none of it
 
-        await asyncio.sleep(self._moved("read_bytes", size, self._down))
+        left = self._moved("read_bytes", size, self._down)
+        while left > _STEP_S:
+            await asyncio.sleep(_STEP_S)
+            self.wait(0)
+            yield
+            left -= _STEP_S
+        await asyncio.sleep(left)
         self.wait(0)
 
     def wait(self, seconds: float) -> None:
@@ -176,9 +184,10 @@ class Sink:
         self.moved_at = time.monotonic()
 
     async def take_soon(self, piece: bytes) -> None:
-        """As `take`, in a coroutine."""
+        """As `take`, in a coroutine; to wait for the rate is no silence of the store."""
         self._keep(piece)
-        await self._wire.took_soon(len(piece))
+        async for _ in self._wire.took_soon(len(piece)):
+            self.moved_at = time.monotonic()
         self.moved_at = time.monotonic()
 
     def content(self) -> bytes:

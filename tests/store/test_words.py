@@ -63,6 +63,7 @@ def test_words_that_are_none(words: list[str], text: str) -> None:
         ("zip://a@b.zip::sftp://ana:pw@host/x.zip", "zip://b.zip::sftp://host/x.zip"),
         ("abfs://container@account.dfs.core.windows.net/x", "abfs://container@account.dfs.core.windows.net/x"),
         ("/a@b/c", "/a@b/c"),
+        ("ftp://me@example.org:top@secret@host/x@y", "ftp://host/x@y"),
     ],
 )
 def test_user_info_is_never_shown(url: str, shown: str) -> None:
@@ -76,6 +77,10 @@ def test_a_place_keeps_its_credentials_to_itself() -> None:
     assert place.credentials == {"username": "ana", "password": "s@cret"}
     assert Place(place).credentials == place.credentials
     assert Place("/a").credentials == {}
+    assert Place("ftp://me@example.org:top@secret@host/x").credentials == {
+        "username": "me@example.org",
+        "password": "top@secret",
+    }
 
 
 def test_secrets_are_hidden_in_every_spelling() -> None:
