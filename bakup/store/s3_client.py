@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import io
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -11,10 +14,14 @@ from typing import Any
 
 import s3fs
 from aiobotocore.session import AioSession
+from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
-from bakup.store.wire import Body, Sink, Wire
+from bakup.store.wire import PIECE, Body, Sink, Wire
+
+_SUM = "Content-MD5"
+"""Stands in the error of a server that wants it."""
 
 
 class S3Client:
@@ -46,6 +53,7 @@ class S3Client:
         words = {"session": _session(options), **options, "config_kwargs": config}
         self._fs = s3fs.S3FileSystem(**words, skip_instance_cache=True)
         self._wire = wire
+        self._sums = False
         self._coroutines = Coroutines()
 
     @property
@@ -55,7 +63,16 @@ class S3Client:
 
     def call(self, method: str, body: Body | None = None, **words: Any) -> Any:
         """The answer to one request; `body` stands in `words` too, under the API's name for it."""
-        return self._coroutines.run(self._request(method, **words), body, words.get("ContentLength", 0))
+        asked = {**words, "ContentMD5": _md5(words["Body"])} if self._sums and "Body" in words else words
+        try:
+            return self._coroutines.run(self._request(method, **asked), body, words.get("ContentLength", 0))
+        except ClientError as error:
+            if asked is not words or "Body" not in words or _SUM not in str(error):
+                raise
+        # A bucket that locks what is put (S3 Object Lock) wants a checksum with it.
+        self._sums = True
+        words["Body"].seek(0)
+        return self.call(method, body, **words)
 
     def get(self, **words: Any) -> tuple[dict[str, Any], bytes]:
         """GetObject: the answer and the bytes."""
@@ -98,6 +115,17 @@ def code_of(error: Exception) -> str:
     """S3's word for an error, or the HTTP status where it has none."""
     found = getattr(error, "response", None)
     return str(found.get("Error", {}).get("Code", "")) if isinstance(found, dict) else ""
+
+
+def _md5(body: Body | io.BytesIO) -> str:
+    """In base64 (RFC 1864); the body stands at its start again. To read it for this is no traffic."""
+    digest = hashlib.md5(usedforsecurity=False)
+    if isinstance(body, Body):
+        body.counted = False
+    while piece := body.read(PIECE):
+        digest.update(piece)
+    body.seek(0)
+    return b64encode(digest.digest()).decode()
 
 
 _FORMS: tuple[Callable[[Any], datetime], ...] = (datetime.fromisoformat, parsedate_to_datetime)
