@@ -75,7 +75,7 @@ _DENIED_NAMES = frozenset(
     ]
 )
 _GONE_NAMES = frozenset(["SFTPNoSuchFile", "SFTPNoSuchPath", "ResourceNotFound", "NoSuchFile", "BadNetworkName"])
-_FULL_NAMES = frozenset(["SFTPNoSpaceOnFilesystem", "SFTPQuotaExceeded", "DiskFull"])
+_FULL_NAMES = frozenset(["SFTPNoSpaceOnFilesystem", "SFTPQuotaExceeded", "DiskFull", "InsufficientStorage"])
 _LATER_NAMES = frozenset(
     [
         "ConnectionError",
@@ -102,6 +102,8 @@ _LATER_NAMES = frozenset(
         "SMBConnectionClosed",
         "NetworkNameDeleted",
         "IOTimeout",
+        "SSLEOFError",
+        "BadGatewayError",
         "error_temp",
         "error_reply",
         "error_proto",
@@ -124,6 +126,7 @@ _LATER_ERRNOS = frozenset(
     }
 )
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ERRNO = re.compile(r"\[Errno (\d+)\]")
 _FTP_REPLY = re.compile(r"([45]\d\d)[ -]")
 _FTP_FULL, _FTP_DENIED, _FTP_GONE = ("452", "552"), ("530", "532", "553"), ("550",)
 
@@ -147,7 +150,7 @@ def meaning(error: Exception, url: str, key: str | None = None) -> BakupError:
         return NoTarget(f"{url} denies access: {reason(error)}", code="target-denied")
     if _gone(error, names, status, code):
         return missing(url) if key is None or code in ("NoSuchBucket", "ContainerNotFound") else missing_object(key)
-    if names & _LATER_NAMES or getattr(error, "errno", None) in _LATER_ERRNOS:
+    if names & _LATER_NAMES or not _LATER_ERRNOS.isdisjoint(_errnos(error)):
         return NoAnswer(f"{url}: {reason(error)}", code="no-answer")
     return StoreError(f"{url}: {reason(error)}", code="store")
 
@@ -180,6 +183,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(cause))
         yield cause
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+
+
+def _errnos(error: Exception) -> Iterator[int]:
+    """Of an error and its causes; those of a host's several addresses asyncio tells in words only."""
+    for cause in _causes(error):
+        if found := getattr(cause, "errno", None):
+            yield found
+        elif isinstance(cause, OSError) and str(cause).startswith("Multiple exceptions: "):
+            yield from map(int, _ERRNO.findall(str(cause)))
 
 
 def _status(error: Exception) -> int | None:

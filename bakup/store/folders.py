@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 
+from bakup.store.answers import meaning
 from bakup.store.backend import Page
+
+_OF_ONE_FOLDER = ("target-missing", "target-denied")
+"""What is said of a folder that vanished or denies access."""
 
 Entries = Callable[[str], Iterable[tuple[str, int | None]]]
 """The (name, size in bytes) in a folder below the target; a folder's size is None."""
@@ -31,7 +35,11 @@ class Folders:
 def _readable(entries: Entries, folder: str) -> Sequence[tuple[str, int | None]]:
     try:
         return sorted(entries(folder), key=_name)
-    except (FileNotFoundError, PermissionError):
+    except Exception as error:
+        if meaning(error, folder).code not in _OF_ONE_FOLDER:
+            raise
+        # Raises where it is not this folder that is refused, but we are.
+        list(entries(""))
         return ()
 
 

@@ -160,7 +160,12 @@ class Ftp:
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
         with self._connection() as ftp:
-            found = [*ftp.mlsd(posixpath.join(self._root, folder), ["type", "size"])]
+            try:
+                found = [*ftp.mlsd(posixpath.join(self._root, folder), ["type", "size"])]
+            except ftplib.error_perm:
+                # It is kept for the next, which wants no text.
+                ftp.voidcmd("TYPE I")
+                raise
             ftp.voidcmd("TYPE I")
         return [
             (name, None if facts["type"] == "dir" else int(facts.get("size", 0)))

@@ -124,8 +124,13 @@ class Sftp:
     async def _sftp(self) -> asyncssh.SFTPClient:
         async with self._connecting:
             if self._client is None or self._connection is None or self._connection.is_closed():
-                self._connection = await asyncssh.connect(**self._options)
-                self._client = await self._connection.start_sftp_client()
+                connection = await asyncssh.connect(**self._options)
+                try:
+                    client = await connection.start_sftp_client()
+                except BaseException:
+                    connection.abort()
+                    raise
+                self._connection, self._client = connection, client
             return self._client
 
     async def _disconnect(self) -> None:

@@ -139,12 +139,16 @@ class Smb:
             raise OSError(error.errno, error.strerror, path) from error
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        with self._call(smbclient.scandir, self._path(folder) if folder else self._root) as entries:
-            return [
-                (entry.name, None if entry.is_dir() else int(entry.smb_info.end_of_file))
-                for entry in entries
-                if not entry.is_symlink()
-            ]
+        return self._call(_listed, self._path(folder) if folder else self._root)  # type: ignore[no-any-return]
+
+
+def _listed(path: str, **words: Any) -> list[tuple[str, int | None]]:
+    with smbclient.scandir(path, **words) as entries:
+        return [
+            (entry.name, None if entry.is_dir() else int(entry.smb_info.end_of_file))
+            for entry in entries
+            if not entry.is_symlink()
+        ]
 
 
 def _write(file: Any, piece: bytes) -> None:

@@ -1,7 +1,9 @@
 """What the exceptions of the libraries mean; they are the libraries' own."""
 
+import errno
 import ftplib
 import socket
+import ssl
 
 import aiohttp
 import asyncssh
@@ -12,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from gcsfs.retry import HttpError
 from google.auth.exceptions import TransportError
 from smbprotocol.exceptions import LogonFailure, SMBConnectionClosed
-from webdav4.client import HTTPError
+from webdav4.client import BadGatewayError, HTTPError, InsufficientStorage
 
 from bakup.errors import BakupError, Failed, NoAnswer, NoTarget, StoreError
 from bakup.store.answers import meaning
@@ -56,6 +58,9 @@ AGAIN = [
     ConnectionRefusedError(),
     socket.gaierror(-3, "temporary failure in name resolution"),
     TimeoutError(),
+    OSError("Multiple exceptions: [Errno 111] Connect call failed ('::1', 1), [Errno 101] Connect call failed"),
+    BadGatewayError(),
+    ssl.SSLEOFError(8, "EOF occurred in violation of protocol"),
 ]
 NEVER: list[tuple[Exception, type[BakupError], str]] = [
     (s3("AccessDenied", 403), NoTarget, "target-denied"),
@@ -70,6 +75,7 @@ NEVER: list[tuple[Exception, type[BakupError], str]] = [
     (HttpError({"code": 401, "message": "who"}), NoTarget, "target-denied"),
     (dav(403), NoTarget, "target-denied"),
     (dav(507), Failed, "no-space"),
+    (InsufficientStorage("a"), Failed, "no-space"),
     (asyncssh.PermissionDenied("no key"), NoTarget, "target-denied"),
     (asyncssh.HostKeyNotVerifiable("who"), NoTarget, "target-denied"),
     (asyncssh.SFTPNoSpaceOnFilesystem("full"), Failed, "no-space"),
@@ -113,3 +119,6 @@ def test_what_an_error_was_made_from_counts() -> None:
     outer = OSError("wrapped")
     outer.__cause__ = ConnectionResetError("reset")
     assert meaning(outer, "s3://b").retry_may_help
+    smb = ValueError("Failed to connect to 'host:445'")
+    smb.__cause__ = OSError(errno.EHOSTUNREACH, "No route to host")
+    assert meaning(smb, "smb://host").retry_may_help
