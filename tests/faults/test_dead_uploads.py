@@ -8,15 +8,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import botocore.session
 import pytest
-from botocore.config import Config
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "acceptance")]
 
 from computer import Computer, ended  # noqa: E402
+
+from tests.servers.s3 import client_at  # noqa: E402
 
 if TYPE_CHECKING:
     from tests.servers.fleet import Fleet
@@ -36,14 +36,7 @@ class Bucket:
         self.words = [served.place(), *served.words()]
         name, _, prefix = self.words[0].removeprefix("s3://").partition("/")
         self._where = {"Bucket": name, "Prefix": f"{prefix}/"}
-        self._client: Any = botocore.session.Session().create_client(
-            "s3",
-            region_name="us-east-1",
-            endpoint_url=served.options["endpoint_url"],
-            aws_access_key_id=served.options["key"],
-            aws_secret_access_key=served.options["secret"],
-            config=Config(proxies={}),
-        )
+        self._client = client_at(*(served.options[word] for word in ("endpoint_url", "key", "secret")))
 
     def close(self) -> None:
         self._client.close()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import botocore.session
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from bakup.store.buckets import open_bucket
 from bakup.store.opening import open_target
+from tests.servers.s3 import client_at
 
 if TYPE_CHECKING:
     from tests.servers.fleet import Fleet
@@ -24,14 +23,8 @@ RETENTION = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode
 
 def test_what_is_put_into_a_bucket_that_locks_it(fleet: Fleet, tmp_path: Path) -> None:
     served = fleet["moto"]
-    client = botocore.session.Session().create_client(
-        "s3",
-        region_name="us-east-1",
-        endpoint_url=served.options["endpoint_url"],
-        aws_access_key_id=served.options["key"],
-        aws_secret_access_key=served.options["secret"],
-        config=Config(proxies={}, request_checksum_calculation="when_required"),
-    )
+    where = (served.options[word] for word in ("endpoint_url", "key", "secret"))
+    client = client_at(*where, request_checksum_calculation="when_required")
     client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
     client.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=RETENTION)
     with pytest.raises(ClientError, match="Content-MD5"):
