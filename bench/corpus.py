@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,13 +33,13 @@ class Corpus:
 
 
 def prepare(folder: str) -> Corpus:
-    """Make what is missing in `folder` (about 8 GB), and put back what a killed run left changed."""
+    """Make what is missing in `folder` (about 5 GB), and put back what a killed run left changed."""
     os.makedirs(folder, exist_ok=True)
     corpus = Corpus(folder, f"{folder}/tree", f"{folder}/big", f"{folder}/{BIG_NAME}.after")
     _put_back_big(corpus)
     if not os.path.isdir(corpus.tree):
         _unpack(folder, _package(folder), corpus.tree)
-    if not os.path.exists(corpus.after) or not os.path.isdir(corpus.big):
+    if not os.path.isdir(corpus.big):
         _make_big(corpus)
     _put_back(corpus)
     return corpus
@@ -69,7 +69,9 @@ def changed(corpus: Corpus) -> Iterator[None]:
 
 @contextmanager
 def inserted(corpus: Corpus) -> Iterator[None]:
-    """While entered, the big file has 64 KiB more in its middle."""
+    """While entered, the big file has 64 KiB more in its middle; made on first use."""
+    if not os.path.exists(corpus.after):
+        _make_after(corpus)
     path = f"{corpus.big}/{BIG_NAME}"
     os.rename(path, _before(corpus))
     os.rename(corpus.after, path)
@@ -143,7 +145,8 @@ def _make_big(corpus: Corpus) -> None:
             _copy(tar, write, 0, os.path.getsize(tar), table)
     os.unlink(tar)
     os.rename(f"{corpus.big}.new", corpus.big)
-    _make_after(corpus)
+    with suppress(FileNotFoundError):
+        os.unlink(corpus.after)
 
 
 def _make_after(corpus: Corpus) -> None:

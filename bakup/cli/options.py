@@ -354,7 +354,7 @@ class How:
     pad: Annotated[bool, option("--pad", help="fill every sector up to hide its real size", group=HOW)] = False
     spool: Annotated[
         str | None,
-        option("--spool", metavar="DIR", help="build sectors in DIR, not beside the target", group=HOW),
+        option("--spool", metavar="DIR", help="build sectors in DIR, not at DST or in BAKUP_HOME", group=HOW),
     ] = None
     no_encrypt: Annotated[bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)] = False
     no_sign: Annotated[bool, option("--no-sign", help="whoever writes DST can forge it", group=HOW)] = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -36,7 +35,7 @@ class Told:
         self._lines = 0
         self._first: bytes | None = None
         self._last = b""
-        self._entries: Spool[Entry] = Spool(tempfile.gettempdir(), Entry)
+        self._entries: Spool[Entry] = Spool(storing.task.spool, Entry)
 
     def add(self, entries: list[Entry]) -> None:
         """Record entries. Runs in the caller's transaction."""

@@ -67,10 +67,6 @@ class AtbakLayout:
         what = "encrypted, not signed" if encrypted else "neither encrypted nor signed"
         return f"this layout is {what}: damage is noticed, forgery is not"
 
-    def needed(self, options: SyncOptions) -> int | None:
-        """As much as the file at hand has."""
-        return None
-
     def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """What gzip leaves. Raises Usage for options that the layout has no use for."""
         if options.pad:

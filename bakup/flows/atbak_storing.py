@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -33,7 +32,6 @@ class AtbakStoring:
         self.stored_objects = 0
         self.checkpoint_objects = 0
         self._folders = folders
-        self._spool = tempfile.TemporaryDirectory(prefix="atbak-", dir=task.spool)
         self._sinks: list[AtbakSink] = []
 
     def __enter__(self) -> AtbakStoring:
@@ -43,7 +41,6 @@ class AtbakStoring:
         self.pool.shutdown(wait=True, cancel_futures=True)
         for sink in self._sinks:
             sink.close()
-        self._spool.cleanup()
 
     def begin(self, begun: Begun, source: Source) -> AtbakSink:
         """Its object is put when it ends."""
@@ -62,12 +59,12 @@ class AtbakStoring:
         return name, self.spool(name)
 
     def spool(self, name: str) -> str:
-        """A file in the spool, whose folder goes with the run."""
-        return os.path.join(self._spool.name, name)
+        """A file in the spool."""
+        return os.path.join(self.task.spool, name)
 
     def write(self, pieces: Iterable[bytes | memoryview], facts: Facts, spool: str) -> Written:
         """Write one object into the spool."""
-        with faults(self.task.spool, folder=self.task.spool):
+        with faults(self.task.spool_place, folder=self.task.spool):
             return write_object(pieces, facts, spool, key=self.key, level=self.level)
 
     def locator(self, name: str) -> str:

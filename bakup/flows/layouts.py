@@ -78,7 +78,8 @@ class Task(Struct, frozen=True):
     """A run that stores, as its layout needs to know it.
 
     Args:
-        spool: folder for objects in the making.
+        spool: this run's folder for objects in the making.
+        spool_place: what the user knows it by.
         on_visible: told of each check point that became visible.
         on_put: told of the bytes and objects stored so far.
         on_growing: told of each object that may go up in parts from now on, by its name.
@@ -91,6 +92,7 @@ class Task(Struct, frozen=True):
     options: SyncOptions
     protection: Protection
     spool: str
+    spool_place: str
     watch: Watch
     on_visible: Callable[[Begun], None]
     on_put: Callable[[int, int], object]
@@ -241,9 +243,6 @@ class Layout(Protocol):
 
     def not_ours(self, place: str, accounts: Sequence[tuple[str, int]], *, writing: bool) -> BakupError:
         """The error when all objects are of other accounts, given as (id, objects)."""
-
-    def needed(self, options: SyncOptions) -> int | None:
-        """Bytes that a target must have free to take anything; None when that is not known."""
 
     def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """About what a run will put."""

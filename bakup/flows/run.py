@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 import uuid
 from collections import deque
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from blake3 import blake3
 from msgspec import Struct
@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from bakup.catalog import applying, history, recording
 from bakup.catalog.rows import Version
-from bakup.errors import Failed
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
 from bakup.flows.home import Home
@@ -37,7 +36,8 @@ from bakup.model import Checkpoint, Delete, Kind
 from bakup.plan.changes import Change, Planned, Tally
 from bakup.plan.cutting import chunker
 from bakup.source.interface import Found, Unreadable, Vanished
-from bakup.store.faults import no_space
+from bakup.store.faults import faults
+from bakup.store.spool import SpoolFolder
 
 PROGRESS_EVERY = 64
 
@@ -173,31 +173,43 @@ class Run:
 
     def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
         connection, state, url = self.home.catalog, self.home.state, self.attached.url
-        task = Task(
-            connection,
-            self.attached.row,
-            self.options,
-            self.protection,
-            self.options.spool or self.attached.target.spool_folder() or tempfile.gettempdir(),
-            self.watch,
-            on_visible=self._visible,
-            on_put=lambda size, objects: remembered.stored_so_far(state, run_ids, size, objects),
-            on_growing=lambda name: remembered.add_upload(state, url, name),
-            on_grown=lambda name: remembered.drop_upload(state, url, name),
-            on_progress=self._progress,
-        )
-        try:
-            with self.attached.layout.storing(task) as storing:
-                self.storing = storing
-                outcomes = [self._transfer(job, storing) for job in work]
-                storing.flush()
-        except BaseException as error:
-            connection.rollback()
-            if isinstance(error, Failed) and error.code == "no-space" and self.options.spool is None:
-                need = self.attached.layout.needed(self.options)
-                raise no_space(self.attached.place, self.attached.place, need) from error
-            raise
+        with self._spool() as (spool, place):
+            task = Task(
+                connection,
+                self.attached.row,
+                self.options,
+                self.protection,
+                spool,
+                place,
+                self.watch,
+                on_visible=self._visible,
+                on_put=lambda size, objects: remembered.stored_so_far(state, run_ids, size, objects),
+                on_growing=lambda name: remembered.add_upload(state, url, name),
+                on_grown=lambda name: remembered.drop_upload(state, url, name),
+                on_progress=self._progress,
+            )
+            try:
+                with self.attached.layout.storing(task) as storing:
+                    self.storing = storing
+                    outcomes = [self._transfer(job, storing) for job in work]
+                    storing.flush()
+            except BaseException:
+                connection.rollback()
+                raise
         return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
+
+    @contextmanager
+    def _spool(self) -> Iterator[tuple[str, str]]:
+        """(this run's folder for objects in the making, what the user knows it by): at a local target, else here."""
+        near = None if self.options.spool else self.attached.target.spool_folder()
+        if near is not None:
+            yield near, self.attached.place
+            return
+        place = self.options.spool or self.home.folder
+        with faults(place, folder=place):
+            made = SpoolFolder(place)
+        with closing(made):
+            yield made.folder, place
 
     def _transfer(self, job: Job, storing: Storing) -> Stored:
         begun = self._begin(job)

@@ -104,10 +104,6 @@ class SectorsLayout:
             code="wrong-account",
         )
 
-    def needed(self, options: SyncOptions) -> int | None:
-        """One sector."""
-        return sector_size(options)
-
     def estimate(self, options: SyncOptions, work: Estimated) -> Estimate:
         """What packs and metadata take, in sectors of the size that was asked for."""
         share = _ratio(work.sample(), zstd_level(options)) if work.size else 1.0

@@ -30,6 +30,7 @@ class SectorsStoring:
             lambda: SectorWriter(
                 task.spool,
                 trust.account,
+                place=task.spool_place,
                 encrypt=protection.encrypt,
                 sign=protection.sign,
                 limit=min(sector_size(options), target.limits.largest),

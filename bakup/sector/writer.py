@@ -6,7 +6,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from typing import BinaryIO, Protocol, cast
 
@@ -76,6 +76,7 @@ class SectorWriter:
 
     Args:
         spool_folder: a local folder, best one that the target gives.
+        place: what the user knows it by, for messages.
         account: None only when neither `encrypt` nor `sign`.
         target_field: the target's own opaque header field, at most 4,096 bytes.
         certificate: a writer's, when `account` is a writer.
@@ -87,6 +88,7 @@ class SectorWriter:
         spool_folder: str,
         account: Signer | None,
         *,
+        place: str = "",
         encrypt: bool = True,
         sign: bool = True,
         target_field: bytes | None = None,
@@ -97,6 +99,7 @@ class SectorWriter:
         self.limit = limit
         self._account = account
         self._folder = spool_folder
+        self._place = place or spool_folder
         key = os.urandom(32) if encrypt else None
         self._header = _header(self.uuid, account, key, sign=sign)
         self._header = replace(self._header, target=target_field, certificate=certificate)
@@ -105,7 +108,7 @@ class SectorWriter:
         self._begun: set[bytes] = set()
         self._rows: list[TableRow] = []
         self.path = os.path.join(spool_folder, object_name(self.uuid))
-        with faults(spool_folder, folder=spool_folder):
+        with self._faults():
             self._file = cast(BinaryIO, open(self.path, "xb", buffering=0, opener=_private))  # noqa: SIM115
             self._meta_file = cast(BinaryIO, tempfile.TemporaryFile(dir=spool_folder, buffering=0))  # noqa: SIM115
             self._file.seek(self._header_length)
@@ -195,7 +198,7 @@ class SectorWriter:
 
     def write_back(self) -> None:
         """Let the disk take what was added so far, which may be called beside `add_data`. Raises as that."""
-        with faults(self._folder, folder=self._folder):
+        with self._faults():
             getattr(os, "fdatasync", os.fsync)(self._file.fileno())
 
     def finish(self, *, alignment: int = 1, smallest: int = 0) -> FinishedSector:
@@ -203,7 +206,7 @@ class SectorWriter:
 
         Makes nothing durable yet: that is the put's part, which waits for the disk once.
         """
-        with faults(self._folder, folder=self._folder, need=self.size_with()):
+        with self._faults():
             self._meta.append(pack_table(self._rows))
             header = self._signed(self._data.finish(), self._meta.finish())
             size = max(header.sector_length, smallest)
@@ -222,10 +225,13 @@ class SectorWriter:
             with suppress(OSError):
                 step()
 
+    def _faults(self) -> AbstractContextManager[None]:
+        return faults(self._place, folder=self._folder, need=self.limit)
+
     def _append(self, region: RegionSpool, header: BoxHeader, content: Buffer) -> None:
         if not 1 <= header.length <= BOX_MAX:
             raise ValueError(f"a box of {header.length:,} bytes is out of range")
-        with faults(self._folder, folder=self._folder, need=self.size_with()):
+        with self._faults():
             region.append(header.to_bytes(), content)
 
     def _signed(self, data_digest: bytes, meta_digest: bytes) -> SectorHeader:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from bakup.errors import StoreError
 from bakup.store.durable import sync_files, sync_folders
 from bakup.store.faults import faults, missing, missing_object
-from bakup.store.spool import SPOOL, Spool
+from bakup.store.spool import SPOOL, SpoolFolder
 from bakup.store.target import AtOnce, Capabilities, Limits, Locator
 
 COMPARED = 65_536
@@ -32,7 +32,7 @@ class FolderTarget:
 
     def __init__(self, path: str) -> None:
         self._root = os.path.abspath(path)
-        self._spool: Spool | None = None
+        self._spool: SpoolFolder | None = None
         self._guard = threading.Lock()
 
     @property
@@ -137,7 +137,7 @@ class FolderTarget:
             if self._spool is None:
                 if not self.exists():
                     raise missing(self.url)
-                self._spool = Spool(self._root)
+                self._spool = SpoolFolder(self._root)
             return self._spool.folder
 
     def abort(self) -> None:

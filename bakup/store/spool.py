@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 SPOOL = ".bakup-spool"
-"""The folder, at the top of a local target, that never holds objects."""
+"""The folder that holds them. At the top of a local target it never holds objects."""
 _LOCK = "lock"
 
 
-class Spool:
+class SpoolFolder:
     """A folder of this run below `<parent>/.bakup-spool`. Makes it, and removes those of runs that are dead.
 
     Raises OSError. A run is alive while it holds the lock on its folder's `lock` file; the system drops that

@@ -39,7 +39,7 @@ class Place:
             self.write(f"folder{number % 3}/file{number}", MIB // 2, seed)
         self.write("large", mib * MIB // 2, seed)
 
-    def sync(self, *options: str, target: Path | None = None) -> Said:
+    def sync(self, *options: str, target: str | Path | None = None) -> Said:
         """A sync that succeeds; what the source is now belongs to its check point."""
         said = self.computer.call("sync", self.source, target or self.target, *SMALL_SECTORS, "--json", *options)
         self.states[said.summary["check_point"]] = portrait(self.source)
@@ -50,7 +50,7 @@ class Place:
         self._outs += 1
         return self.folder / f"out{self._outs}"
 
-    def assert_restores(self, computer: Computer | None = None, target: Path | None = None) -> None:
+    def assert_restores(self, computer: Computer | None = None, target: str | Path | None = None) -> None:
         """Every check point comes back whole."""
         for at, wanted in self.states.items():
             out = self.out()

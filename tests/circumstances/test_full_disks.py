@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from computer import Computer
-from disks import Mounts
+from disks import Disk, Mounts
 from likeness import assert_alike, portrait
 from place import SMALL_SECTORS, Place, assert_nothing_half, leftovers
 
@@ -46,13 +46,26 @@ def test_full_spool(place: Place, mounts: Mounts) -> None:
     place.assert_restores()
 
 
+def test_full_spool_of_a_store(place: Place, mounts: Mounts) -> None:
+    """It lies in the home: that is what is full, not the store."""
+    disk = mounts(ROOM_KIB)
+    _move_home(place, disk)
+    place.write("first", 1 << 20)
+    place.sync(target="memory://full-spool")
+    place.fill(24)
+    disk.resize(_used_kib(place.computer.home) + (9 << 10))
+    said = place.computer.call("sync", place.source, "memory://full-spool", *SMALL_SECTORS, code=1)
+    assert f"error: no space left at {place.computer.home}" in said.err
+    assert leftovers(place.computer.home) == []
+    disk.resize(ROOM_KIB)
+    place.sync(target="memory://full-spool")
+    place.assert_restores(target="memory://full-spool")
+
+
 @pytest.mark.parametrize("more_kib", [64, 300, 1000])
 def test_full_catalog(place: Place, mounts: Mounts, more_kib: int) -> None:
     disk = mounts(ROOM_KIB)
-    home = disk.path / "home"
-    place.computer.home.rename(place.folder / "moved")
-    place.computer.home = home
-    place.computer.call("account", "recover", "--words-file", place.computer.words)
+    home = _move_home(place, disk)
     place.write("first", 1 << 20)
     place.sync()
     for number in range(6000):
@@ -118,3 +131,11 @@ def test_full_log(place: Place, mounts: Mounts) -> None:
 
 def _used_kib(folder: Path) -> int:
     return sum(path.stat().st_blocks for path in folder.iterdir()) // 2
+
+
+def _move_home(place: Place, disk: Disk) -> Path:
+    """A home on that disk in place of the first one."""
+    place.computer.home.rename(place.folder / "moved")
+    place.computer.home = disk.path / "home"
+    place.computer.call("account", "recover", "--words-file", place.computer.words)
+    return place.computer.home

@@ -83,11 +83,13 @@ def test_a_killed_run_leaves_no_object_and_the_next_one_of_its_computer_cleans_u
         run.kill()
         run.wait()
     assert bucket.objects() == set()
+    assert spooled(killed)
     other.run("sync", write(tmp_path / "small", 1), *bucket.words, "--name", "small")
     assert bucket.uploads() == foreign | left, "for all that another computer knows, it may be alive"
     killed.run("sync", source, *bucket.words)
     assert bucket.uploads() == foreign
     assert len(bucket.objects()) == 2
+    assert not spooled(killed)
     other.run("check", *bucket.words, "--read-data")
 
 
@@ -99,6 +101,12 @@ def test_a_run_that_is_interrupted_throws_away_what_it_has_sent(bucket: Bucket, 
         assert run.wait(LONG_S) == 130
     assert bucket.objects() == set()
     assert bucket.uploads() == set()
+    assert not spooled(computer)
+
+
+def spooled(computer: Computer) -> list[Path]:
+    """What lies in the spool of its home."""
+    return list(computer.home.glob(".bakup-spool/*/*"))
 
 
 def write(folder: Path, mib: int) -> Path:
