@@ -11,39 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from failing_target import Cut, FailingTarget
 from rig import MIB, SECTOR, SMALL_SECTOR, Rig
 from trees import Tree, noise, snapshot, write
 
 from bakup.errors import StoreError
 from bakup.flows import attach
 from bakup.store.opening import open_target
-from bakup.store.target import Target
-
-
-class Cut(BaseException):
-    """The run ends here, as by a kill: nobody handles it."""
-
-
-class FailingTarget:
-    """Passes all to a real target, until a put fails before or after the sector is there."""
-
-    def __init__(self, inner: Target, when: str, number: int, error: BaseException) -> None:
-        self._inner = inner
-        self._when = when
-        self._number = number
-        self._error = error
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._inner, name)
-
-    def put_new(self, name: str, spool: str) -> str:
-        self._number -= 1
-        if self._number == 0 and self._when == "before":
-            raise self._error
-        locator = self._inner.put_new(name, spool)
-        if self._number == 0:
-            raise self._error
-        return locator
 
 
 @pytest.fixture
@@ -175,8 +149,8 @@ def test_a_cut_run_whose_files_are_gone_by_then(rig: Rig, failing: Callable[...,
     judge(rig, [])
 
 
-def sync_command(rig: Rig) -> subprocess.Popen[bytes]:
-    return rig.command("sync", str(rig.source), str(rig.target), "--sector-size", "16MiB")
+def sync_command(rig: Rig, *options: str) -> subprocess.Popen[bytes]:
+    return rig.command("sync", str(rig.source), str(rig.target), "--sector-size", "16MiB", *options)
 
 
 def wait_for_sectors(rig: Rig, process: subprocess.Popen[bytes], number: int) -> None:
@@ -244,7 +218,7 @@ def test_interrupted_by_the_user(rig: Rig, sent: signal.Signals) -> None:
     assert report.checkpoint is not None
     kept.append((report.checkpoint.uuid.hex(), snapshot(rig.source)))
     big_tree(rig, 1)
-    process = sync_command(rig)
+    process = sync_command(rig, "--limit-upload", "16MiB")  # so that it is under way when the signal comes
     wait_for_sectors(rig, process, 3)
     process.send_signal(sent)
     said = process.communicate(timeout=20)[0].decode()

@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from failing_target import Cut, FailingTarget
 from rig import SMALL_SECTOR, Rig
-from test_kills import Cut, FailingTarget
 from trees import noise, snapshot, write
 
 from bakup.flows import attach
