@@ -183,7 +183,16 @@ def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -
         " AND key NOT IN (SELECT key FROM same)",
         [ordinal - 1, source, ordinal],
     )
-    # The newer row goes on: its parts may stand where the older one's were lost.
+    # The newer row goes on: its parts may stand where the older one's were lost. With the older one's parts, where
+    # some of its own were lost.
+    connection.execute(
+        "UPDATE versions SET (checkpoint, file_id) = (SELECT o.checkpoint, o.file_id FROM versions o JOIN same s"
+        " ON s.key = o.key AND s.first = o.first WHERE o.source = versions.source AND o.key = versions.key)"
+        " WHERE source = ? AND +first = ? AND parted = 1 AND key IN (SELECT key FROM same) AND size > (SELECT"
+        " coalesce(sum(p.length), 0) FROM parts p WHERE p.checkpoint = versions.checkpoint AND p.key = versions.key"
+        " AND p.file_id = versions.file_id)",
+        [source, ordinal],
+    )
     connection.execute(
         "DELETE FROM versions WHERE source = ? AND last IS NULL AND +first < ? AND key IN (SELECT key FROM same)",
         [source, ordinal],

@@ -53,6 +53,7 @@ def known_chunks(
     *,
     signer: bytes,
     encrypted: bool,
+    signed: bool,
     after: int,
 ) -> set[bytes]:
     """Which of `chunks` may be referred to: stored by this signer, not under weaker protection, in a usable place, in
@@ -65,9 +66,9 @@ def known_chunks(
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND s.id > ?"
-                f" AND {USABLE}",
-                [*batch, target, signer, int(encrypted), after],
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND s.signed >= ?"
+                f" AND s.id > ? AND {USABLE}",
+                [*batch, target, signer, int(encrypted), int(signed), after],
             )
         )
     return found

@@ -10,6 +10,7 @@ import msgspec
 from blake3 import blake3
 from msgspec import Struct, field
 
+from bakup.format.codec import I64_MAX
 from bakup.model import (
     Attributes,
     Delete,
@@ -175,7 +176,7 @@ def _version(
         size,
         attributes.mtime_ns,
         attributes.ctime_ns,
-        attributes.inode,
+        None if attributes.inode is None else attributes.inode & I64_MAX,
         digest,
         parted,
         plain,

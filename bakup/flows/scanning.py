@@ -23,6 +23,7 @@ from bakup.plan.spool import Spool
 from bakup.source.filters import Rules
 from bakup.source.interface import Found, Source
 from bakup.source.opening import open_source
+from bakup.store.opening import is_url, local_path
 
 SAMPLES = 24
 SAMPLE_BYTES = 64 << 10
@@ -69,16 +70,21 @@ class Job(Struct):
         return Count(*self.tally.counts[change])
 
 
-def open_tree(place: bytes, options: SyncOptions, target: str, watch: Watch) -> Source:
-    """The source at `place`, without the target at `target` when that lies inside. Raises Usage or Failed."""
+def open_tree(place: bytes, options: SyncOptions, target: str, home: str, watch: Watch) -> Source:
+    """The source at `place`, without the target at `target` and the BAKUP_HOME at `home` where they lie inside.
+
+    What is in that home comes back by the words and the target; its account is secret, and its catalog changes with
+    every run. Raises Usage or Failed.
+    """
     selection = options.selection
+    inside = [home] if is_url(target) else [home, local_path(target)]
     rules = Rules(
         patterns=selection.patterns,
         files_from=selection.files_from,
         larger_than=selection.larger_than,
         caches=selection.caches,
         one_file_system=selection.one_file_system,
-        leave_out=(os.path.abspath(os.fsencode(target)),) if "://" not in target else (),
+        leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
     return open_source(place, rules, options.source_options, target, options.target.terms(watch))
 

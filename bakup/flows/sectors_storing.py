@@ -52,6 +52,7 @@ class SectorsStoring:
             task.target_row,
             signer=protection.signer,
             encrypted=protection.encrypt,
+            signed=protection.sign,
             anew=options.standalone,
         )
         self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")

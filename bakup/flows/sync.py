@@ -49,7 +49,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     with ExitStack() as opened:
         trees: list[Source] = []
         for source in sources:
-            tree = open_tree(source, options, dst, watch)
+            tree = open_tree(source, options, dst, home.folder, watch)
             opened.callback(tree.close)
             if any(tree.location == other.location for other in trees):
                 raise Usage(f"{os.fsdecode(tree.location)} is given twice", code="twice")

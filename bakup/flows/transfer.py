@@ -20,7 +20,7 @@ from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, attributes_bound, entry_bound
 from bakup.flows.buffers import Buffer, Buffers
-from bakup.flows.populate import Filling, Stream
+from bakup.flows.populate import PART_EXTENTS, Filling, Stream
 from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.action import pack_action
 from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, PACK_TARGET, SMALL_FILE
@@ -39,7 +39,8 @@ GENERATION = 80_000
 
 
 class Piece(Struct):
-    """Something that waits for a batch's pack: an entry that is ready, a small file, or extents of a large one."""
+    """Something that waits for a batch's pack: an entry that is ready, a small file, or extents of a large one, at most
+    `PART_EXTENTS`."""
 
     path: bytes
     entry: Entry | None = None
@@ -84,12 +85,14 @@ class Claims:
         *,
         signer: bytes,
         encrypted: bool,
+        signed: bool,
         anew: bool,
     ) -> None:
         self._connection = connection
         self._target = target
         self._signer = signer
         self._encrypted = encrypted
+        self._signed = signed
         self._after = places.last_sector(connection) if anew else 0
         self._from_catalog = not anew and places.has_chunks(connection, target)
         self._recent: set[bytes] = set()
@@ -105,6 +108,7 @@ class Claims:
                 new,
                 signer=self._signer,
                 encrypted=self._encrypted,
+                signed=self._signed,
                 after=self._after,
             )
             new = [chunk for chunk in new if chunk not in known]
@@ -251,7 +255,8 @@ class Transfer(ReadingSink):
     def _extents(self, path: bytes, file_id: int, chunks: list[tuple[int, bytes | None]], digest: FileDigest) -> None:
         digest.update(chunks)
         last = self._batch.pieces[-1] if self._batch.pieces else None
-        if last is not None and last.file_id == file_id and last.attributes is None:
+        going_on = last is not None and last.file_id == file_id and last.attributes is None
+        if last is not None and going_on and len(last.chunks) + len(chunks) <= PART_EXTENTS:
             last.chunks.extend(chunks)
             self._batch.bound += EXTENT_BYTES * len(chunks)
         else:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import Final
 
 from bakup.model import Attributes
-from bakup.source import paths, statx
+from bakup.source import paths, recorded, statx
 from bakup.source.interface import Stat
 
 if sys.platform != "win32":
@@ -32,6 +32,7 @@ FLAGS: Final = 0x0083_04FD
 only, no dump, no access time, never compressed, synchronous folder, top of a hierarchy, no copy on write."""
 
 XATTRS: Final = hasattr(os, "listxattr")
+XATTRS_BYTES: Final = 1 << 20
 
 _FLAGS_CALL = struct.Struct("=I4x")
 """The argument of both calls: they are said to take a long and take an int."""
@@ -40,12 +41,12 @@ _NO_FLAGS = bytes(_FLAGS_CALL.size)
 
 
 def of_descriptor(descriptor: int, stat: Stat | os.stat_result, device: int, birth_ns: int | None) -> Attributes:
-    """Facts of an open file or folder; `device` is that of the source's root. Never raises."""
+    """Facts of an open file or folder; `device` is that of the source's root. Raises OSError as `xattrs`."""
     return _attributes(stat, device, birth_ns, inode_flags(descriptor), xattrs(descriptor))
 
 
 def of_path(path: bytes, stat: Stat | os.stat_result, device: int) -> Attributes:
-    """Facts of what is not opened (links, FIFOs, devices) by absolute path. Never raises.
+    """Facts of what is not opened (links, FIFOs, devices) by absolute path. Raises OSError as `xattrs`.
 
     A path past `PATH_MAX` is recorded without birth and extended attributes: no call takes it.
     """
@@ -62,15 +63,15 @@ def _attributes(
     extended: tuple[tuple[bytes, bytes], ...],
 ) -> Attributes:
     uid, gid, user, group = _owner(stat.st_uid, stat.st_gid)
-    inode = stat.st_ino
+    inode = recorded.inode(stat.st_ino)
     return Attributes(
         stat.st_mode & 0o7777,
         uid,
         gid,
         user,
         group,
-        stat.st_mtime_ns,
-        stat.st_ctime_ns,
+        recorded.time_ns(stat.st_mtime_ns),
+        recorded.time_ns(stat.st_ctime_ns),
         inode or None,
         birth_ns,
         None if stat.st_nlink < 2 or stat.st_mode & 0o170000 == 0o040000 else link_group(inode, stat.st_dev, device),
@@ -96,20 +97,26 @@ def _owner(uid: int, gid: int) -> tuple[int | None, int | None, str | None, str 
 
 def _name(look_up: Callable[[], str]) -> str | None:
     try:
-        return look_up()
+        return os.fsencode(look_up()).decode(errors="replace")
     except KeyError:
         return None
 
 
 def xattrs(target: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Extended attributes, ACLs among them, of a descriptor or of a path itself; sorted by name."""
+    """Extended attributes, ACLs among them, of a descriptor or of a path itself; sorted by name.
+
+    Raises OSError when they take more than `XATTRS_BYTES`: an entry has no room for them.
+    """
     if not XATTRS:
         return ()
     try:
         names = os.listxattr(target) if isinstance(target, int) else os.listxattr(target, follow_symlinks=False)
     except OSError:
         return ()
-    return tuple(sorted(pair for name in names if (pair := _xattr(target, name)))) if names else ()
+    found = tuple(sorted(pair for name in names if (pair := _xattr(target, name)))) if names else ()
+    if found and sum(len(name) + len(value) for name, value in found) > XATTRS_BYTES:
+        raise OSError(errno.E2BIG, "more than 1 MiB of extended attributes")
+    return found
 
 
 def _xattr(target: int | bytes, name: str) -> tuple[bytes, bytes] | None:

@@ -19,6 +19,7 @@ from bakup.source.choosing import Chooser
 from bakup.source.filters import Rules
 from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Stat, Unreadable, Vanished
 from bakup.source.ordering import Placed, in_order
+from bakup.source.reading import coarse, fresh
 from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
 from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, OBJECT_REFUSED, Bucket, Fetched, Listed, Pairs
@@ -182,7 +183,17 @@ class BucketSource:
         odd = self.bucket.keyed and os.fsencode(listed.key) != found.path
         if odd:
             pairs = tuple(sorted((*pairs, ("key", listed.key)), key=lambda pair: pair[0].encode()))
-        return _attributes(mode, listed, pairs)
+        facts = _attributes(mode, listed, pairs)
+        # Without a change time the next scan finds it changed, and reads it again.
+        return replace(facts, ctime_ns=None) if found.kind == Kind.FILE and _may_hide(listed) else facts
+
+
+def _may_hide(listed: Listed) -> bool:
+    """Whether an object may change and look the same: its store tells no version, and no time, or a second that is
+    hardly over."""
+    if listed.token or listed.version:
+        return False
+    return not listed.mtime_ns or (coarse(listed.mtime_ns) and fresh(listed.mtime_ns))
 
 
 def failure(path: bytes, error: StoreError) -> Failed | StoreError:

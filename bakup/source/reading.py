@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from bakup.model import Attributes
-from bakup.source import attributes, listing, paths, statx
+from bakup.source import attributes, listing, paths, recorded, statx
 from bakup.source.interface import Found, Grown, Run, Small, Unreadable, Vanished
 
 WAITS_S = (0.02, 0.1, 0.0)
@@ -21,6 +21,11 @@ WAITS_S = (0.02, 0.1, 0.0)
 SETTLED_NS = 20_000_000
 """A file changed so shortly ago may change again without a new time, as systems keep file times in ticks of
 up to 10 ms: only what is read later than this counts as a consistent read."""
+
+COARSE_NS = 2_020_000_000
+"""The same where a time is one of whole seconds, as all are on old and simple file systems: FAT counts by two."""
+
+_SECOND_NS = 1_000_000_000
 
 _new = tuple.__new__
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
@@ -61,7 +66,7 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
     """See `Source.read_small`; `path` is absolute, `device` that of the source's root."""
     descriptor = open_file(path, found.path)
     try:
-        unsettled = _fresh(found.ctime_ns)
+        unsettled = fresh(found.ctime_ns)
         data = os.read(descriptor, found.size) if found.size else b""
         now = statx.look(descriptor)
         if unsettled or now[:4] != found[2:6] or len(data) != found.size:
@@ -74,16 +79,25 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
         os.close(descriptor)
 
 
-def _fresh(ctime_ns: int) -> bool:
+def fresh(ctime_ns: int) -> bool:
     """Whether a read that begins now may miss a change that leaves no trace."""
-    return 0 <= time.time_ns() - ctime_ns < SETTLED_NS
+    return 0 <= time.time_ns() - ctime_ns < _settles_ns(ctime_ns)
+
+
+def coarse(time_ns: int) -> bool:
+    """Whether a time is one of whole seconds."""
+    return time_ns % _SECOND_NS == 0
+
+
+def _settles_ns(ctime_ns: int) -> int:
+    return COARSE_NS if coarse(ctime_ns) else SETTLED_NS
 
 
 def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small:
     """The file as one consistent read; else as it was read last, with the facts from before that read."""
     for wait_s in WAITS_S:
         before = _settled(descriptor)
-        unsettled = _fresh(before.st_ctime_ns)
+        unsettled = fresh(before.st_ctime_ns)
         data = _read_whole(descriptor, before, found.path, limit)
         now = statx.look(descriptor)
         changing = unsettled or len(data) != before.st_size or now[:4] != _facts(before)
@@ -97,14 +111,16 @@ def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small
 def _settled(descriptor: int) -> os.stat_result:
     """The open file's stat, a moment later if it was changed just now."""
     found = os.fstat(descriptor)
-    if not _fresh(found.st_ctime_ns):
+    if not fresh(found.st_ctime_ns):
         return found
-    time.sleep(SETTLED_NS / 1e9)
+    settled_ns = found.st_ctime_ns + _settles_ns(found.st_ctime_ns)
+    time.sleep(max(SETTLED_NS, settled_ns - time.time_ns()) / 1e9)
     return os.fstat(descriptor)
 
 
 def _facts(found: os.stat_result) -> tuple[int, int, int, int]:
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    modified, changed = recorded.time_ns(found.st_mtime_ns), recorded.time_ns(found.st_ctime_ns)
+    return found.st_size, modified, changed, recorded.inode(found.st_ino)
 
 
 def _read_whole(descriptor: int, before: os.stat_result, shown: bytes, limit: int) -> bytes:
@@ -146,7 +162,7 @@ class LargeFile:
             os.close(descriptor)
             raise
         _read_ahead(descriptor)
-        self._unsettled = _fresh(self._opened.st_ctime_ns)
+        self._unsettled = fresh(self._opened.st_ctime_ns)
         self.size = self._opened.st_size
 
     def __enter__(self) -> LargeFile:
@@ -202,8 +218,11 @@ class LargeFile:
     def attributes(self) -> Attributes:
         """The facts of the moment of opening; without ctime if it changed since."""
         descriptor = self._file.fileno()
-        birth = statx.look(descriptor).birth_ns
-        facts = attributes.of_descriptor(descriptor, self._opened, self._device, birth)
+        try:
+            birth = statx.look(descriptor).birth_ns
+            facts = attributes.of_descriptor(descriptor, self._opened, self._device, birth)
+        except OSError as error:
+            raise failure(self._path, error) from error
         return facts if self.consistent() else replace(facts, ctime_ns=None)
 
 

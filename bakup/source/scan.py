@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bakup.errors import Failed, Usage
 from bakup.model import Kind
-from bakup.source import listing, paths
+from bakup.source import listing, paths, recorded
 from bakup.source.filters import BY_DEVICE, BY_TAG, CACHE_TAG, Filter, Rules, Wanted, is_cache
 from bakup.source.interface import Found, Stat
 from bakup.source.listing import Looked
@@ -89,8 +89,9 @@ class Scan:
                 if held and by is None:
                     self._release()
                 if kind == _FILE:
-                    size, mtime_ns, ctime_ns = stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-                    batch.append(new(Found, (path, kind, size, mtime_ns, ctime_ns, stat.st_ino, _stat(stat), "")))
+                    kept = _stat(stat)
+                    size, mtime_ns, ctime_ns = kept.st_size, kept.st_mtime_ns, kept.st_ctime_ns
+                    batch.append(new(Found, (path, kind, size, mtime_ns, ctime_ns, kept.st_ino, kept, "")))
                 elif kind != _DIR:
                     batch.append(self._other(path, kind, stat))
                 elif below := self._enter(path, stat, by, wanted and wanted[name]):
@@ -196,16 +197,17 @@ class Scan:
 
 
 def _found(path: bytes, kind: int, stat: os.stat_result) -> Found:
-    return Found(path, kind, 0, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, _stat(stat))
+    kept = _stat(stat)
+    return Found(path, kind, 0, kept.st_mtime_ns, kept.st_ctime_ns, kept.st_ino, kept)
 
 
 def _stat(found: os.stat_result) -> Stat:
     return Stat(
         found.st_mode,
-        found.st_ino,
+        recorded.inode(found.st_ino),
         found.st_size,
-        found.st_mtime_ns,
-        found.st_ctime_ns,
+        recorded.time_ns(found.st_mtime_ns),
+        recorded.time_ns(found.st_ctime_ns),
         found.st_dev,
         found.st_nlink,
         found.st_uid,

@@ -13,6 +13,8 @@ import sys
 import threading
 from typing import NamedTuple
 
+from bakup.source import recorded
+
 _unpack = struct.Struct("=I28xQQ32xqI4xqI4xqI").unpack_from
 """Mask, inode, size, times of birth, change, modification in a struct statx (linux/stat.h)."""
 
@@ -64,13 +66,15 @@ def _look(descriptor: int, path: bytes, flags: int) -> Now | None:
     if _statx is None or _statx(descriptor, path, flags, _BASIC_AND_BIRTH, facts):
         return None
     mask, inode, size, born_s, born_ns, changed_s, changed_ns, modified_s, modified_ns = _unpack(facts)
-    birth = born_s * _SECOND + born_ns if mask & _BIRTH else None
-    modified = modified_s * _SECOND + modified_ns
-    return _new(Now, (size, modified, changed_s * _SECOND + changed_ns, inode, birth))
+    birth = recorded.time_ns(born_s * _SECOND + born_ns) if mask & _BIRTH else None
+    modified = recorded.time_ns(modified_s * _SECOND + modified_ns)
+    changed = recorded.time_ns(changed_s * _SECOND + changed_ns)
+    return _new(Now, (size, modified, changed, recorded.inode(inode), birth))
 
 
 def _from_stat(found: os.stat_result) -> Now:
     birth = getattr(found, "st_birthtime_ns", None)
     if birth is None and (seconds := getattr(found, "st_birthtime", None)) is not None:
         birth = round(seconds * 1_000_000) * 1000
-    return Now(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino, birth)
+    modified, changed = recorded.time_ns(found.st_mtime_ns), recorded.time_ns(found.st_ctime_ns)
+    return Now(found.st_size, modified, changed, recorded.inode(found.st_ino), birth)

@@ -97,7 +97,12 @@ class LocalTree:
 
     def attributes(self, found: Found) -> Attributes:
         """See `interface.Source`. Owner, mode and times are those of the scan."""
-        path = self._absolute(found.path)
+        try:
+            return self._attributes(self._absolute(found.path), found)
+        except OSError as error:
+            raise reading.failure(found.path, error) from error
+
+    def _attributes(self, path: bytes, found: Found) -> Attributes:
         if found.kind not in {Kind.FILE, Kind.DIR}:
             return attributes.of_path(path, found.stat, self.device)
         flags = paths.FOLDER_FLAGS if found.kind == Kind.DIR else paths.FILE_FLAGS

@@ -35,6 +35,7 @@ _TIMES = (
     "updated",
     "mtime",
     "modified",
+    "modify",
     "last_write_time",
     "date_time",
     "created",
@@ -236,6 +237,8 @@ def _same(listed: Listed, now: Listed) -> bool:
 def _ns(moment: Any) -> int:
     """Nanoseconds of whatever a backend calls a time."""
     if isinstance(moment, str):
+        if moment[:14].isdigit():  # of FTP's MLSD: RFC 3659, section 2.3
+            moment = f"{moment[:8]}T{moment[8:]}"
         try:
             moment = datetime.fromisoformat(moment)
         except ValueError:
