@@ -115,7 +115,7 @@ def xattrs(target: int | bytes) -> tuple[tuple[bytes, bytes], ...]:
         return ()
     found = tuple(sorted(pair for name in names if (pair := _xattr(target, name)))) if names else ()
     if found and sum(len(name) + len(value) for name, value in found) > XATTRS_BYTES:
-        raise OSError(errno.E2BIG, "more than 1 MiB of extended attributes")
+        raise OSError(errno.E2BIG, "its extended attributes take more than an entry holds")
     return found
 
 

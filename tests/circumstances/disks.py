@@ -58,7 +58,7 @@ Mounts = Callable[[int], Disk]
 class LoopDisk:
     """A file system of `kind` (ext4, xfs) in a file, mounted at `path`."""
 
-    def __init__(self, folder: Path, kind: str, size_mib: int = 400) -> None:
+    def __init__(self, folder: Path, kind: str, size_mib: int = 400, *, options: tuple[str, ...] = ()) -> None:
         self.path = folder / "mounted"
         self._image = folder / f"{kind}.img"
         self.path.mkdir()
@@ -66,7 +66,7 @@ class LoopDisk:
             pytest.fail(f"there is no mkfs.{kind}: tests/install.sh installs it")
         with open(self._image, "wb") as file:
             file.truncate(size_mib << 20)
-        command(f"mkfs.{kind}", "-q", self._image)
+        command(f"mkfs.{kind}", "-q", *options, self._image)
         self.mount()
 
     def mount(self) -> None:
