@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from rig import SMALL_SECTOR, Rig
+from rig import SMALL_SECTOR, Rig, ids
 from trees import noise, snapshot, write
 
 from bakup.flows.reports import TargetOptions
@@ -21,6 +21,7 @@ def test_a_second_copy_of_which_a_part_is_lost(rig: Rig, at: str) -> None:
     second[1].unlink()
     rig.forget("catalog.db")
     rig.assert_restores(snapshot(rig.source), at=at, refusals=True)
+    rig.assert_recovers(snapshot(rig.source), at=ids(rig.list())[0], refusals=True)
 
 
 def test_what_is_signed_refers_to_nothing_unsigned(rig: Rig) -> None:
