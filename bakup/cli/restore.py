@@ -132,12 +132,13 @@ def problems(report: RestoreReport, *, exact: bool = False) -> list[Problem]:
     found = [_cause(cause, exact) for cause in report.causes]
     if found and not report.partial and any(one.available for cause in report.causes for one in cause.lost):
         found[-1] = replace(found[-1], hints=(_PARTIAL,))
-    return [*found, *_older(report), *_skipped(report)]
+    return [*found, *_older(report), *_missing(report), *_skipped(report)]
 
 
 def exit_code(report: RestoreReport) -> int:
     """3 when something is not restored as the check point has it, else 0."""
-    return 3 if report.causes or report.not_restored.files or report.older or report.skipped else 0
+    left_out = report.causes or report.not_restored.files or report.older or report.missing or report.skipped
+    return 3 if left_out else 0
 
 
 def summary(report: RestoreReport, dst: str) -> dict[str, object]:
@@ -156,6 +157,7 @@ def summary(report: RestoreReport, dst: str) -> dict[str, object]:
         "not_restored_files": report.not_restored.files,
         "not_restored_bytes": report.not_restored.bytes,
         "older_files": len(report.older),
+        "missing_paths": len(report.missing),
         "skipped_files": len(report.skipped),
         "rebuilt": report.rebuilt is not None,
         "elapsed_s": machine.seconds(report.elapsed),
@@ -181,6 +183,15 @@ def _older(report: RestoreReport) -> list[Problem]:
     message = f"{files} could not be read {made}; restored as stored before"
     facts = tuple(machine.path_fields(path) for path in report.older)
     return [Problem("warning", message, tuple((path,) for path in report.older), code="older", facts=facts)]
+
+
+def _missing(report: RestoreReport) -> list[Problem]:
+    if not report.missing:
+        return []
+    paths = numbers.count(len(report.missing), "path")
+    message = f"{paths} not found in check point {short_id(report.checkpoint.uuid)}"
+    facts = tuple(machine.path_fields(path) for path in report.missing)
+    return [Problem("warning", message, tuple((path,) for path in report.missing), code="no-path", facts=facts)]
 
 
 def _skipped(report: RestoreReport) -> list[Problem]:

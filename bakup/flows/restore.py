@@ -66,6 +66,7 @@ def _restore(
         already_there=Count(*survey.equal),
         kept=Count(*survey.kept),
         older=_older(chosen),
+        missing=chosen.missing,
         partial=options.partial,
         dry_run=options.dry_run,
         rebuilt=attached.rebuilt,
@@ -117,24 +118,25 @@ def _choose(
 ) -> Chosen:
     source = choose_source(connection, attached.row, options.source, dst, options.at)
     checkpoint = choose_checkpoint(connection, attached.row, source, options.at)
-    inner, patterns = [], []
-    for path in paths:
-        name = inner_path(source, path)
-        there = history.version_at(connection, source.id, checkpoint.ordinal, name) is not None
-        if not there and GLOB.search(name):
-            patterns.append(re.compile(os.fsencode(translate(os.fsdecode(name)))))
-        else:
-            inner.append(name)
     latest = history.head(connection, source.id) == checkpoint
-    chosen = Chosen(connection, source, checkpoint, tuple(inner), tuple(patterns), latest)
-    if paths and not any(version.kind != Kind.DIR or version.path in inner for version in chosen.versions()):
-        shown = ", ".join(os.fsdecode(path) for path in paths)
+    every = Chosen(connection, source, checkpoint, latest=latest)
+    names = [inner_path(source, path) for path in paths]
+    inner = [name for name in names if every.has(name)]
+    globs = {name: _pattern(name) for name in names if name not in inner and GLOB.search(name)}
+    matching = every.matching(globs.values())
+    patterns = {name: pattern for name, pattern in globs.items() if pattern in matching}
+    if paths and not inner and not patterns:
         raise Failed(
-            f"nothing found at {shown} in {checkpoint.uuid.hex()[:8]} of {source.label}",
+            f"nothing found at {', '.join(map(os.fsdecode, paths))} in {checkpoint.uuid.hex()[:8]} of {source.label}",
             hints=(f"see what is there: bakup ls -R {dst} .",),
             code="no-path",
         )
-    return chosen
+    missing = tuple(name for name in names if name not in inner and name not in patterns)
+    return replace(every, paths=tuple(inner), patterns=tuple(patterns.values()), missing=missing)
+
+
+def _pattern(glob: bytes) -> re.Pattern[bytes]:
+    return re.compile(os.fsencode(translate(os.fsdecode(glob))))
 
 
 def _older(chosen: Chosen) -> tuple[bytes, ...]:

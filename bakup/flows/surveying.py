@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from msgspec import Struct, field
 
@@ -19,13 +19,17 @@ from bakup.source.outplace import OutPlace
 
 
 class Chosen(Struct):
-    """What of a check point is restored: versions in key order, again and again from the catalog."""
+    """What of a check point is restored: versions in key order, again and again from the catalog.
+
+    All of it without `paths` and `patterns`. `missing`: paths and globs that were asked for too, where nothing is.
+    """
 
     connection: sqlite3.Connection
     source: SourceRow
     checkpoint: CheckpointRow
-    paths: tuple[bytes, ...]
-    patterns: tuple[re.Pattern[bytes], ...]
+    paths: tuple[bytes, ...] = ()
+    patterns: tuple[re.Pattern[bytes], ...] = ()
+    missing: tuple[bytes, ...] = ()
     latest: bool = True
 
     @property
@@ -39,6 +43,18 @@ class Chosen(Struct):
             self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, plain=plain, descending=descending
         )
         return filter(self._wanted, every) if self.paths or self.patterns else every
+
+    def has(self, path: bytes) -> bool:
+        """Whether something is stored at or below a path."""
+        there = history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal, path)
+        return next(there, None) is not None
+
+    def matching(self, patterns: Collection[re.Pattern[bytes]]) -> set[re.Pattern[bytes]]:
+        """Those of `patterns` that mean something."""
+        found: set[re.Pattern[bytes]] = set()
+        for version in self.versions() if patterns else ():
+            found.update(pattern for pattern in patterns if pattern not in found and _matches(pattern, version.path))
+        return found
 
     def _wanted(self, version: Version) -> bool:
         path = version.path

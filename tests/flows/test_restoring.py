@@ -14,6 +14,7 @@ from nobody import NOBODY, as_nobody
 from rig import Rig, raising
 from trees import assert_equal, noise, snapshot, write
 
+from bakup.cli.restore import exit_code, problems
 from bakup.errors import Failed, Usage
 from bakup.flows.reports import RestoreReport
 
@@ -206,6 +207,14 @@ def test_no_such_path(stored: Rig, path: bytes) -> None:
     error = raising(lambda: stored.restore(out, path), Failed)
     assert error.code == "no-path"  # type: ignore[attr-defined]
     assert not out.exists()
+
+
+def test_each_path_that_is_not_there_is_named(stored: Rig) -> None:
+    out, report = stored.restore(None, b"a.txt", b"nothing", b"*.none", b"d*/b.txt", b"docs/none")
+    assert report.missing == (b"nothing", b"*.none", b"docs/none")
+    assert report.restored.files == 2
+    assert (exit_code(report), [problem.code for problem in problems(report)]) == (3, ["no-path"])
+    assert (out / "docs" / "b.txt").exists()
 
 
 @pytest.mark.parametrize("path", [b"/etc/passwd", b"../x", b"docs/../../x"])
