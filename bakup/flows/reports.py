@@ -218,7 +218,8 @@ class Cause(Struct, frozen=True):
 
 class RestoreReport(Struct, frozen=True):
     """`restore`. `older`: files restored from an earlier version because they could not be read at this check point;
-    `missing`: paths and globs that were asked for, where nothing is."""
+    `never_read`: (path, reason) where there was none; `missing`: paths and globs that were asked for, where nothing is.
+    """
 
     checkpoint: CheckpointLine
     out: str
@@ -228,6 +229,7 @@ class RestoreReport(Struct, frozen=True):
     kept: Count = Count()  # left as they are by --overwrite never or if-newer
     causes: tuple[Cause, ...] = ()
     older: tuple[bytes, ...] = ()
+    never_read: tuple[tuple[bytes, str], ...] = ()
     missing: tuple[bytes, ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()  # attributes or special files that could not be made, with the reason
     partial: bool = False

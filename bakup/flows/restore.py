@@ -59,13 +59,15 @@ def _restore(
     if survey.conflicts:
         raise in_the_way(place.shown, chosen, survey)
     line = line_of(chosen.checkpoint, chosen.source)
+    older, never_read = _unread(chosen)
     report = RestoreReport(
         checkpoint=line,
         out=place.shown,
         restored=Count(*survey.todo),
         already_there=Count(*survey.equal),
         kept=Count(*survey.kept),
-        older=_older(chosen),
+        older=older,
+        never_read=never_read,
         missing=chosen.missing,
         partial=options.partial,
         dry_run=options.dry_run,
@@ -139,15 +141,18 @@ def _pattern(glob: bytes) -> re.Pattern[bytes]:
     return re.compile(os.fsencode(translate(os.fsdecode(glob))))
 
 
-def _older(chosen: Chosen) -> tuple[bytes, ...]:
-    unread = history.unread_at(chosen.connection, chosen.checkpoint.id)
-    if not unread:
-        return ()
-    return tuple(
-        version.path
-        for version in chosen.versions()
-        if version.kind == Kind.FILE and any(key in unread for key in _above(version.key))
-    )
+def _unread(chosen: Chosen) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, str], ...]]:
+    """What could not be read at the check point: files that stand as stored before; (path, reason) of what was not."""
+    reasons = chosen.unread()
+    older: list[bytes] = []
+    stored: set[bytes] = set()
+    for version in chosen.versions() if reasons else ():
+        above = reasons.keys() & set(_above(version.key))
+        if above and version.kind != Kind.DIR:
+            older.append(version.path)
+            stored |= above
+    nothing = ((key.replace(b"\0", b"/"), reason) for key, reason in reasons.items() if key not in stored)
+    return tuple(older), tuple((path, reason) for path, reason in nothing if chosen.means(path))
 
 
 def _above(key: bytes) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
 
 from msgspec import Struct, field
 
@@ -13,7 +14,7 @@ from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Failed
 from bakup.flows.reports import RestoreOptions
-from bakup.model import Kind
+from bakup.model import Kind, path_key
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
 
@@ -45,25 +46,37 @@ class Chosen(Struct):
         return filter(self._wanted, every) if self.paths or self.patterns else every
 
     def has(self, path: bytes) -> bool:
-        """Whether something is stored at or below a path."""
+        """Whether something is stored at or below a path, or it could not be read."""
         there = history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal, path)
-        return next(there, None) is not None
+        return path_key(path) in self.unread() or next(there, None) is not None
+
+    def unread(self) -> dict[bytes, str]:
+        """Keys of all paths that could not be read at the check point, with the reasons."""
+        return history.unread_at(self.connection, self.checkpoint.id)
 
     def matching(self, patterns: Collection[re.Pattern[bytes]]) -> set[re.Pattern[bytes]]:
         """Those of `patterns` that mean something."""
         found: set[re.Pattern[bytes]] = set()
-        for version in self.versions() if patterns else ():
-            found.update(pattern for pattern in patterns if pattern not in found and _matches(pattern, version.path))
+        unread = (key.replace(b"\0", b"/") for key in self.unread())
+        stored = (version.path for version in self.versions())
+        for path in chain(unread, stored) if patterns else ():
+            found.update(pattern for pattern in patterns if pattern not in found and _matches(pattern, path))
         return found
+
+    def means(self, path: bytes) -> bool:
+        """Whether a path was asked for, or a folder above it."""
+        if not self.paths and not self.patterns:
+            return True
+        if any(not wanted or path == wanted or path.startswith(wanted + b"/") for wanted in self.paths):
+            return True
+        return any(_matches(pattern, path) for pattern in self.patterns)
 
     def _wanted(self, version: Version) -> bool:
         path = version.path
-        for wanted in self.paths:
-            if path == wanted or path.startswith(wanted + b"/") or not wanted:
-                return True
-            if version.kind == Kind.DIR and (not path or wanted.startswith(path + b"/")):
-                return True
-        return any(_matches(pattern, path) for pattern in self.patterns)
+        on_the_way = version.kind == Kind.DIR and any(
+            not path or wanted.startswith(path + b"/") for wanted in self.paths
+        )
+        return on_the_way or self.means(path)
 
 
 class Survey(Struct):

@@ -409,3 +409,28 @@ def test_vanished_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     out, _ = rig.restore()
     assert {path for path in snapshot(out) if path} == {b"stays", b"zz"}
+
+
+def test_what_could_never_be_read_is_named(unprivileged: Rig) -> None:
+    rig = unprivileged
+    write(rig.source, {"open": b"1", "never": b"2", "shut/in": b"3", "was/in": b"4"})
+    (rig.source / "never").chmod(0)
+    (rig.source / "shut").chmod(0)
+    with as_nobody():
+        rig.sync()
+    shutil.rmtree(rig.source / "was")
+    write(rig.source, {"was": b"a file in place of a folder"})
+    (rig.source / "was").chmod(0)
+    with as_nobody():
+        rig.sync()
+
+    def never_read(*paths: bytes) -> set[bytes]:
+        _, report = rig.restore(None, *paths)
+        assert report.older == ()
+        assert exit_code(report) == (3 if report.never_read else 0)
+        return {path for path, _ in report.never_read}
+
+    assert never_read() == {b"never", b"shut", b"was"}
+    assert never_read(b"was") == {b"was"}
+    assert never_read(b"ne*") == {b"never"}
+    assert never_read(b"open") == set()
