@@ -99,9 +99,8 @@ def _bring(
     watch: Watch,
 ) -> Brought:
     connection = home.catalog
-    bringing = attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial)
     return bring_tree(
-        bringing,
+        lambda: attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial),
         destination,
         chosen,
         lambda version: history.extents_of(connection, version),

@@ -243,7 +243,7 @@ class Destination:
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
         """Make a path another name of what was brought back at `to`, in place of a file or link that stands
-        there."""
+        there. False if it cannot be, on another file system for one; that is noted nowhere."""
         temporary = temporary_name()
         folder = None
         try:
@@ -258,7 +258,8 @@ class Destination:
             self._places.drop(folder, temporary)  # a rename between two names of one file does nothing
         except ERRORS as error:
             self._places.drop(folder, temporary)
-            return self._places.refuse(path, error)
+            self._places.raise_fatal(path, error)
+            return False
         return True
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:

@@ -87,7 +87,8 @@ class Out(Protocol):
         """Make a FIFO, socket or device."""
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
-        """Make a path another name of what was brought back at `to`."""
+        """Make a path another name of what was brought back at `to`. False if it cannot be; that is no problem yet,
+        since the path may be brought back by itself."""
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
         """Set the attributes of folders, deepest first."""

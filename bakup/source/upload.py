@@ -27,6 +27,9 @@ PARALLEL = 16
 IN_FLIGHT = 64 << 20
 """Bytes of small objects that are on their way."""
 
+_OF_ONE = {OBJECT_DENIED, OBJECT_REFUSED}
+"""Errors of one object, not of the store."""
+
 NO_LINKS = "there are no symbolic links in an object store"
 NO_SPECIALS = "there are no special files in an object store"
 
@@ -118,12 +121,14 @@ class BucketDestination:
         return self._refuse(path, NO_SPECIALS)
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
-        """A copy: objects have one key."""
+        """A copy: objects have one key. False if the store refuses it."""
         self._failed += self.settle()
         try:
             self.bucket.copy(self._key(to, ()), self._key(path, ()))
         except StoreError as error:
-            return self._problem(path, error)
+            if error.code not in _OF_ONE:
+                raise
+            return False
         return True
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
@@ -166,7 +171,7 @@ class BucketDestination:
             self._failed.append((path, size))
 
     def _problem(self, path: bytes, error: StoreError) -> bool:
-        if error.code not in {OBJECT_DENIED, OBJECT_REFUSED}:
+        if error.code not in _OF_ONE:
             raise error
         return self._refuse(path, error.message)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -288,6 +290,46 @@ def test_hard_links_of_what_is_there_already(rig: Rig) -> None:
     (out / "a").write_bytes(b"mine, and newer")
     rig.restore(out, overwrite="never")
     assert ((out / "a").read_bytes(), (out / "b").read_bytes()) == (b"mine, and newer", b"same")
+
+
+def test_a_name_is_written_where_the_first_one_could_not_be(rig: Rig) -> None:
+    """A folder stands at the first name of two inodes: a file's and a link's."""
+    write(rig.source, {"a": b"same", "only": b"here"})
+    os.symlink("a", rig.source / "j")
+    for first, others in (("a", "bc"), ("j", "kl")):
+        for name in others:
+            os.link(rig.source / first, rig.source / name, follow_symlinks=False)
+    rig.sync()
+    out = rig.new_out()
+    write(out, {"a/mine": b"1", "j/mine": b"1", "b": b"an older one"})
+    _, report = rig.restore(out, overwrite="always")
+    assert {lost.path for cause in report.causes for lost in cause.lost} == {b"a", b"j"}
+    assert (report.restored.files, report.restored.bytes) == (3, 12)
+    assert (out / "b").read_bytes() == b"same"
+    assert (out / "b").samefile(out / "c")
+    assert os.readlink(out / "k") == os.readlink(out / "l") == "a"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="root mounts")
+def test_names_on_another_file_system_are_written(rig: Rig) -> None:
+    write(rig.source, {"a": b"same", "m/b": b"", "m/c": b""})
+    for name in ("b", "c"):
+        (rig.source / "m" / name).unlink()
+        os.link(rig.source / "a", rig.source / "m" / name)
+    rig.sync()
+    out = rig.new_out()
+    (out / "m").mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "none", out / "m"], check=False, capture_output=True).returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        _, report = rig.restore(out)
+        assert (report.causes, report.restored.files) == ((), 3)
+        assert (out / "m" / "b").read_bytes() == b"same"
+        assert (out / "m" / "b").samefile(out / "m" / "c")
+        _, report = rig.restore(out)
+        assert (report.causes, report.already_there.files) == ((), 3)
+    finally:
+        subprocess.run(["umount", out / "m"], check=True)
 
 
 # --- what could not be read ------------------------------------------------------------------------------
