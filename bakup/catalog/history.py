@@ -172,6 +172,16 @@ def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: 
     return None if row is None else version_of(row)
 
 
+def look_alikes(connection: sqlite3.Connection, source: int) -> set[bytes]:
+    """Keys of files that had, in different versions, the same size and mtime and other content."""
+    rows = connection.execute(
+        "SELECT DISTINCT a.key FROM versions a JOIN versions b ON b.source = a.source AND b.key = a.key"
+        " AND b.size = a.size AND b.mtime_ns = a.mtime_ns AND b.digest <> a.digest WHERE a.source = ? AND a.kind = 1",
+        [source],
+    )
+    return {bytes(key) for (key,) in rows}
+
+
 NOWHERE = b"\xff" * 32
 """Stands for the chunks of bytes of which not even the chunks are known: a part of the file stood in a lost sector."""
 

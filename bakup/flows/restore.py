@@ -55,7 +55,7 @@ def restore(
 def _restore(
     home: Home, attached: Attached, chosen: Chosen, place: OutPlace, options: RestoreOptions, watch: Watch
 ) -> RestoreReport:
-    survey = surveyed(chosen, place, options)
+    survey = surveyed(chosen, place, options, attached.layout.name)
     if survey.conflicts:
         raise in_the_way(place.shown, chosen, survey)
     line = line_of(chosen.checkpoint, chosen.source)
@@ -99,7 +99,7 @@ def _bring(
     watch: Watch,
 ) -> Brought:
     connection = home.catalog
-    return bring_tree(
+    brought = bring_tree(
         lambda: attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial),
         destination,
         chosen,
@@ -108,6 +108,11 @@ def _bring(
         kept=survey.kept_paths,
         replaced=options.overwrite == "always",
     )
+    if options.overwrite == "always" and survey.equal_paths:
+        for version in chosen.versions(Kind.FILE):
+            if version.path in survey.equal_paths:
+                destination.amend(version.path, version.attributes)
+    return brought
 
 
 def _choose(

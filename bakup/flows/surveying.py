@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 
 from msgspec import Struct, field
@@ -14,9 +14,13 @@ from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Failed
 from bakup.flows.reports import RestoreOptions
+from bakup.flows.verifying import HASHES, Hash, Verifier
 from bakup.model import Kind, path_key
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+
+OTHER_CONTENT = "of other content"
+"""Of a file that only looks equal."""
 
 
 class Chosen(Struct):
@@ -90,44 +94,94 @@ class Survey(Struct):
     kept_paths: set[bytes] = field(default_factory=set)
 
 
-def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions) -> Survey:
+def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions, layout: str) -> Survey:
+    """What stands at `place`; the ids of chunks are those of a `layout`."""
     survey = Survey()
     if place.is_empty():
-        if options.dry_run:
-            for version in chosen.versions():
-                _compare(survey, None, version, options)
+        for version in chosen.versions() if options.dry_run else ():
+            _note(survey, version, "absent", options)
         return survey
     with place.open() as destination:
-        for version in chosen.versions():
-            _compare(survey, destination, version, options)
+        _Surveying(survey, chosen, destination, options, HASHES[layout]).look()
     return survey
 
 
-def _compare(survey: Survey, destination: Out | None, version: Version, options: RestoreOptions) -> None:
-    path, kind, size = version.path, version.kind, version.size or 0
-    counted = [1, size] if kind == Kind.FILE else [0, 0]
-    state = "absent"
-    if destination is not None:
-        state = destination.compare(
-            path,
-            kind,
-            size,
+class _Surveying:
+    """Size and mtime tell whether a file is equal. Its content is read where that is not enough: where all is to be
+    as it was, where versions of a path look alike, and where missing hard links will become names of it."""
+
+    def __init__(
+        self, survey: Survey, chosen: Chosen, destination: Out, options: RestoreOptions, new_hash: Callable[[], Hash]
+    ) -> None:
+        self._survey = survey
+        self._chosen = chosen
+        self._destination = destination
+        self._options = options
+        self._verifier = Verifier(chosen.connection, destination, new_hash)
+        self._look_alikes = history.look_alikes(chosen.connection, chosen.source.id)
+        self._verified: set[bytes] = set()
+        self._linked: dict[int, list[Version]] = {}
+        self._missing: set[int] = set()
+
+    def look(self) -> None:
+        for version in self._chosen.versions():
+            state = self._compare(version)
+            doubtful = self._options.overwrite == "always" or version.key in self._look_alikes
+            if version.kind == Kind.FILE and state == "equal" and doubtful:
+                state = self._verify(version)
+            todo = _note(self._survey, version, state, self._options)
+            if version.kind == Kind.FILE and (group := version.attributes.link_group) is not None:
+                if state == "equal":
+                    self._linked.setdefault(group, []).append(version)
+                elif todo:
+                    self._missing.add(group)
+        for group in self._missing & self._linked.keys():
+            self._find_first(self._linked[group])
+
+    def _compare(self, version: Version) -> str:
+        return self._destination.compare(
+            version.path,
+            version.kind,
+            version.size or 0,
             version.attributes.mtime_ns,
-            target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
-            device=version.special[1] if kind == Kind.SPECIAL else 0,
+            target=(version.extra or b"") if version.kind == Kind.SYMLINK else b"",
+            device=version.special[1] if version.kind == Kind.SPECIAL else 0,
             facts=version.attributes.object,
         )
+
+    def _verify(self, version: Version) -> str:
+        if version.path not in self._verified and not self._verifier.holds(version):
+            return OTHER_CONTENT
+        self._verified.add(version.path)
+        return "equal"
+
+    def _find_first(self, linked: list[Version]) -> None:
+        """The first of equal files that holds what is wanted stays equal, those before it do not."""
+        for version in linked:
+            state = self._verify(version)
+            if state == "equal":
+                return
+            self._survey.equal_paths.remove(version.path)
+            _add(self._survey.equal, (-1, -(version.size or 0)))
+            _note(self._survey, version, state, self._options)
+
+
+def _note(survey: Survey, version: Version, state: str, options: RestoreOptions) -> bool:
+    """Whether the path is to be written."""
+    counted = (1, version.size or 0) if version.kind == Kind.FILE else (0, 0)
     if state == "equal":
-        if kind != Kind.DIR:
-            survey.equal_paths.add(path)
+        if version.kind != Kind.DIR:
+            survey.equal_paths.add(version.path)
             _add(survey.equal, counted)
     elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
         _add(survey.todo, counted)
+        return True
     elif options.overwrite is not None:
-        survey.kept_paths.add(path)
+        survey.kept_paths.add(version.path)
         _add(survey.kept, counted)
     else:
-        survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+        survey.conflicts.append((version.path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+    return False
 
 
 def _add(count: list[int], more: Sequence[int]) -> None:

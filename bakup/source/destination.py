@@ -127,6 +127,33 @@ class Destination:
             same = kind == Kind.DIR or _device(found) == device
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
 
+    def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
+        """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
+        try:
+            folder, name = self._folders.place(path, make=False)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+        except ERRORS:
+            return b""
+        try:
+            return os.pread(descriptor, length, offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """Set mode, owner and extended attributes of a file that stands there, where they are others."""
+        try:
+            folder, name = self._folders.place(path, make=False)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+            try:
+                self._applier.amend(descriptor, path, attributes)
+            finally:
+                os.close(descriptor)
+        except ERRORS as error:
+            return self._places.refuse(path, error)
+        return True
+
     def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
         """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are
         removed.

@@ -68,6 +68,12 @@ class Out(Protocol):
         """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of `device`;
         `facts` are what an object store knew of it."""
 
+    def read(self, path: bytes, offset: int, length: int, facts: Facts) -> bytes:
+        """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """Set on a file that stands there what it is to have besides content, mtime and inode flags."""
+
     def make_dir(self, path: bytes, replace: bool, facts: Facts) -> bool:
         """Make a folder; with `replace` a file that stands there gives way; `facts`: of an object that stood for it."""
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from bakup.errors import StoreError
+from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes, Kind
 from bakup.source.applying import Skipped
 from bakup.source.out import Facts, State
@@ -82,6 +82,20 @@ class BucketDestination:
         if self._standing is None:
             self._standing = Standing(self.bucket)
         return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
+
+    def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
+        """See `out.Out`."""
+        try:
+            found = self.bucket.stat(self._key(path, facts))
+            return b"" if found is None else self.bucket.read(found[0], offset, length)
+        except NoAnswer:
+            raise
+        except StoreError:
+            return b""
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """An object that is equal has the metadata that it is to have."""
+        return True
 
     def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
         """Put the object that stands for the folder, if one did; where a store has folders, files make them."""

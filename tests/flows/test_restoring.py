@@ -9,6 +9,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from trees import assert_equal, noise, snapshot, write
 from bakup.cli.restore import exit_code, problems
 from bakup.errors import Failed, Usage
 from bakup.flows.reports import RestoreReport
+from bakup.source.destination import Destination
 
 FILES = {"a.txt": b"a", "docs/b.txt": b"bb", "docs/deep/c.txt": b"ccc", "img/d.jpg": noise(3000), "img/[e]*.jpg": b"e"}
 
@@ -127,11 +130,15 @@ def test_overwrite_always_of_another_kind(stored: Rig, kind: str) -> None:
         assert_equal(snapshot(out), snapshot(stored.source))
 
 
-def test_a_second_restore_has_nothing_to_do(stored: Rig) -> None:
+def test_a_second_restore_has_nothing_to_do(stored: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.link(stored.source / "a.txt", stored.source / "again")
+    (stored.source / "docs" / "b.txt").chmod(0o600)
+    stored.sync()
     out, _ = stored.restore()
+    monkeypatch.setattr(Destination, "read", lambda *_: pytest.fail("no file need be read"))
     before = {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
     _, report = stored.restore(out)
-    assert counts(report) == (0, 0, 5, 0)
+    assert counts(report) == (0, 0, 6, 0)
     assert before == {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
     assert_equal(snapshot(out), snapshot(stored.source))
 
@@ -330,6 +337,78 @@ def test_names_on_another_file_system_are_written(rig: Rig) -> None:
         assert (report.causes, report.already_there.files) == ((), 3)
     finally:
         subprocess.run(["umount", out / "m"], check=True)
+
+
+ALIKE = (1_500_000_000_000_000_000,) * 2
+
+
+@pytest.mark.parametrize("layout", ["sectors", "atbak"])
+def test_a_file_of_an_earlier_version_that_looks_alike_is_not_equal(rig: Rig, layout: str) -> None:
+    sync = partial(rig.sync, layout=layout, sector_size=None)
+    write(rig.source, {"f": b"a", "other": b"other"})
+    os.utime(rig.source / "f", ns=ALIKE)
+    sync()
+    out, _ = rig.restore()
+    (rig.source / "f").write_bytes(b"X")
+    os.utime(rig.source / "f", ns=ALIKE)
+    sync()
+    assert conflict(rig, out).details == ((b"f", "here it is of other content"),)
+    assert counts(rig.restore(out, overwrite="never")[1]) == (0, 1, 1, 0)
+    assert counts(rig.restore(out, overwrite="always")[1]) == (1, 0, 1, 0)
+    assert_equal(snapshot(out), snapshot(rig.source))
+    assert counts(rig.restore(out)[1]) == (0, 0, 2, 0)
+
+
+def test_missing_hard_links_become_names_of_what_holds_their_content_only(rig: Rig) -> None:
+    write(rig.source, {"a": b"good"})
+    os.utime(rig.source / "a", ns=ALIKE)
+    for name in "bcd":
+        os.link(rig.source / "a", rig.source / name)
+    rig.sync()
+    out = rig.new_out()
+    write(out, {"a": b"evil", "b": b"good", "c": b"evil"})
+    for name in "abc":
+        os.utime(out / name, ns=ALIKE)
+    assert conflict(rig, out).details == ((b"a", "here it is of other content"),)
+    rig.restore(out, overwrite="if-newer")
+    assert [(out / name).read_bytes() for name in "abcd"] == [b"evil", b"good", b"evil", b"good"]
+    rig.restore(out, overwrite="always")
+    assert_equal(snapshot(out), snapshot(rig.source))
+
+
+def test_overwrite_always_trusts_no_time(stored: Rig, small_cuts: None) -> None:
+    write(stored.source, {"big": noise(100_000)})
+    with open(stored.source / "sparse", "wb") as file:
+        file.truncate(1 << 20)
+        file.seek(300_000)
+        file.write(b"x")
+    stored.sync()
+    out, _ = stored.restore()
+    assert counts(stored.restore(out, overwrite="always")[1]) == (0, 0, 7, 0)
+    for name in ("a.txt", "big", "sparse"):
+        before = (out / name).stat().st_mtime_ns
+        with open(out / name, "r+b") as file:
+            file.write(b"?")
+        os.utime(out / name, ns=(before, before))
+    assert counts(stored.restore(out)[1]) == (0, 0, 7, 0)
+    assert counts(stored.restore(out, overwrite="always")[1]) == (3, 0, 4, 0)
+    assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_overwrite_always_sets_what_else_differs(stored: Rig) -> None:
+    out, _ = stored.restore()
+    (out / "a.txt").chmod(0o600)
+    with suppress(OSError):
+        os.setxattr(out / "docs" / "b.txt", "user.more", b"x")
+    if os.geteuid() == 0:
+        os.chown(out / "img" / "d.jpg", NOBODY, NOBODY)
+    assert counts(stored.restore(out)[1]) == (0, 0, 5, 0)
+    assert (out / "a.txt").stat().st_mode & 0o777 == 0o600
+    _, report = stored.restore(out, overwrite="always")
+    assert (counts(report), exit_code(report)) == ((0, 0, 5, 0), 0)
+    with suppress(OSError):
+        os.removexattr(out / "docs" / "b.txt", "user.more")
+    assert_equal(snapshot(out), snapshot(stored.source))
 
 
 # --- what could not be read ------------------------------------------------------------------------------
