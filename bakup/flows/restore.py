@@ -75,7 +75,7 @@ def _restore(
     )
     if options.dry_run:
         return report
-    with place.open() as destination:
+    with place.open(survey.temporary) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
         causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
         lost = [file for cause in causes for file in cause.lost]

@@ -18,6 +18,7 @@ from bakup.flows.verifying import HASHES, Hash, Verifier
 from bakup.model import Kind, path_key
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+from bakup.source.places import is_temporary
 
 OTHER_CONTENT = "of other content"
 """Of a file that only looks equal."""
@@ -84,7 +85,10 @@ class Chosen(Struct):
 
 
 class Survey(Struct):
-    """What stands at the destination beside what is wanted there."""
+    """What stands at the destination beside what is wanted there.
+
+    `temporary`: paths that are wanted, with names as an unfinished restore leaves them.
+    """
 
     equal: list[int] = field(default_factory=lambda: [0, 0])
     kept: list[int] = field(default_factory=lambda: [0, 0])
@@ -92,6 +96,7 @@ class Survey(Struct):
     conflicts: list[tuple[bytes, str]] = field(default_factory=list)
     equal_paths: set[bytes] = field(default_factory=set)
     kept_paths: set[bytes] = field(default_factory=set)
+    temporary: set[bytes] = field(default_factory=set)
 
 
 def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions, layout: str) -> Survey:
@@ -125,6 +130,8 @@ class _Surveying:
 
     def look(self) -> None:
         for version in self._chosen.versions():
+            if is_temporary(version.path):
+                self._survey.temporary.add(version.path)
             state = self._compare(version)
             doubtful = self._options.overwrite == "always" or version.key in self._look_alikes
             if version.kind == Kind.FILE and state == "equal" and doubtful:

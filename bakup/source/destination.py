@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
@@ -44,6 +44,7 @@ class Destination:
     Args:
         root: the folder; made when missing.
         system: what names may be there; others are written as `names.escape` says.
+        spared: paths that are not taken for leftovers of a killed restore.
 
     Raises:
         Failed: it cannot be made or opened.
@@ -51,9 +52,9 @@ class Destination:
 
     forks = True
 
-    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM) -> None:
+    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM, spared: Container[bytes] = ()) -> None:
         self.root = os.path.abspath(os.fsencode(root))
-        self._places = Places(self.root, system)
+        self._places = Places(self.root, system, spared)
         self._folders = self._places.folders
         self._applier = self._places.applier
         self._files = PartFiles(self._places)
@@ -166,7 +167,7 @@ class Destination:
         try:
             if replace and path:
                 self._clear(path)
-            self._places.resume(self._folders.open(path))
+            self._places.resume(path, self._folders.open(path))
         except ERRORS as error:
             return self._places.refuse(path, error)
         return True

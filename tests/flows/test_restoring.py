@@ -143,6 +143,17 @@ def test_a_second_restore_has_nothing_to_do(stored: Rig, monkeypatch: pytest.Mon
     assert_equal(snapshot(out), snapshot(stored.source))
 
 
+def test_names_like_those_of_an_unfinished_restore(rig: Rig) -> None:
+    ours = ".bakup-7fffff-%012x.part"
+    write(rig.source, {ours % 1: b"1", "in/" + ours % 2: b"2"})
+    rig.sync()
+    out, _ = rig.restore()
+    write(out, {"in/" + ours % 3: b"left over"})
+    _, report = rig.restore(out)
+    assert counts(report) == (0, 0, 2, 0)
+    assert_equal(snapshot(out), snapshot(rig.source))
+
+
 def test_a_restore_that_was_killed_goes_on(rig: Rig) -> None:
     write(rig.source, {f"{number % 5}/file{number}": noise(400_000, number) for number in range(100)})
     rig.sync()
