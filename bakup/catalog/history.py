@@ -172,12 +172,14 @@ def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: 
     return None if row is None else version_of(row)
 
 
-def look_alikes(connection: sqlite3.Connection, source: int) -> set[bytes]:
-    """Keys of files that had, in different versions, the same size and mtime and other content."""
+def look_alikes(connection: sqlite3.Connection, source: int, ordinal: int) -> set[bytes]:
+    """Keys of files at `ordinal` of which another version has the same size, about the same mtime (FAT keeps two
+    seconds) and other content."""
     rows = connection.execute(
-        "SELECT DISTINCT a.key FROM versions a JOIN versions b ON b.source = a.source AND b.key = a.key"
-        " AND b.size = a.size AND b.mtime_ns = a.mtime_ns AND b.digest <> a.digest WHERE a.source = ? AND a.kind = 1",
-        [source],
+        "SELECT DISTINCT a.key FROM versions a CROSS JOIN versions b ON b.source = a.source AND b.key = a.key"
+        " AND b.size = a.size AND abs(b.mtime_ns - a.mtime_ns) < 2000000000 AND b.digest <> a.digest"
+        " WHERE a.source = ? AND a.kind = 1 AND a.first <= ? AND (a.last IS NULL OR a.last >= ?)",
+        [source, ordinal, ordinal],
     )
     return {bytes(key) for (key,) in rows}
 

@@ -30,6 +30,7 @@ from bakup.model import Kind
 from bakup.sector.naming import sector_name
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+from bakup.store.opening import is_url, local_path
 
 GLOB = re.compile(rb"[*?\[]")
 
@@ -43,6 +44,7 @@ def restore(
     unclear choice.
     """
     begun = time.monotonic()
+    _refuse_target_as_out(dst, out)
     with closing(OutPlace(out, options.out_options, options.target.terms(watch))) as place:
         with attach(home, dst, options.target, watch, ask) as attached:
             _refuse_check_point_as_out(home.catalog, attached.row, out)
@@ -129,7 +131,7 @@ def _choose(
     names = [inner_path(source, path) for path in paths]
     inner = [name for name in names if every.has(name)]
     globs = {name: _pattern(name) for name in names if name not in inner and GLOB.search(name)}
-    matching = every.matching(globs.values())
+    matching, folders = every.matching(globs.values())
     patterns = {name: pattern for name, pattern in globs.items() if pattern in matching}
     if paths and not inner and not patterns:
         raise Failed(
@@ -138,7 +140,7 @@ def _choose(
             code="no-path",
         )
     missing = tuple(name for name in names if name not in inner and name not in patterns)
-    return replace(every, paths=tuple(inner), patterns=tuple(patterns.values()), missing=missing)
+    return replace(every, paths=tuple(inner), patterns=tuple(patterns.values()), folders=folders, missing=missing)
 
 
 def _pattern(glob: bytes) -> re.Pattern[bytes]:
@@ -222,6 +224,15 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
         for sector, positions in brought.findings.items():
             remembered.add_findings(home.state, attached.url, sector, positions, "found by restore")
             places.mark_damaged(home.catalog, attached.row, sector, positions)
+
+
+def _refuse_target_as_out(dst: str, out: str) -> None:
+    if _place(dst) == _place(out):
+        raise Usage(f"OUT is DST: {out}", hints=("give another folder: what is restored is not put among sectors",))
+
+
+def _place(text: str) -> str:
+    return text.rstrip("/") if is_url(text) else os.path.realpath(local_path(text))
 
 
 def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out: str) -> None:

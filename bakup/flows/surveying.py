@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
 from itertools import chain
 
 from msgspec import Struct, field
@@ -27,7 +27,8 @@ OTHER_CONTENT = "of other content"
 class Chosen(Struct):
     """What of a check point is restored: versions in key order, again and again from the catalog.
 
-    All of it without `paths` and `patterns`. `missing`: paths and globs that were asked for too, where nothing is.
+    All of it without `paths` and `patterns`. `folders`: on the way to what `patterns` mean.
+    `missing`: paths and globs that were asked for too, where nothing is.
     """
 
     connection: sqlite3.Connection
@@ -35,6 +36,7 @@ class Chosen(Struct):
     checkpoint: CheckpointRow
     paths: tuple[bytes, ...] = ()
     patterns: tuple[re.Pattern[bytes], ...] = ()
+    folders: Set[bytes] = frozenset()
     missing: tuple[bytes, ...] = ()
     latest: bool = True
 
@@ -59,14 +61,17 @@ class Chosen(Struct):
         """Keys of all paths that could not be read at the check point, with the reasons."""
         return history.unread_at(self.connection, self.checkpoint.id)
 
-    def matching(self, patterns: Collection[re.Pattern[bytes]]) -> set[re.Pattern[bytes]]:
-        """Those of `patterns` that mean something."""
+    def matching(self, patterns: Collection[re.Pattern[bytes]]) -> tuple[set[re.Pattern[bytes]], set[bytes]]:
+        """Those of `patterns` that mean something, and the folders on the way to that."""
         found: set[re.Pattern[bytes]] = set()
+        folders: set[bytes] = set()
         unread = (key.replace(b"\0", b"/") for key in self.unread())
         stored = (version.path for version in self.versions())
         for path in chain(unread, stored) if patterns else ():
-            found.update(pattern for pattern in patterns if pattern not in found and _matches(pattern, path))
-        return found
+            if fitting := [pattern for pattern in patterns if _matches(pattern, path)]:
+                found.update(fitting)
+                folders.update(_above(path))
+        return found, folders
 
     def means(self, path: bytes) -> bool:
         """Whether a path was asked for, or a folder above it."""
@@ -81,7 +86,7 @@ class Chosen(Struct):
         on_the_way = version.kind == Kind.DIR and any(
             not path or wanted.startswith(path + b"/") for wanted in self.paths
         )
-        return on_the_way or self.means(path)
+        return on_the_way or path in self.folders or self.means(path)
 
 
 class Survey(Struct):
@@ -123,7 +128,7 @@ class _Surveying:
         self._destination = destination
         self._options = options
         self._verifier = Verifier(chosen.connection, destination, new_hash)
-        self._look_alikes = history.look_alikes(chosen.connection, chosen.source.id)
+        self._look_alikes = history.look_alikes(chosen.connection, chosen.source.id, chosen.checkpoint.ordinal)
         self._verified: set[bytes] = set()
         self._linked: dict[int, list[Version]] = {}
         self._missing: set[int] = set()
@@ -152,7 +157,7 @@ class _Surveying:
             version.size or 0,
             version.attributes.mtime_ns,
             target=(version.extra or b"") if version.kind == Kind.SYMLINK else b"",
-            device=version.special[1] if version.kind == Kind.SPECIAL else 0,
+            special=version.special if version.kind == Kind.SPECIAL else (0, 0),
             facts=version.attributes.object,
         )
 
@@ -210,8 +215,11 @@ def in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
 
 def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
     """Whether a glob means the path or a folder above it."""
+    return any(pattern.match(part) for part in (path, *_above(path)) if part)
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The folders above a path, the root last."""
     while path:
-        if pattern.match(path):
-            return True
         path = path.rpartition(b"/")[0]
-    return False
+        yield path

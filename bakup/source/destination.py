@@ -35,6 +35,8 @@ _SPECIAL = {
     SpecialType.CHARACTER: stat.S_IFCHR,
     SpecialType.BLOCK: stat.S_IFBLK,
 }
+_STEPS = (1, 100, 10_000_000, 1_000_000_000, 2_000_000_000)
+"""Nanoseconds that file systems cut times down to: NTFS to 100, exFAT to 10 ms, others to 1 s, FAT to 2 s."""
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.SYMLINK}
 
 
@@ -94,21 +96,22 @@ class Destination:
         mtime_ns: int,
         *,
         target: bytes = b"",
-        device: int = 0,
+        special: tuple[int, int] = (0, 0),
         facts: Facts = (),
     ) -> State:
         """What stands at a path, beside what is wanted there.
 
-        Equal is a folder; a file of the same size (bytes) and mtime; a link with the same target; a special
-        file of the same type and device. What differs is older if its mtime is, else newer.
+        Equal is a folder; a file of the same size (bytes) and mtime, as far as the file system keeps that; a link
+        with the same target; a special file of the same type and device. What differs is older if its mtime is, else
+        newer.
 
         Args:
             path: below the destination.
-            kind: a `model.Kind`; a SPECIAL's is compared by the device alone unless it is a FIFO or socket.
+            kind: a `model.Kind`.
             size: of a FILE.
             mtime_ns: of what is wanted.
             target: of a SYMLINK.
-            device: of a SPECIAL, `major << 32 | minor`.
+            special: of a SPECIAL, its `model.SpecialType` and device, `major << 32 | minor`.
             facts: of an object; a folder has none to compare with.
         """
         try:
@@ -121,11 +124,11 @@ class Destination:
         if _KINDS.get(stat.S_IFMT(found.st_mode), Kind.SPECIAL) != kind:
             return "other kind"
         if kind == Kind.FILE:
-            same = found.st_size == size and found.st_mtime_ns == mtime_ns
+            same = found.st_size == size and _same_time(found.st_mtime_ns, mtime_ns)
         elif kind == Kind.SYMLINK:
             same = os.readlink(name, dir_fd=folder.descriptor) == target
         else:
-            same = kind == Kind.DIR or _device(found) == device
+            same = kind == Kind.DIR or _special(found) == special
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
 
     def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
@@ -331,7 +334,13 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
         written += os.write(descriptor, memoryview(data)[written:])
 
 
-def _device(found: os.stat_result) -> int:
-    if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
-        return 0
-    return os.major(found.st_rdev) << 32 | os.minor(found.st_rdev)
+def _same_time(found_ns: int, wanted_ns: int) -> bool:
+    return any(found_ns == wanted_ns - wanted_ns % step for step in _STEPS)
+
+
+def _special(found: os.stat_result) -> tuple[int, int]:
+    """Type and device of what stands there."""
+    kind = next((kind for kind, mode in _SPECIAL.items() if mode == stat.S_IFMT(found.st_mode)), 0)
+    if kind in (SpecialType.FIFO, SpecialType.SOCKET):
+        return kind, 0
+    return kind, os.major(found.st_rdev) << 32 | os.minor(found.st_rdev)

@@ -63,9 +63,9 @@ class Out(Protocol):
         """Let go of what is open."""
 
     def compare(
-        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes, device: int, facts: Facts
+        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes, special: tuple[int, int], facts: Facts
     ) -> State:
-        """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of `device`;
+        """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of a type and device;
         `facts` are what an object store knew of it."""
 
     def read(self, path: bytes, offset: int, length: int, facts: Facts) -> bytes:

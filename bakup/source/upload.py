@@ -73,7 +73,7 @@ class BucketDestination:
         mtime_ns: int,
         *,
         target: bytes = b"",
-        device: int = 0,
+        special: tuple[int, int] = (0, 0),
         facts: Facts = (),
     ) -> State:
         """Equal is an object of the same size whose ETag, or the mtime in whose metadata, is the wanted one."""

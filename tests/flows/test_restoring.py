@@ -229,6 +229,23 @@ def test_no_such_path(stored: Rig, path: bytes) -> None:
     assert not out.exists()
 
 
+def test_folders_on_the_way_to_what_a_glob_means_are_as_stored(stored: Rig) -> None:
+    (stored.source / "docs").chmod(0o750)
+    stored.sync()
+    out, _ = stored.restore(None, b"*/[bc].txt", b"d*/deep/*")
+    found, wanted = snapshot(out), snapshot(stored.source)
+    assert set(found) == {b"", b"docs", b"docs/b.txt", b"docs/deep", b"docs/deep/c.txt"}
+    assert all(node == wanted[path] for path, node in found.items())
+
+
+def test_out_is_never_the_target(stored: Rig) -> None:
+    os.symlink(stored.target, stored.folder / "way")
+    before = snapshot(stored.target)
+    for out in (stored.target, stored.folder / "way", stored.source / ".." / "target"):
+        assert raising(lambda out=out: stored.restore(out), Usage).exit_code == 2  # type: ignore[attr-defined, misc]
+    assert_equal(snapshot(stored.target), before)
+
+
 def test_each_path_that_is_not_there_is_named(stored: Rig) -> None:
     out, report = stored.restore(None, b"a.txt", b"nothing", b"*.none", b"d*/b.txt", b"docs/none")
     assert report.missing == (b"nothing", b"*.none", b"docs/none")
