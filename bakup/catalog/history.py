@@ -172,6 +172,18 @@ def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: 
     return None if row is None else version_of(row)
 
 
+def look_alikes(connection: sqlite3.Connection, source: int, ordinal: int) -> set[bytes]:
+    """Keys of files at `ordinal` of which another version has the same size, about the same mtime (FAT keeps two
+    seconds) and other content."""
+    rows = connection.execute(
+        "SELECT DISTINCT a.key FROM versions a CROSS JOIN versions b ON b.source = a.source AND b.key = a.key"
+        " AND b.size = a.size AND abs(b.mtime_ns - a.mtime_ns) < 2000000000 AND b.digest <> a.digest"
+        " WHERE a.source = ? AND a.kind = 1 AND a.first <= ? AND (a.last IS NULL OR a.last >= ?)",
+        [source, ordinal, ordinal],
+    )
+    return {bytes(key) for (key,) in rows}
+
+
 NOWHERE = b"\xff" * 32
 """Stands for the chunks of bytes of which not even the chunks are known: a part of the file stood in a lost sector."""
 

@@ -132,12 +132,13 @@ def problems(report: RestoreReport, *, exact: bool = False) -> list[Problem]:
     found = [_cause(cause, exact) for cause in report.causes]
     if found and not report.partial and any(one.available for cause in report.causes for one in cause.lost):
         found[-1] = replace(found[-1], hints=(_PARTIAL,))
-    return [*found, *_older(report), *_skipped(report)]
+    return [*found, *_older(report), *_never_read(report), *_missing(report), *_skipped(report)]
 
 
 def exit_code(report: RestoreReport) -> int:
     """3 when something is not restored as the check point has it, else 0."""
-    return 3 if report.causes or report.not_restored.files or report.older or report.skipped else 0
+    named = report.older or report.never_read or report.missing or report.skipped
+    return 3 if report.causes or report.not_restored.files or named else 0
 
 
 def summary(report: RestoreReport, dst: str) -> dict[str, object]:
@@ -156,6 +157,8 @@ def summary(report: RestoreReport, dst: str) -> dict[str, object]:
         "not_restored_files": report.not_restored.files,
         "not_restored_bytes": report.not_restored.bytes,
         "older_files": len(report.older),
+        "never_read_paths": len(report.never_read),
+        "missing_paths": len(report.missing),
         "skipped_files": len(report.skipped),
         "rebuilt": report.rebuilt is not None,
         "elapsed_s": machine.seconds(report.elapsed),
@@ -183,9 +186,30 @@ def _older(report: RestoreReport) -> list[Problem]:
     return [Problem("warning", message, tuple((path,) for path in report.older), code="older", facts=facts)]
 
 
+def _never_read(report: RestoreReport) -> list[Problem]:
+    if not report.never_read:
+        return []
+    paths = numbers.count(len(report.never_read), "path")
+    made = f"when check point {short_id(report.checkpoint.uuid)} was made"
+    message = f"{paths} could not be read {made}; nothing was stored before"
+    return [Problem("warning", message, report.never_read, code="never-read", facts=_with_reasons(report.never_read))]
+
+
+def _missing(report: RestoreReport) -> list[Problem]:
+    if not report.missing:
+        return []
+    paths = numbers.count(len(report.missing), "path")
+    message = f"{paths} not found in check point {short_id(report.checkpoint.uuid)}"
+    facts = tuple(machine.path_fields(path) for path in report.missing)
+    return [Problem("warning", message, tuple((path,) for path in report.missing), code="no-path", facts=facts)]
+
+
 def _skipped(report: RestoreReport) -> list[Problem]:
     if not report.skipped:
         return []
     message = f"{numbers.count(len(report.skipped), 'path')} could not be made as stored"
-    facts = tuple({**machine.path_fields(path), "reason": reason} for path, reason in report.skipped)
-    return [Problem("warning", message, report.skipped, code="not-as-stored", facts=facts)]
+    return [Problem("warning", message, report.skipped, code="not-as-stored", facts=_with_reasons(report.skipped))]
+
+
+def _with_reasons(pairs: tuple[tuple[bytes, str], ...]) -> tuple[dict[str, object], ...]:
+    return tuple({**machine.path_fields(path), "reason": reason} for path, reason in pairs)

@@ -27,7 +27,7 @@ class Tree(Protocol):
 
 
 def bring_tree(
-    bringing: Bringer,
+    bringer: Callable[[], Bringer],
     destination: Out,
     tree: Tree,
     extents: Callable[[Version], Iterable[Extent]],
@@ -39,6 +39,7 @@ def bring_tree(
     """Folders, files, links, special files, hard links, then the folders' attributes, deepest first.
 
     What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
+    A name that cannot be linked to the first of its inode is written by itself.
     """
     flags: list[tuple[bytes, int]] = []
 
@@ -55,10 +56,11 @@ def bring_tree(
     if not destination.fresh:
         for _ in making:
             pass
+    bringing = bringer()
     whole = None if equal or kept else tree.whole
     plain = whole is None or not bringing.take_plain(*whole)
     groups = _there(tree.versions(Kind.FILE), equal, lambda version: version.digest)
-    links: list[tuple[bytes, bytes, int]] = []
+    links: list[Link] = []
 
     def files() -> Iterator[tuple[bytes, int, bytes, Iterable[Extent]]]:
         for version in tree.versions(Kind.FILE, plain=plain):
@@ -74,23 +76,59 @@ def bring_tree(
                 continue
             yield path, size, version.encoded, extents(version)
 
-    brought = bringing.bring(files(), making)
-    for _, size in destination.settle():
-        brought.files -= 1
-        brought.size -= size
+    brought = _bring(bringing, destination, files(), making)
+
+    def write(paths: Set[bytes]) -> None:
+        if paths:
+            another = bringer()
+            versions = (version for version in tree.versions(Kind.FILE, plain=False) if version.path in paths)
+            wanted = ((version.path, version.size or 0, version.encoded, extents(version)) for version in versions)
+            brought.add(_bring(another, destination, wanted, iter(())))
+
     _make_links(destination, tree, equal, kept)
-    lost = {file.path: (cause, file.available) for cause, files_ in brought.lost.items() for file in files_}
-    for path, first, size in links:
-        if first in lost:
-            cause, available = lost[first]
-            brought.lose(cause, path, size, available)
-        elif destination.hard_link(path, first):
-            brought.files += 1
-            brought.size += size
+    left = _link(destination, brought, links)
+    firsts = {first: path for path, first, _ in reversed(left)}
+    write(set(firsts.values()))
+    others = [(path, firsts[first], size) for path, first, size in left if path != firsts[first]]
+    write({path for path, _, _ in _link(destination, brought, others)})
     destination.finish_dirs((version.path, version.attributes) for version in tree.versions(Kind.DIR, descending=True))
     for path, wanted in flags:
         destination.set_flags(path, wanted)
     return brought
+
+
+Link = tuple[bytes, bytes, int]
+"""A path, the one that it becomes another name of, and the size of the file."""
+
+
+def _bring(
+    bringing: Bringer,
+    destination: Out,
+    files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]],
+    meanwhile: Iterator[None],
+) -> Brought:
+    brought = bringing.bring(files, meanwhile)
+    for _, size in destination.settle():
+        brought.files -= 1
+        brought.size -= size
+    return brought
+
+
+def _link(destination: Out, brought: Brought, links: Iterable[Link]) -> list[Link]:
+    """Make names of files that are there; those of `links` that have to be written by themselves."""
+    lost = {file.path: (cause, file.available) for cause, files in brought.lost.items() for file in files}
+    refused = {path for path, _ in destination.problems}
+    left = []
+    for path, first, size in links:
+        if first in lost:
+            cause, available = lost[first]
+            brought.lose(cause, path, size, available)
+        elif first not in refused and destination.hard_link(path, first):
+            brought.files += 1
+            brought.size += size
+        else:
+            left.append((path, first, size))
+    return left
 
 
 Groups = dict[int, tuple[bytes, bytes | None]]
@@ -120,12 +158,16 @@ def _make_links(destination: Out, tree: Tree, equal: Set[bytes], kept: Set[bytes
     """Symbolic links and special files; those of one link group are one inode."""
     groups = _there(tree.versions(Kind.SYMLINK, Kind.SPECIAL), equal, lambda version: version.extra)
     for version in tree.versions(Kind.SYMLINK, Kind.SPECIAL):
-        first = _first(groups, version, version.attributes.link_group, version.extra, kept)
+        group = version.attributes.link_group
+        first = _first(groups, version, group, version.extra, kept)
         if version.path in equal or version.path in kept:
             continue
-        if first is not None:
-            destination.hard_link(version.path, first)
-        elif version.kind == Kind.SYMLINK:
-            destination.symlink(version.path, version.extra or b"", version.attributes)
-        else:
-            destination.special(version.path, *version.special, version.attributes)
+        linked = first is not None and destination.hard_link(version.path, first)
+        if not linked and not _make(destination, version) and group is not None:
+            del groups[group]  # the next one is the first
+
+
+def _make(destination: Out, version: Version) -> bool:
+    if version.kind == Kind.SYMLINK:
+        return destination.symlink(version.path, version.extra or b"", version.attributes)
+    return destination.special(version.path, *version.special, version.attributes)

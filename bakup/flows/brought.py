@@ -22,6 +22,16 @@ class Brought(Struct):
         """A file that is not whole."""
         self.lost.setdefault(cause, []).append(Lost(path, size, available))
 
+    def add(self, other: Brought) -> None:
+        """What came back later."""
+        self.files += other.files
+        self.size += other.size
+        self.partial += other.partial
+        for cause, files in other.lost.items():
+            self.lost.setdefault(cause, []).extend(files)
+        for sector, positions in other.findings.items():
+            self.findings.setdefault(sector, set()).update(positions)
+
     def causes(self) -> tuple[Cause, ...]:
         """For the report."""
         return tuple(Cause(cause, tuple(files)) for cause, files in self.lost.items())

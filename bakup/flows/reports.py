@@ -217,7 +217,9 @@ class Cause(Struct, frozen=True):
 
 
 class RestoreReport(Struct, frozen=True):
-    """`restore`. `older`: files restored from an earlier version because they could not be read at this check point."""
+    """`restore`. `older`: files restored from an earlier version because they could not be read at this check point;
+    `never_read`: (path, reason) where there was none; `missing`: paths and globs that were asked for, where nothing is.
+    """
 
     checkpoint: CheckpointLine
     out: str
@@ -227,6 +229,8 @@ class RestoreReport(Struct, frozen=True):
     kept: Count = Count()  # left as they are by --overwrite never or if-newer
     causes: tuple[Cause, ...] = ()
     older: tuple[bytes, ...] = ()
+    never_read: tuple[tuple[bytes, str], ...] = ()
+    missing: tuple[bytes, ...] = ()
     skipped: tuple[tuple[bytes, str], ...] = ()  # attributes or special files that could not be made, with the reason
     partial: bool = False
     dry_run: bool = False

@@ -30,6 +30,7 @@ from bakup.model import Kind
 from bakup.sector.naming import sector_name
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+from bakup.store.opening import is_url, local_path
 
 GLOB = re.compile(rb"[*?\[]")
 
@@ -43,6 +44,7 @@ def restore(
     unclear choice.
     """
     begun = time.monotonic()
+    _refuse_target_as_out(dst, out)
     with closing(OutPlace(out, options.out_options, options.target.terms(watch))) as place:
         with attach(home, dst, options.target, watch, ask) as attached:
             _refuse_check_point_as_out(home.catalog, attached.row, out)
@@ -55,24 +57,27 @@ def restore(
 def _restore(
     home: Home, attached: Attached, chosen: Chosen, place: OutPlace, options: RestoreOptions, watch: Watch
 ) -> RestoreReport:
-    survey = surveyed(chosen, place, options)
+    survey = surveyed(chosen, place, options, attached.layout.name)
     if survey.conflicts:
         raise in_the_way(place.shown, chosen, survey)
     line = line_of(chosen.checkpoint, chosen.source)
+    older, never_read = _unread(chosen)
     report = RestoreReport(
         checkpoint=line,
         out=place.shown,
         restored=Count(*survey.todo),
         already_there=Count(*survey.equal),
         kept=Count(*survey.kept),
-        older=_older(chosen),
+        older=older,
+        never_read=never_read,
+        missing=chosen.missing,
         partial=options.partial,
         dry_run=options.dry_run,
         rebuilt=attached.rebuilt,
     )
     if options.dry_run:
         return report
-    with place.open() as destination:
+    with place.open(survey.temporary) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
         causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
         lost = [file for cause in causes for file in cause.lost]
@@ -96,9 +101,8 @@ def _bring(
     watch: Watch,
 ) -> Brought:
     connection = home.catalog
-    bringing = attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial)
-    return bring_tree(
-        bringing,
+    brought = bring_tree(
+        lambda: attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial),
         destination,
         chosen,
         lambda version: history.extents_of(connection, version),
@@ -106,6 +110,11 @@ def _bring(
         kept=survey.kept_paths,
         replaced=options.overwrite == "always",
     )
+    if options.overwrite == "always" and survey.equal_paths:
+        for version in chosen.versions(Kind.FILE):
+            if version.path in survey.equal_paths:
+                destination.amend(version.path, version.attributes)
+    return brought
 
 
 def _choose(
@@ -117,35 +126,39 @@ def _choose(
 ) -> Chosen:
     source = choose_source(connection, attached.row, options.source, dst, options.at)
     checkpoint = choose_checkpoint(connection, attached.row, source, options.at)
-    inner, patterns = [], []
-    for path in paths:
-        name = inner_path(source, path)
-        there = history.version_at(connection, source.id, checkpoint.ordinal, name) is not None
-        if not there and GLOB.search(name):
-            patterns.append(re.compile(os.fsencode(translate(os.fsdecode(name)))))
-        else:
-            inner.append(name)
     latest = history.head(connection, source.id) == checkpoint
-    chosen = Chosen(connection, source, checkpoint, tuple(inner), tuple(patterns), latest)
-    if paths and not any(version.kind != Kind.DIR or version.path in inner for version in chosen.versions()):
-        shown = ", ".join(os.fsdecode(path) for path in paths)
+    every = Chosen(connection, source, checkpoint, latest=latest)
+    names = [inner_path(source, path) for path in paths]
+    inner = [name for name in names if every.has(name)]
+    globs = {name: _pattern(name) for name in names if name not in inner and GLOB.search(name)}
+    matching, folders = every.matching(globs.values())
+    patterns = {name: pattern for name, pattern in globs.items() if pattern in matching}
+    if paths and not inner and not patterns:
         raise Failed(
-            f"nothing found at {shown} in {checkpoint.uuid.hex()[:8]} of {source.label}",
+            f"nothing found at {', '.join(map(os.fsdecode, paths))} in {checkpoint.uuid.hex()[:8]} of {source.label}",
             hints=(f"see what is there: bakup ls -R {dst} .",),
             code="no-path",
         )
-    return chosen
+    missing = tuple(name for name in names if name not in inner and name not in patterns)
+    return replace(every, paths=tuple(inner), patterns=tuple(patterns.values()), folders=folders, missing=missing)
 
 
-def _older(chosen: Chosen) -> tuple[bytes, ...]:
-    unread = history.unread_at(chosen.connection, chosen.checkpoint.id)
-    if not unread:
-        return ()
-    return tuple(
-        version.path
-        for version in chosen.versions()
-        if version.kind == Kind.FILE and any(key in unread for key in _above(version.key))
-    )
+def _pattern(glob: bytes) -> re.Pattern[bytes]:
+    return re.compile(os.fsencode(translate(os.fsdecode(glob))))
+
+
+def _unread(chosen: Chosen) -> tuple[tuple[bytes, ...], tuple[tuple[bytes, str], ...]]:
+    """What could not be read at the check point: files that stand as stored before; (path, reason) of what was not."""
+    reasons = chosen.unread()
+    older: list[bytes] = []
+    stored: set[bytes] = set()
+    for version in chosen.versions() if reasons else ():
+        above = reasons.keys() & set(_above(version.key))
+        if above and version.kind != Kind.DIR:
+            older.append(version.path)
+            stored |= above
+    nothing = ((key.replace(b"\0", b"/"), reason) for key, reason in reasons.items() if key not in stored)
+    return tuple(older), tuple((path, reason) for path, reason in nothing if chosen.means(path))
 
 
 def _above(key: bytes) -> Iterator[bytes]:
@@ -211,6 +224,15 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
         for sector, positions in brought.findings.items():
             remembered.add_findings(home.state, attached.url, sector, positions, "found by restore")
             places.mark_damaged(home.catalog, attached.row, sector, positions)
+
+
+def _refuse_target_as_out(dst: str, out: str) -> None:
+    if _place(dst) == _place(out):
+        raise Usage(f"OUT is DST: {out}", hints=("give another folder: what is restored is not put among sectors",))
+
+
+def _place(text: str) -> str:
+    return text.rstrip("/") if is_url(text) else os.path.realpath(local_path(text))
 
 
 def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out: str) -> None:

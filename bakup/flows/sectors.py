@@ -224,9 +224,9 @@ def _bring(
     target = recording.target_id(connection, "sectors")
     os.makedirs(out, exist_ok=True)
     with Destination(out) as destination:
-        bringing = Bringing(connection, target, opened.__getitem__, destination, watch, partial=True, at_once=at_once)
+        opener = opened.__getitem__
         return bring_tree(
-            bringing,
+            lambda: Bringing(connection, target, opener, destination, watch, partial=True, at_once=at_once),
             destination,
             Staged(connection, checkpoint),
             lambda version: extents_of(connection, version),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence, Set
+from itertools import chain
 
 from msgspec import Struct, field
 
@@ -13,19 +14,30 @@ from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Failed
 from bakup.flows.reports import RestoreOptions
-from bakup.model import Kind
+from bakup.flows.verifying import HASHES, Hash, Verifier
+from bakup.model import Kind, path_key
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+from bakup.source.places import is_temporary
+
+OTHER_CONTENT = "of other content"
+"""Of a file that only looks equal."""
 
 
 class Chosen(Struct):
-    """What of a check point is restored: versions in key order, again and again from the catalog."""
+    """What of a check point is restored: versions in key order, again and again from the catalog.
+
+    All of it without `paths` and `patterns`. `folders`: on the way to what `patterns` mean.
+    `missing`: paths and globs that were asked for too, where nothing is.
+    """
 
     connection: sqlite3.Connection
     source: SourceRow
     checkpoint: CheckpointRow
-    paths: tuple[bytes, ...]
-    patterns: tuple[re.Pattern[bytes], ...]
+    paths: tuple[bytes, ...] = ()
+    patterns: tuple[re.Pattern[bytes], ...] = ()
+    folders: Set[bytes] = frozenset()
+    missing: tuple[bytes, ...] = ()
     latest: bool = True
 
     @property
@@ -40,18 +52,48 @@ class Chosen(Struct):
         )
         return filter(self._wanted, every) if self.paths or self.patterns else every
 
+    def has(self, path: bytes) -> bool:
+        """Whether something is stored at or below a path, or it could not be read."""
+        there = history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal, path)
+        return path_key(path) in self.unread() or next(there, None) is not None
+
+    def unread(self) -> dict[bytes, str]:
+        """Keys of all paths that could not be read at the check point, with the reasons."""
+        return history.unread_at(self.connection, self.checkpoint.id)
+
+    def matching(self, patterns: Collection[re.Pattern[bytes]]) -> tuple[set[re.Pattern[bytes]], set[bytes]]:
+        """Those of `patterns` that mean something, and the folders on the way to that."""
+        found: set[re.Pattern[bytes]] = set()
+        folders: set[bytes] = set()
+        unread = (key.replace(b"\0", b"/") for key in self.unread())
+        stored = (version.path for version in self.versions())
+        for path in chain(unread, stored) if patterns else ():
+            if fitting := [pattern for pattern in patterns if _matches(pattern, path)]:
+                found.update(fitting)
+                folders.update(_above(path))
+        return found, folders
+
+    def means(self, path: bytes) -> bool:
+        """Whether a path was asked for, or a folder above it."""
+        if not self.paths and not self.patterns:
+            return True
+        if any(not wanted or path == wanted or path.startswith(wanted + b"/") for wanted in self.paths):
+            return True
+        return any(_matches(pattern, path) for pattern in self.patterns)
+
     def _wanted(self, version: Version) -> bool:
         path = version.path
-        for wanted in self.paths:
-            if path == wanted or path.startswith(wanted + b"/") or not wanted:
-                return True
-            if version.kind == Kind.DIR and (not path or wanted.startswith(path + b"/")):
-                return True
-        return any(_matches(pattern, path) for pattern in self.patterns)
+        on_the_way = version.kind == Kind.DIR and any(
+            not path or wanted.startswith(path + b"/") for wanted in self.paths
+        )
+        return on_the_way or path in self.folders or self.means(path)
 
 
 class Survey(Struct):
-    """What stands at the destination beside what is wanted there."""
+    """What stands at the destination beside what is wanted there.
+
+    `temporary`: paths that are wanted, with names as an unfinished restore leaves them.
+    """
 
     equal: list[int] = field(default_factory=lambda: [0, 0])
     kept: list[int] = field(default_factory=lambda: [0, 0])
@@ -59,46 +101,99 @@ class Survey(Struct):
     conflicts: list[tuple[bytes, str]] = field(default_factory=list)
     equal_paths: set[bytes] = field(default_factory=set)
     kept_paths: set[bytes] = field(default_factory=set)
+    temporary: set[bytes] = field(default_factory=set)
 
 
-def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions) -> Survey:
+def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions, layout: str) -> Survey:
+    """What stands at `place`; the ids of chunks are those of a `layout`."""
     survey = Survey()
     if place.is_empty():
-        if options.dry_run:
-            for version in chosen.versions():
-                _compare(survey, None, version, options)
+        for version in chosen.versions() if options.dry_run else ():
+            _note(survey, version, "absent", options)
         return survey
     with place.open() as destination:
-        for version in chosen.versions():
-            _compare(survey, destination, version, options)
+        _Surveying(survey, chosen, destination, options, HASHES[layout]).look()
     return survey
 
 
-def _compare(survey: Survey, destination: Out | None, version: Version, options: RestoreOptions) -> None:
-    path, kind, size = version.path, version.kind, version.size or 0
-    counted = [1, size] if kind == Kind.FILE else [0, 0]
-    state = "absent"
-    if destination is not None:
-        state = destination.compare(
-            path,
-            kind,
-            size,
+class _Surveying:
+    """Size and mtime tell whether a file is equal. Its content is read where that is not enough: where all is to be
+    as it was, where versions of a path look alike, and where missing hard links will become names of it."""
+
+    def __init__(
+        self, survey: Survey, chosen: Chosen, destination: Out, options: RestoreOptions, new_hash: Callable[[], Hash]
+    ) -> None:
+        self._survey = survey
+        self._chosen = chosen
+        self._destination = destination
+        self._options = options
+        self._verifier = Verifier(chosen.connection, destination, new_hash)
+        self._look_alikes = history.look_alikes(chosen.connection, chosen.source.id, chosen.checkpoint.ordinal)
+        self._verified: set[bytes] = set()
+        self._linked: dict[int, list[Version]] = {}
+        self._missing: set[int] = set()
+
+    def look(self) -> None:
+        for version in self._chosen.versions():
+            if is_temporary(version.path):
+                self._survey.temporary.add(version.path)
+            state = self._compare(version)
+            doubtful = self._options.overwrite == "always" or version.key in self._look_alikes
+            if version.kind == Kind.FILE and state == "equal" and doubtful:
+                state = self._verify(version)
+            todo = _note(self._survey, version, state, self._options)
+            if version.kind == Kind.FILE and (group := version.attributes.link_group) is not None:
+                if state == "equal":
+                    self._linked.setdefault(group, []).append(version)
+                elif todo:
+                    self._missing.add(group)
+        for group in self._missing & self._linked.keys():
+            self._find_first(self._linked[group])
+
+    def _compare(self, version: Version) -> str:
+        return self._destination.compare(
+            version.path,
+            version.kind,
+            version.size or 0,
             version.attributes.mtime_ns,
-            target=(version.extra or b"") if kind == Kind.SYMLINK else b"",
-            device=version.special[1] if kind == Kind.SPECIAL else 0,
+            target=(version.extra or b"") if version.kind == Kind.SYMLINK else b"",
+            special=version.special if version.kind == Kind.SPECIAL else (0, 0),
             facts=version.attributes.object,
         )
+
+    def _verify(self, version: Version) -> str:
+        if version.path not in self._verified and not self._verifier.holds(version):
+            return OTHER_CONTENT
+        self._verified.add(version.path)
+        return "equal"
+
+    def _find_first(self, linked: list[Version]) -> None:
+        """The first of equal files that holds what is wanted stays equal, those before it do not."""
+        for version in linked:
+            state = self._verify(version)
+            if state == "equal":
+                return
+            self._survey.equal_paths.remove(version.path)
+            _add(self._survey.equal, (-1, -(version.size or 0)))
+            _note(self._survey, version, state, self._options)
+
+
+def _note(survey: Survey, version: Version, state: str, options: RestoreOptions) -> bool:
+    """Whether the path is to be written."""
+    counted = (1, version.size or 0) if version.kind == Kind.FILE else (0, 0)
     if state == "equal":
-        if kind != Kind.DIR:
-            survey.equal_paths.add(path)
+        if version.kind != Kind.DIR:
+            survey.equal_paths.add(version.path)
             _add(survey.equal, counted)
     elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
         _add(survey.todo, counted)
+        return True
     elif options.overwrite is not None:
-        survey.kept_paths.add(path)
+        survey.kept_paths.add(version.path)
         _add(survey.kept, counted)
     else:
-        survey.conflicts.append((path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+        survey.conflicts.append((version.path, f"here it is {'of another kind' if state == 'other kind' else state}"))
+    return False
 
 
 def _add(count: list[int], more: Sequence[int]) -> None:
@@ -120,8 +215,11 @@ def in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
 
 def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
     """Whether a glob means the path or a folder above it."""
+    return any(pattern.match(part) for part in (path, *_above(path)) if part)
+
+
+def _above(path: bytes) -> Iterator[bytes]:
+    """The folders above a path, the root last."""
     while path:
-        if pattern.match(path):
-            return True
         path = path.rpartition(b"/")[0]
-    return False
+        yield path

@@ -112,6 +112,21 @@ class Applier:
             self._set(descriptor, path, name, value)
         os.utime(descriptor, ns=(wanted.mtime_ns, wanted.mtime_ns))
 
+    def amend(self, descriptor: int, path: bytes, wanted: Attributes) -> None:
+        """Set all but inode flags on a file that was there, if it has another mode, owner or extended attribute.
+
+        Raises:
+            OSError: mode or times could not be set.
+        """
+        found = os.fstat(descriptor)
+        if _as_wanted(found, wanted) and set(attributes.xattrs(descriptor)) == set(wanted.xattrs):
+            return
+        without_acls(descriptor)
+        if found.st_uid != self.uid:
+            with contextlib.suppress(OSError):
+                os.fchown(descriptor, self.uid, -1)  # like one that we made
+        self.to_descriptor(descriptor, path, wanted, -1, found.st_gid)
+
     def _own(self, descriptor: int, path: bytes, wanted: tuple[int, int], gid: int) -> bool:
         """Set owner and group; whether both are as wanted. The group alone, where the owner is not for us to
         set."""
@@ -162,6 +177,12 @@ class Applier:
             attributes.set_inode_flags(descriptor, wanted)
         except OSError as error:
             self.skipped.note(path, f"inode flags: {paths.reason(error)}")
+
+
+def _as_wanted(found: os.stat_result, wanted: Attributes) -> bool:
+    uid, gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
+    same_owner = uid in (-1, found.st_uid) and gid in (-1, found.st_gid)
+    return same_owner and stat.S_IMODE(found.st_mode) == wanted.mode & 0o7777
 
 
 def without_acls(descriptor: int) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
@@ -35,6 +35,8 @@ _SPECIAL = {
     SpecialType.CHARACTER: stat.S_IFCHR,
     SpecialType.BLOCK: stat.S_IFBLK,
 }
+_STEPS = (1, 100, 10_000_000, 1_000_000_000, 2_000_000_000)
+"""Nanoseconds that file systems cut times down to: NTFS to 100, exFAT to 10 ms, others to 1 s, FAT to 2 s."""
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.SYMLINK}
 
 
@@ -44,6 +46,7 @@ class Destination:
     Args:
         root: the folder; made when missing.
         system: what names may be there; others are written as `names.escape` says.
+        spared: paths that are not taken for leftovers of a killed restore.
 
     Raises:
         Failed: it cannot be made or opened.
@@ -51,9 +54,9 @@ class Destination:
 
     forks = True
 
-    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM) -> None:
+    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM, spared: Container[bytes] = ()) -> None:
         self.root = os.path.abspath(os.fsencode(root))
-        self._places = Places(self.root, system)
+        self._places = Places(self.root, system, spared)
         self._folders = self._places.folders
         self._applier = self._places.applier
         self._files = PartFiles(self._places)
@@ -93,21 +96,22 @@ class Destination:
         mtime_ns: int,
         *,
         target: bytes = b"",
-        device: int = 0,
+        special: tuple[int, int] = (0, 0),
         facts: Facts = (),
     ) -> State:
         """What stands at a path, beside what is wanted there.
 
-        Equal is a folder; a file of the same size (bytes) and mtime; a link with the same target; a special
-        file of the same type and device. What differs is older if its mtime is, else newer.
+        Equal is a folder; a file of the same size (bytes) and mtime, as far as the file system keeps that; a link
+        with the same target; a special file of the same type and device. What differs is older if its mtime is, else
+        newer.
 
         Args:
             path: below the destination.
-            kind: a `model.Kind`; a SPECIAL's is compared by the device alone unless it is a FIFO or socket.
+            kind: a `model.Kind`.
             size: of a FILE.
             mtime_ns: of what is wanted.
             target: of a SYMLINK.
-            device: of a SPECIAL, `major << 32 | minor`.
+            special: of a SPECIAL, its `model.SpecialType` and device, `major << 32 | minor`.
             facts: of an object; a folder has none to compare with.
         """
         try:
@@ -120,12 +124,39 @@ class Destination:
         if _KINDS.get(stat.S_IFMT(found.st_mode), Kind.SPECIAL) != kind:
             return "other kind"
         if kind == Kind.FILE:
-            same = found.st_size == size and found.st_mtime_ns == mtime_ns
+            same = found.st_size == size and _same_time(found.st_mtime_ns, mtime_ns)
         elif kind == Kind.SYMLINK:
             same = os.readlink(name, dir_fd=folder.descriptor) == target
         else:
-            same = kind == Kind.DIR or _device(found) == device
+            same = kind == Kind.DIR or _special(found) == special
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
+
+    def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
+        """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
+        try:
+            folder, name = self._folders.place(path, make=False)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+        except ERRORS:
+            return b""
+        try:
+            return os.pread(descriptor, length, offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """Set mode, owner and extended attributes of a file that stands there, where they are others."""
+        try:
+            folder, name = self._folders.place(path, make=False)
+            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+            try:
+                self._applier.amend(descriptor, path, attributes)
+            finally:
+                os.close(descriptor)
+        except ERRORS as error:
+            return self._places.refuse(path, error)
+        return True
 
     def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
         """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are
@@ -139,7 +170,7 @@ class Destination:
         try:
             if replace and path:
                 self._clear(path)
-            self._places.resume(self._folders.open(path))
+            self._places.resume(path, self._folders.open(path))
         except ERRORS as error:
             return self._places.refuse(path, error)
         return True
@@ -243,7 +274,7 @@ class Destination:
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
         """Make a path another name of what was brought back at `to`, in place of a file or link that stands
-        there."""
+        there. False if it cannot be, on another file system for one; that is noted nowhere."""
         temporary = temporary_name()
         folder = None
         try:
@@ -258,7 +289,8 @@ class Destination:
             self._places.drop(folder, temporary)  # a rename between two names of one file does nothing
         except ERRORS as error:
             self._places.drop(folder, temporary)
-            return self._places.refuse(path, error)
+            self._places.raise_fatal(path, error)
+            return False
         return True
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
@@ -302,7 +334,13 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
         written += os.write(descriptor, memoryview(data)[written:])
 
 
-def _device(found: os.stat_result) -> int:
-    if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
-        return 0
-    return os.major(found.st_rdev) << 32 | os.minor(found.st_rdev)
+def _same_time(found_ns: int, wanted_ns: int) -> bool:
+    return any(found_ns == wanted_ns - wanted_ns % step for step in _STEPS)
+
+
+def _special(found: os.stat_result) -> tuple[int, int]:
+    """Type and device of what stands there."""
+    kind = next((kind for kind, mode in _SPECIAL.items() if mode == stat.S_IFMT(found.st_mode)), 0)
+    if kind in (SpecialType.FIFO, SpecialType.SOCKET):
+        return kind, 0
+    return kind, os.major(found.st_rdev) << 32 | os.minor(found.st_rdev)

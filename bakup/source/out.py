@@ -63,10 +63,16 @@ class Out(Protocol):
         """Let go of what is open."""
 
     def compare(
-        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes, device: int, facts: Facts
+        self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes, special: tuple[int, int], facts: Facts
     ) -> State:
-        """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of `device`;
+        """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of a type and device;
         `facts` are what an object store knew of it."""
+
+    def read(self, path: bytes, offset: int, length: int, facts: Facts) -> bytes:
+        """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """Set on a file that stands there what it is to have besides content, mtime and inode flags."""
 
     def make_dir(self, path: bytes, replace: bool, facts: Facts) -> bool:
         """Make a folder; with `replace` a file that stands there gives way; `facts`: of an object that stood for it."""
@@ -87,7 +93,8 @@ class Out(Protocol):
         """Make a FIFO, socket or device."""
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
-        """Make a path another name of what was brought back at `to`."""
+        """Make a path another name of what was brought back at `to`. False if it cannot be; that is no problem yet,
+        since the path may be brought back by itself."""
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
         """Set the attributes of folders, deepest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from bakup.source.destination import Destination
 from bakup.source.out import Out
@@ -42,14 +42,14 @@ class OutPlace:
             return not (os.path.isdir(self._folder) and os.listdir(self._folder))
         return not self._bucket.exists() or next(iter(self._bucket.list()), None) is None
 
-    def open(self) -> Out:
-        """A folder is made when it is missing.
+    def open(self, spared: Container[bytes] = ()) -> Out:
+        """A folder is made when it is missing; paths that are `spared` are no leftovers of a killed restore in it.
 
         Raises:
             Failed: it cannot be made or opened.
         """
         if self._bucket is None:
-            return Destination(self._folder)
+            return Destination(self._folder, spared=spared)
         from bakup.source.upload import BucketDestination
 
         return BucketDestination(self._bucket)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+from collections.abc import Container
 from itertools import count
 
 from bakup.errors import Failed
@@ -38,15 +39,17 @@ class Places:
     Args:
         root: absolute path.
         system: what names may be here.
+        spared: paths that are no leftovers, whatever their names.
 
     Raises:
         Failed: the root cannot be made or opened, or the system cannot open paths relative to a folder.
     """
 
-    def __init__(self, root: bytes, system: names.System) -> None:
+    def __init__(self, root: bytes, system: names.System, spared: Container[bytes] = ()) -> None:
         if not paths.DESCRIPTORS:
             raise Failed("restoring into a folder is not possible on this system", code="no-descriptors")
         self.root = root
+        self.spared = spared
         self.folders = Folders(root, system)
         self.fresh = self.folders.fresh
         self.applier = Applier()
@@ -82,10 +85,11 @@ class Places:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=folder.descriptor)
 
-    def resume(self, folder: Folder) -> None:
-        """Make a folder that was there before ready: open to us, without what a killed restore has left in it.
+    def resume(self, path: bytes, folder: Folder) -> None:
+        """Make the folder at a path that was there before ready: open to us, without what a killed restore has left
+        in it.
 
-        That is temporary files of processes that are gone.
+        That is temporary files of processes that are gone, but for those that are `spared`.
         """
         if self.fresh:
             return
@@ -95,7 +99,7 @@ class Places:
                 os.fchmod(folder.descriptor, mode | 0o700)
         found = (_OURS.fullmatch(os.fsencode(name)) for name in os.listdir(folder.descriptor))
         for ours in found:
-            if ours and not _alive(int(ours[1], 16)):
+            if ours and not _alive(int(ours[1], 16)) and os.path.join(path, ours[0]) not in self.spared:
                 self.drop(folder, ours[0])
 
 
@@ -104,6 +108,11 @@ def reason(error: Exception) -> str:
     if isinstance(error, Refused):
         return error.reason
     return paths.reason(error) if isinstance(error, OSError) else "has a value that this system cannot hold"
+
+
+def is_temporary(path: bytes) -> bool:
+    """Whether a path has a name as `temporary_name` gives them."""
+    return _OURS.fullmatch(path.rpartition(b"/")[2]) is not None
 
 
 def temporary_name() -> bytes:

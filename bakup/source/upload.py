@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from bakup.errors import StoreError
+from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes, Kind
 from bakup.source.applying import Skipped
 from bakup.source.out import Facts, State
@@ -26,6 +26,9 @@ from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket, Content
 PARALLEL = 16
 IN_FLIGHT = 64 << 20
 """Bytes of small objects that are on their way."""
+
+_OF_ONE = {OBJECT_DENIED, OBJECT_REFUSED}
+"""Errors of one object, not of the store."""
 
 NO_LINKS = "there are no symbolic links in an object store"
 NO_SPECIALS = "there are no special files in an object store"
@@ -70,7 +73,7 @@ class BucketDestination:
         mtime_ns: int,
         *,
         target: bytes = b"",
-        device: int = 0,
+        special: tuple[int, int] = (0, 0),
         facts: Facts = (),
     ) -> State:
         """Equal is an object of the same size whose ETag, or the mtime in whose metadata, is the wanted one."""
@@ -79,6 +82,20 @@ class BucketDestination:
         if self._standing is None:
             self._standing = Standing(self.bucket)
         return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
+
+    def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
+        """See `out.Out`."""
+        try:
+            found = self.bucket.stat(self._key(path, facts))
+            return b"" if found is None else self.bucket.read(found[0], offset, length)
+        except NoAnswer:
+            raise
+        except StoreError:
+            return b""
+
+    def amend(self, path: bytes, attributes: Attributes) -> bool:
+        """An object that is equal has the metadata that it is to have."""
+        return True
 
     def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
         """Put the object that stands for the folder, if one did; where a store has folders, files make them."""
@@ -118,12 +135,14 @@ class BucketDestination:
         return self._refuse(path, NO_SPECIALS)
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
-        """A copy: objects have one key."""
+        """A copy: objects have one key. False if the store refuses it."""
         self._failed += self.settle()
         try:
             self.bucket.copy(self._key(to, ()), self._key(path, ()))
         except StoreError as error:
-            return self._problem(path, error)
+            if error.code not in _OF_ONE:
+                raise
+            return False
         return True
 
     def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
@@ -166,7 +185,7 @@ class BucketDestination:
             self._failed.append((path, size))
 
     def _problem(self, path: bytes, error: StoreError) -> bool:
-        if error.code not in {OBJECT_DENIED, OBJECT_REFUSED}:
+        if error.code not in _OF_ONE:
             raise error
         return self._refuse(path, error.message)
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,8 +18,10 @@ from nobody import NOBODY, as_nobody
 from rig import Rig, raising
 from trees import assert_equal, noise, snapshot, write
 
+from bakup.cli.restore import exit_code, problems
 from bakup.errors import Failed, Usage
 from bakup.flows.reports import RestoreReport
+from bakup.source.destination import Destination
 
 FILES = {"a.txt": b"a", "docs/b.txt": b"bb", "docs/deep/c.txt": b"ccc", "img/d.jpg": noise(3000), "img/[e]*.jpg": b"e"}
 
@@ -124,13 +130,28 @@ def test_overwrite_always_of_another_kind(stored: Rig, kind: str) -> None:
         assert_equal(snapshot(out), snapshot(stored.source))
 
 
-def test_a_second_restore_has_nothing_to_do(stored: Rig) -> None:
+def test_a_second_restore_has_nothing_to_do(stored: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.link(stored.source / "a.txt", stored.source / "again")
+    (stored.source / "docs" / "b.txt").chmod(0o600)
+    stored.sync()
     out, _ = stored.restore()
+    monkeypatch.setattr(Destination, "read", lambda *_: pytest.fail("no file need be read"))
     before = {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
     _, report = stored.restore(out)
-    assert counts(report) == (0, 0, 5, 0)
+    assert counts(report) == (0, 0, 6, 0)
     assert before == {path: path.lstat().st_ctime_ns for path in out.rglob("*") if path.is_file()}
     assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_names_like_those_of_an_unfinished_restore(rig: Rig) -> None:
+    ours = ".bakup-7fffff-%012x.part"
+    write(rig.source, {ours % 1: b"1", "in/" + ours % 2: b"2"})
+    rig.sync()
+    out, _ = rig.restore()
+    write(out, {"in/" + ours % 3: b"left over"})
+    _, report = rig.restore(out)
+    assert counts(report) == (0, 0, 2, 0)
+    assert_equal(snapshot(out), snapshot(rig.source))
 
 
 def test_a_restore_that_was_killed_goes_on(rig: Rig) -> None:
@@ -208,6 +229,31 @@ def test_no_such_path(stored: Rig, path: bytes) -> None:
     assert not out.exists()
 
 
+def test_folders_on_the_way_to_what_a_glob_means_are_as_stored(stored: Rig) -> None:
+    (stored.source / "docs").chmod(0o750)
+    stored.sync()
+    out, _ = stored.restore(None, b"*/[bc].txt", b"d*/deep/*")
+    found, wanted = snapshot(out), snapshot(stored.source)
+    assert set(found) == {b"", b"docs", b"docs/b.txt", b"docs/deep", b"docs/deep/c.txt"}
+    assert all(node == wanted[path] for path, node in found.items())
+
+
+def test_out_is_never_the_target(stored: Rig) -> None:
+    os.symlink(stored.target, stored.folder / "way")
+    before = snapshot(stored.target)
+    for out in (stored.target, stored.folder / "way", stored.source / ".." / "target"):
+        assert raising(lambda out=out: stored.restore(out), Usage).exit_code == 2  # type: ignore[attr-defined, misc]
+    assert_equal(snapshot(stored.target), before)
+
+
+def test_each_path_that_is_not_there_is_named(stored: Rig) -> None:
+    out, report = stored.restore(None, b"a.txt", b"nothing", b"*.none", b"d*/b.txt", b"docs/none")
+    assert report.missing == (b"nothing", b"*.none", b"docs/none")
+    assert report.restored.files == 2
+    assert (exit_code(report), [problem.code for problem in problems(report)]) == (3, ["no-path"])
+    assert (out / "docs" / "b.txt").exists()
+
+
 @pytest.mark.parametrize("path", [b"/etc/passwd", b"../x", b"docs/../../x"])
 def test_paths_outside(stored: Rig, path: bytes) -> None:
     assert raising(lambda: stored.restore(None, path), Usage).exit_code == 2  # type: ignore[attr-defined]
@@ -279,6 +325,118 @@ def test_hard_links_of_what_is_there_already(rig: Rig) -> None:
     (out / "a").write_bytes(b"mine, and newer")
     rig.restore(out, overwrite="never")
     assert ((out / "a").read_bytes(), (out / "b").read_bytes()) == (b"mine, and newer", b"same")
+
+
+def test_a_name_is_written_where_the_first_one_could_not_be(rig: Rig) -> None:
+    """A folder stands at the first name of two inodes: a file's and a link's."""
+    write(rig.source, {"a": b"same", "only": b"here"})
+    os.symlink("a", rig.source / "j")
+    for first, others in (("a", "bc"), ("j", "kl")):
+        for name in others:
+            os.link(rig.source / first, rig.source / name, follow_symlinks=False)
+    rig.sync()
+    out = rig.new_out()
+    write(out, {"a/mine": b"1", "j/mine": b"1", "b": b"an older one"})
+    _, report = rig.restore(out, overwrite="always")
+    assert {lost.path for cause in report.causes for lost in cause.lost} == {b"a", b"j"}
+    assert (report.restored.files, report.restored.bytes) == (3, 12)
+    assert (out / "b").read_bytes() == b"same"
+    assert (out / "b").samefile(out / "c")
+    assert os.readlink(out / "k") == os.readlink(out / "l") == "a"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="root mounts")
+def test_names_on_another_file_system_are_written(rig: Rig) -> None:
+    write(rig.source, {"a": b"same", "m/b": b"", "m/c": b""})
+    for name in ("b", "c"):
+        (rig.source / "m" / name).unlink()
+        os.link(rig.source / "a", rig.source / "m" / name)
+    rig.sync()
+    out = rig.new_out()
+    (out / "m").mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "none", out / "m"], check=False, capture_output=True).returncode:
+        pytest.skip("mount is not allowed here")
+    try:
+        _, report = rig.restore(out)
+        assert (report.causes, report.restored.files) == ((), 3)
+        assert (out / "m" / "b").read_bytes() == b"same"
+        assert (out / "m" / "b").samefile(out / "m" / "c")
+        _, report = rig.restore(out)
+        assert (report.causes, report.already_there.files) == ((), 3)
+    finally:
+        subprocess.run(["umount", out / "m"], check=True)
+
+
+ALIKE = (1_500_000_000_000_000_000,) * 2
+
+
+@pytest.mark.parametrize("layout", ["sectors", "atbak"])
+def test_a_file_of_an_earlier_version_that_looks_alike_is_not_equal(rig: Rig, layout: str) -> None:
+    sync = partial(rig.sync, layout=layout, sector_size=None)
+    write(rig.source, {"f": b"a", "other": b"other"})
+    os.utime(rig.source / "f", ns=ALIKE)
+    sync()
+    out, _ = rig.restore()
+    (rig.source / "f").write_bytes(b"X")
+    os.utime(rig.source / "f", ns=ALIKE)
+    sync()
+    assert conflict(rig, out).details == ((b"f", "here it is of other content"),)
+    assert counts(rig.restore(out, overwrite="never")[1]) == (0, 1, 1, 0)
+    assert counts(rig.restore(out, overwrite="always")[1]) == (1, 0, 1, 0)
+    assert_equal(snapshot(out), snapshot(rig.source))
+    assert counts(rig.restore(out)[1]) == (0, 0, 2, 0)
+
+
+def test_missing_hard_links_become_names_of_what_holds_their_content_only(rig: Rig) -> None:
+    write(rig.source, {"a": b"good"})
+    os.utime(rig.source / "a", ns=ALIKE)
+    for name in "bcd":
+        os.link(rig.source / "a", rig.source / name)
+    rig.sync()
+    out = rig.new_out()
+    write(out, {"a": b"evil", "b": b"good", "c": b"evil"})
+    for name in "abc":
+        os.utime(out / name, ns=ALIKE)
+    assert conflict(rig, out).details == ((b"a", "here it is of other content"),)
+    rig.restore(out, overwrite="if-newer")
+    assert [(out / name).read_bytes() for name in "abcd"] == [b"evil", b"good", b"evil", b"good"]
+    rig.restore(out, overwrite="always")
+    assert_equal(snapshot(out), snapshot(rig.source))
+
+
+def test_overwrite_always_trusts_no_time(stored: Rig, small_cuts: None) -> None:
+    write(stored.source, {"big": noise(100_000)})
+    with open(stored.source / "sparse", "wb") as file:
+        file.truncate(1 << 20)
+        file.seek(300_000)
+        file.write(b"x")
+    stored.sync()
+    out, _ = stored.restore()
+    assert counts(stored.restore(out, overwrite="always")[1]) == (0, 0, 7, 0)
+    for name in ("a.txt", "big", "sparse"):
+        before = (out / name).stat().st_mtime_ns
+        with open(out / name, "r+b") as file:
+            file.write(b"?")
+        os.utime(out / name, ns=(before, before))
+    assert counts(stored.restore(out)[1]) == (0, 0, 7, 0)
+    assert counts(stored.restore(out, overwrite="always")[1]) == (3, 0, 4, 0)
+    assert_equal(snapshot(out), snapshot(stored.source))
+
+
+def test_overwrite_always_sets_what_else_differs(stored: Rig) -> None:
+    out, _ = stored.restore()
+    (out / "a.txt").chmod(0o600)
+    with suppress(OSError):
+        os.setxattr(out / "docs" / "b.txt", "user.more", b"x")
+    if os.geteuid() == 0:
+        os.chown(out / "img" / "d.jpg", NOBODY, NOBODY)
+    assert counts(stored.restore(out)[1]) == (0, 0, 5, 0)
+    assert (out / "a.txt").stat().st_mode & 0o777 == 0o600
+    _, report = stored.restore(out, overwrite="always")
+    assert (counts(report), exit_code(report)) == ((0, 0, 5, 0), 0)
+    with suppress(OSError):
+        os.removexattr(out / "docs" / "b.txt", "user.more")
+    assert_equal(snapshot(out), snapshot(stored.source))
 
 
 # --- what could not be read ------------------------------------------------------------------------------
@@ -400,3 +558,28 @@ def test_vanished_files_are_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.undo()
     out, _ = rig.restore()
     assert {path for path in snapshot(out) if path} == {b"stays", b"zz"}
+
+
+def test_what_could_never_be_read_is_named(unprivileged: Rig) -> None:
+    rig = unprivileged
+    write(rig.source, {"open": b"1", "never": b"2", "shut/in": b"3", "was/in": b"4"})
+    (rig.source / "never").chmod(0)
+    (rig.source / "shut").chmod(0)
+    with as_nobody():
+        rig.sync()
+    shutil.rmtree(rig.source / "was")
+    write(rig.source, {"was": b"a file in place of a folder"})
+    (rig.source / "was").chmod(0)
+    with as_nobody():
+        rig.sync()
+
+    def never_read(*paths: bytes) -> set[bytes]:
+        _, report = rig.restore(None, *paths)
+        assert report.older == ()
+        assert exit_code(report) == (3 if report.never_read else 0)
+        return {path for path, _ in report.never_read}
+
+    assert never_read() == {b"never", b"shut", b"was"}
+    assert never_read(b"was") == {b"was"}
+    assert never_read(b"ne*") == {b"never"}
+    assert never_read(b"open") == set()

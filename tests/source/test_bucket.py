@@ -158,6 +158,7 @@ def test_what_is_put_is_there_and_links_are_named(url: str) -> None:
         assert part.finish(Attributes())
         assert not out.symlink(b"link", b"x", Attributes())
         assert out.settle() == []
+        assert (out.read(b"x/y", 1, 9), out.read(b"x/none", 0, 9)) == (b"ata", b"")
         assert out.hard_link(b"x/again", b"x/y")
         assert out.problems == [(b"link", NO_LINKS)]
     root = url.removeprefix("memory:/") + "/out"

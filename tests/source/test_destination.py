@@ -227,16 +227,16 @@ def test_inode_flags_come_last(base: bytes) -> None:
 def test_compare(base: bytes) -> None:
     os.mkdir(base + b"/out")
     write(base + b"/out/file", b"12345")
-    os.utime(base + b"/out/file", ns=(0, 1000))
+    os.utime(base + b"/out/file", ns=(0, 1001))
     os.symlink(b"target", base + b"/out/link")
     os.mkdir(base + b"/out/folder")
     os.mkfifo(base + b"/out/fifo")
     with Destination(base + b"/out") as destination:
         compare = destination.compare
-        assert compare(b"file", Kind.FILE, 5, 1000) == "equal"
-        assert compare(b"file", Kind.FILE, 5, 1001) == "older"
-        assert compare(b"file", Kind.FILE, 5, 999) == "newer"
-        assert compare(b"file", Kind.FILE, 6, 1000) == "newer", "nothing replaces it unasked"
+        assert compare(b"file", Kind.FILE, 5, 1001) == "equal"
+        assert compare(b"file", Kind.FILE, 5, 1002) == "older"
+        assert compare(b"file", Kind.FILE, 5, 1000) == "newer"
+        assert compare(b"file", Kind.FILE, 6, 1001) == "newer", "nothing replaces it unasked"
         assert compare(b"file", Kind.DIR, 0, 1000) == "other kind"
         assert compare(b"absent", Kind.FILE, 5, 1000) == "absent"
         assert compare(b"absent/file", Kind.FILE, 5, 1000) == "absent"
@@ -245,9 +245,28 @@ def test_compare(base: bytes) -> None:
         assert compare(b"link", Kind.SYMLINK, 0, 0, target=b"target") == "equal"
         assert compare(b"link", Kind.SYMLINK, 0, 0, target=b"other") == "newer"
         assert compare(b"folder", Kind.DIR, 0, 0) == compare(b"", Kind.DIR, 0, 0) == "equal"
-        assert compare(b"fifo", Kind.SPECIAL, 0, 0) == "equal"
-        assert compare(b"fifo", Kind.SPECIAL, 0, 1 << 62, device=5) == "older"
+        assert compare(b"fifo", Kind.SPECIAL, 0, 0, special=(SpecialType.FIFO, 0)) == "equal"
+        assert compare(b"fifo", Kind.SPECIAL, 0, 0, special=(SpecialType.SOCKET, 0)) == "newer"
+        assert compare(b"fifo", Kind.SPECIAL, 0, 1 << 62, special=(SpecialType.BLOCK, 5)) == "older"
     assert sorted(os.listdir(base + b"/out")) == [b"fifo", b"file", b"folder", b"link"]
+
+
+@pytest.mark.parametrize(
+    ("held", "state"),
+    [
+        (1_700_000_001_987_654_300, "equal"),
+        (1_700_000_001_980_000_000, "equal"),
+        (1_700_000_001_000_000_000, "equal"),
+        (1_700_000_000_000_000_000, "equal"),
+        (1_700_000_001_987_654_320, "older"),
+        (1_700_000_002_000_000_000, "newer"),
+    ],
+)
+def test_times_as_file_systems_keep_them(base: bytes, held: int, state: str) -> None:
+    write(base + b"/file")
+    os.utime(base + b"/file", ns=(held, held))
+    with Destination(base) as destination:
+        assert destination.compare(b"file", Kind.FILE, 1, 1_700_000_001_987_654_321) == state
 
 
 def test_a_file_where_a_folder_should_be_gives_way_only_when_told(base: bytes) -> None:

@@ -22,10 +22,13 @@ MAKERS: dict[str, Make] = {
     "replaced": lambda destination, path: destination.make_dir(path, replace=True),
     "link": lambda destination, path: destination.symlink(path, b"/etc/passwd", HERE),
     "special": lambda destination, path: destination.special(path, SpecialType.FIFO, 0, HERE),
-    "hard link": lambda destination, path: destination.hard_link(path, b"inside"),
-    "to": lambda destination, path: destination.hard_link(b"new", path),
     "attributes": lambda destination, path: destination.finish_dir(path, HERE),
     "flags": lambda destination, path: destination.set_flags(path, 0x40),
+}
+
+LINKERS: dict[str, Callable[[Destination, bytes], bool]] = {
+    "hard link": lambda destination, path: destination.hard_link(path, b"inside"),
+    "to": lambda destination, path: destination.hard_link(b"new", path),
 }
 
 BAD = [b"/etc/x", b"../x", b"a/../../x", b"a/..", b".", b"..", b"a//b", b"a/", b"a/./b", b"a\0b", b"a/b\0/c"]
@@ -55,10 +58,19 @@ def untouched(out: bytes) -> bool:
 def test_paths_that_leave_the_root_are_refused_and_named(out: bytes, maker: str, path: bytes) -> None:
     with Destination(out) as destination:
         assert not MAKERS[maker](destination, path)
-        named = b"new" if maker == "to" else path
-        assert destination.problems == [(named, "is not a path inside the destination")]
+        assert destination.problems == [(path, "is not a path inside the destination")]
     assert untouched(out)
     assert sorted(os.listdir(os.path.dirname(out))) == [b"out", b"outside"]
+
+
+@pytest.mark.parametrize("linker", LINKERS)
+@pytest.mark.parametrize("path", [*BAD, b"way/secret"])
+def test_hard_links_out_of_the_root_are_not_made(out: bytes, linker: str, path: bytes) -> None:
+    os.symlink(b"../outside", out + b"/way")
+    with Destination(out) as destination:
+        assert not LINKERS[linker](destination, path)
+    assert untouched(out)
+    assert sorted(os.listdir(out)) == [b"inside", b"way"]
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -75,7 +87,7 @@ def test_a_link_on_the_way_is_refused_and_named(out: bytes, maker: str) -> None:
 def test_a_link_at_the_path_is_replaced_not_followed(out: bytes, maker: str) -> None:
     os.symlink(b"../outside/secret", out + b"/path")
     with Destination(out) as destination:
-        assert MAKERS[maker](destination, b"path")
+        assert (MAKERS | LINKERS)[maker](destination, b"path")
     assert os.path.lexists(out + b"/path")
     assert not os.path.islink(out + b"/path") or os.readlink(out + b"/path") == b"/etc/passwd"
     assert untouched(out)
