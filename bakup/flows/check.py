@@ -151,7 +151,7 @@ def _report(
     refused = damage.refused(connection, attached.row) if scope.newest else ()
     only_older = not any(row.uuid in scope.heads for row in suffering) and not refused
     chain = _chain_problems(home, attached, scope, checkpoints, problems)
-    gone = {line.sector for line in missing} - {one.row.uuid for one in seen}
+    gone = {problem.uuid for problem in problems if problem.state == "missing" and problem.uuid is not None}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
         "SELECT count(*) FROM others WHERE target = ? AND reason = 'foreign'", [attached.row]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from rig import SMALL_SECTOR, Rig
@@ -98,6 +99,29 @@ def test_a_file_that_is_gone_by_then_is_named(shared: Rig) -> None:
 @pytest.mark.usefixtures("small_cuts")
 def test_chunks_of_a_run_that_never_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sectors are listed by no END; a later run refers to them."""
+    _lose_of_a_cut_run(rig, monkeypatch)
+    rig.forget("catalog.db")
+    assert rig.sync(sector_size=SMALL_SECTOR).sources[0].stored_again.files
+    rig.assert_restores(snapshot(rig.source))
+
+
+@pytest.mark.usefixtures("small_cuts")
+@pytest.mark.parametrize("only", [{}, {"source": "source"}, {"at": "latest"}], ids=["every", "source", "at"])
+def test_a_check_names_them(rig: Rig, monkeypatch: pytest.MonkeyPatch, only: dict[str, str]) -> None:
+    lost = _lose_of_a_cut_run(rig, monkeypatch)
+    for read_data in (False, True):
+        report = rig.check(read_data=read_data, **only)  # type: ignore[arg-type]
+        assert (report.exit_code, report.only_older) == (21, False)
+        assert report.lost.files
+        [problem] = report.problems
+        assert (f"{UUID(bytes=problem.uuid)}.bakup", problem.state) == (lost, "missing")
+        assert len(problem.lost) == report.lost.files
+        assert report.expected_sectors == report.sectors + 1
+    rig.forget("catalog.db")
+    assert rig.check(**only).exit_code == 21  # type: ignore[arg-type]
+
+
+def _lose_of_a_cut_run(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> str:
     write(rig.source, {f"file{number}": noise(60_000, number) for number in range(8)})
     with monkeypatch.context() as patch:
         patch.setattr("bakup.flows.transfer.Transfer.end", _cut)
@@ -107,9 +131,7 @@ def test_chunks_of_a_run_that_never_ended(rig: Rig, monkeypatch: pytest.MonkeyPa
     assert stored
     rig.sync(sector_size=SMALL_SECTOR)
     stored[0].unlink()
-    rig.forget("catalog.db")
-    assert rig.sync(sector_size=SMALL_SECTOR).sources[0].stored_again.files
-    rig.assert_restores(snapshot(rig.source))
+    return stored[0].name
 
 
 def _cut(*_: object) -> None:
