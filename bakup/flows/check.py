@@ -42,7 +42,7 @@ def check(
     """
     begun = time.monotonic()
     home.lock(home.lock_wait)
-    with attach(home, dst, target, watch, ask) as attached:
+    with attach(home, dst, target, watch, ask, again=True) as attached:
         scope = scope_of(home.catalog, attached.row, dst, source, at)
         rows = [
             row
