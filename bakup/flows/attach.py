@@ -200,6 +200,8 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
     comparison = _adopted(at, comparison)
     if _another_disk(connection, row, comparison) and at.there:
         at.watch.note(f"another disk stands at {url}; its catalog is made anew")
+        with transaction(at.home.state):
+            remembered.set_away(at.home.state, url)
         recording.drop_target(connection, row)
         comparison = at.compared()
         empty = True

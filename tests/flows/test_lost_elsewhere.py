@@ -21,7 +21,7 @@ def lacking(rig: Rig) -> list[int]:
 
 @pytest.fixture
 def shared(rig: Rig) -> Rig:
-    """The source's files stand in a sector of another source, which is gone, and so is the catalog."""
+    """The source's files stand in a sector of another source, which is gone, and so is all that was known of it."""
     other = rig.folder / "other"
     files = {"small": noise(3000, 1), "large": noise(3 << 20, 2)}
     write(other, files)
@@ -30,7 +30,7 @@ def shared(rig: Rig) -> Rig:
     [theirs] = rig.sectors()
     rig.sync()
     theirs.unlink()
-    rig.forget("catalog.db")
+    rig.forget("catalog.db", "state.db")
     return rig
 
 
@@ -140,7 +140,7 @@ def _cut(*_: object) -> None:
 
 @pytest.mark.usefixtures("small_cuts")
 @pytest.mark.parametrize("which", range(4))
-@pytest.mark.parametrize("lost", [(), ("catalog.db",)], ids=["catalog", "no-catalog"])
+@pytest.mark.parametrize("lost", [(), ("catalog.db", "state.db")], ids=["catalog", "no-catalog"])
 def test_each_sector_of_a_large_file(rig: Rig, which: int, lost: tuple[str, ...]) -> None:
     write(rig.source, {"large": noise(600_000), "small": b"x"})
     rig.sync(sector_size=SMALL_SECTOR)
