@@ -222,7 +222,8 @@ def _chain_problems(
         if head.uuid in scope.heads
         for row in history.chain_of(checkpoints, head)
     }
-    severe = list(rolled_back(home, attached, None if scope.every else scope.sources)) if scope.newest else []
+    sources = None if scope.every else {source.id for source in scope.sources}
+    severe = list(rolled_back(home, attached, sources)) if scope.newest else []
     for uuid, message in damage.chain_problems(home.catalog, attached.row):
         if uuid not in scope.told_by:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bakup.catalog import history
@@ -139,18 +139,19 @@ def guard_history(home: Home, attached: Attached, asked: Asked) -> None:
         )
 
 
-def rolled_back(home: Home, attached: Attached, only: Sequence[history.SourceRow] | None = None) -> Iterator[str]:
-    """What the history there lacks beside the newest check points that this computer has seen: of `only`, or of all.
+def rolled_back(home: Home, attached: Attached, sources: Container[int] | None = None) -> Iterator[str]:
+    """What the history there lacks beside the newest check points that this computer has seen.
+
+    Of `sources`, by their row ids, or of all.
 
     A source of which nothing is there any more is missed too, unless it is known to be on another disk.
     """
     there = {(source.uuid, source.signer): source for source in history.sources(home.catalog, attached.row)}
-    wanted = None if only is None else {(source.uuid, source.signer) for source in only}
     for head in remembered.heads(home.state, attached.url):
         source = there.get((head.source, head.signer))
-        if (wanted is not None and (head.source, head.signer) not in wanted) or (source is None and head.away):
-            continue
-        if source is None or not _has(home, source, head.checkpoint):
+        looked_at = sources is None or (source is not None and source.id in sources)
+        gone = not head.away if source is None else not _has(home, source, head.checkpoint)
+        if looked_at and gone:
             label = source.label if source is not None else head.label or "a source"
             name = head.checkpoint.hex()[:8]
             yield f"{label} was at check point {name} (number {head.sequence}), which is not there any more"
