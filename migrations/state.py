@@ -92,3 +92,10 @@ def m001_tables(db: Database) -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+@state()
+def m002_heads_of_other_disks(db: Database) -> None:
+    """label: of the source, for messages; away: another disk came to stand at the target's place since, without it."""
+    db.execute("ALTER TABLE heads ADD COLUMN label TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE heads ADD COLUMN away INTEGER NOT NULL DEFAULT 0")

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from bakup.catalog.places import READABLE, REMOVED, left_of
+from bakup.catalog.places import READABLE, left_of, nowhere
 from bakup.catalog.rows import raw
 
 
@@ -30,8 +30,7 @@ def lost_versions(connection: sqlite3.Connection, target: int) -> Iterator[LostV
     rows = connection.execute(
         "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.digest FROM versions v"
         " JOIN sources o ON o.id = v.source WHERE o.target = :t AND v.kind = 1 AND v.parted = 0 AND v.size > 0"
-        " AND NOT EXISTS (SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        f" WHERE c.id = v.digest AND s.target = :t AND ({READABLE} OR {REMOVED})) ORDER BY v.source, v.key, v.first",
+        f" AND {nowhere(READABLE)} ORDER BY v.source, v.key, v.first",
         {"t": target},
     )
     for source, path, size, mtime_ns, first, last, digest in rows:

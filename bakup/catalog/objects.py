@@ -159,10 +159,13 @@ def settle(connection: sqlite3.Connection, target: int) -> None:
 
 
 def remove(connection: sqlite3.Connection, target: int) -> None:
-    """Objects of files that were found missing are ones that the user removed."""
-    connection.execute(
-        "UPDATE sectors SET state = 'removed' WHERE target = ? AND state = 'missing' AND path IS NOT NULL", [target]
-    )
+    """Objects of files that the last listing has not are ones that the user removed; one of another size is damaged."""
+    for state, before, there in (("removed", "missing", "NOT EXISTS"), ("missing", "removed", "EXISTS")):
+        connection.execute(
+            f"UPDATE sectors SET state = '{state}' WHERE target = ? AND state = '{before}' AND path IS NOT NULL"
+            f" AND {there} (SELECT 1 FROM listed l WHERE l.locator = sectors.locator)",
+            [target],
+        )
 
 
 def removed(connection: sqlite3.Connection, target: int) -> list[tuple[str, bytes, int]]:
@@ -227,13 +230,13 @@ def places_of(connection: sqlite3.Connection, target: int, sha256: bytes) -> lis
 
 
 def was_removed(connection: sqlite3.Connection, target: int, sha256: bytes) -> bool:
-    """Whether an object that held a file was removed."""
+    """Whether all objects that held a file were removed."""
     row = connection.execute(
-        "SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-        " WHERE c.id = ? AND s.target = ? AND s.state = 'removed' LIMIT 1",
+        "SELECT min(s.state = 'removed') FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+        " WHERE c.id = ? AND s.target = ?",
         [sha256, target],
     ).fetchone()
-    return row is not None
+    return bool(row[0])
 
 
 def reads(connection: sqlite3.Connection, target: int, first: int, more: int) -> tuple[int, int, int, int]:

@@ -14,8 +14,21 @@ READABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pendin
 """Places that give their chunk."""
 USABLE = f"p.damaged <> 3 AND {READABLE}"
 """Places that dedup may rely on: any reader gets the chunk, also a stricter one."""
-REMOVED = "s.state = 'removed'"
-"""Places that a user took away: what stood there is not lost, and not to be stored again."""
+_REMOVED = "s.state = 'removed'"
+_OF_CONTENT = (
+    "FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+    " WHERE c.id = v.digest AND s.target = :t"
+)
+
+
+def nowhere(place: str) -> str:
+    """The condition that the one chunk of a version `v` has no `place` at the target `:t`, USABLE or READABLE.
+
+    What has none since a user took all its places away is not lost, and not to be stored again.
+    """
+    return (
+        f"NOT EXISTS (SELECT 1 {_OF_CONTENT} AND {place}) AND coalesce((SELECT min({_REMOVED}) {_OF_CONTENT}), 0) = 0"
+    )
 
 
 class Place(Struct, frozen=True):
@@ -158,9 +171,7 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
         row[0]
         for row in connection.execute(
             "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
-            " AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND NOT EXISTS (SELECT 1 FROM chunks c"
-            " JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-            f" WHERE c.id = v.digest AND s.target = :t AND ({USABLE} OR {REMOVED}))",
+            f" AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND {nowhere(USABLE)}",
             {"s": source, "o": ordinal, "t": target},
         )
     }

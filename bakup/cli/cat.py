@@ -6,7 +6,7 @@ import base64
 import sys
 from typing import TYPE_CHECKING, Annotated
 
-from bakup.cli import machine, names, numbers, places, sync_json
+from bakup.cli import machine, names, numbers, places, sync_json, versions
 from bakup.cli.command import command
 from bakup.cli.log import os_reason
 from bakup.cli.options import At, Source, WithTarget, argument
@@ -76,7 +76,7 @@ def cat(
         raise _hinted(error, place, wanted) from None
     for problem in problems(report, place, source, exact=run.exact):
         run.watch.problem(problem)
-    return run.finish(summary(report, place), 3 if report.cause or report.older else 0)
+    return run.finish(summary(report, place), 3 if report.cause or report.older or report.rolled_back else 0)
 
 
 class Sink:
@@ -136,7 +136,7 @@ def problems(report: CatReport, dst: str, source: str | None = None, *, exact: b
         found.append(Problem("warning", message, code="older", facts=(machine.path_fields(report.path),)))
     if report.cause:
         found.append(_cut_off(report, dst, source, exact))
-    return found
+    return [*found, *versions.unknown_problems(report.rolled_back)]
 
 
 def summary(report: CatReport, dst: str) -> dict[str, object]:

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from bakup.cli import listing, names, places, sync_json
+from bakup.cli import listing, names, places, sync_json, versions
 from bakup.cli.command import command
 from bakup.cli.options import At, Source, WithTarget, argument, option
 from bakup.cli.problems import Problem
@@ -79,7 +79,7 @@ def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:
         return run.fail(Problem("error", f"no check points at {names.shown_text(dst)}", code="nothing-found"), 1)
     run.console.product(*listing.checkpoint_lines(report, exact=run.exact))
     total = {"check_points": len(report.checkpoints), "sectors": report.sectors, "target_bytes": report.bytes}
-    return run.finish({"target": dst, **total}, 0)
+    return run.finish({"target": dst, **total}, _told(run, report.rolled_back))
 
 
 def _rebuilt(run: Run, report: TargetListing) -> None:
@@ -124,7 +124,15 @@ def _show(run: Run, dst: str, found: Listing, listed: Listed) -> int:
                 break
         run.console.report(listing.entries_foot(total, exact=run.exact))
     base = sync_json.checkpoint_fields(found.checkpoint)
-    return run.finish({"target": dst, **base, "entries": total.entries, "entries_bytes": total.bytes}, 0)
+    code = _told(run, found.rolled_back)
+    return run.finish({"target": dst, **base, "entries": total.entries, "entries_bytes": total.bytes}, code)
+
+
+def _told(run: Run, unknown: tuple[str, ...]) -> int:
+    """Say what is not known; the exit code."""
+    for problem in versions.unknown_problems(unknown):
+        run.watch.problem(problem)
+    return 3 if unknown else 0
 
 
 def _print0(found: Listing, total: listing.Total) -> None:

@@ -133,8 +133,10 @@ def _record(
     """Rows of one object; returns (reason, detail) for what is none of ours."""
     uuid, sha256 = uuid_of(locator), opened.preamble.sha256
     known = connection.execute(
-        "SELECT id, state, header_digest FROM sectors WHERE target = ? AND uuid = ?", [target_row, uuid]
+        "SELECT id, state, header_digest, locator, size FROM sectors WHERE target = ? AND uuid = ?", [target_row, uuid]
     ).fetchone()
+    if known is not None and known[3] == locator:
+        return "damaged", f"{locator} is damaged: it has {size:,} bytes and had {known[4]:,}"
     if known is not None and known[1] in ("missing", "removed") and known[2] == sha256:
         recording.move_sector(connection, known[0], locator, size)
         return None

@@ -25,6 +25,7 @@ from bakup.flows.recognising import layout_of
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
 from bakup.flows.watch import Watch
+from bakup.format.objects import SECTOR_SUFFIX
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
 
@@ -38,6 +39,7 @@ class Asked(Struct, frozen=True):
     new_target: bool
     use_folder: bool
     rebuild: bool
+    again: bool
     layout: str | None
 
 
@@ -84,6 +86,7 @@ def attach(
     new_target: bool = False,
     use_folder: bool = False,
     rebuild: bool = False,
+    again: bool = False,
     layout: str | None = None,
 ) -> Attached:
     """Open the target at `place` and bring the catalog up to it.
@@ -93,11 +96,12 @@ def attach(
         new_target: what was known of this place does not matter any more.
         use_folder: a folder with other files and no sectors may be used.
         rebuild: forget the catalog of this target first.
+        again: what was taken for another account's is looked at again: a byte of its key may have been damaged.
         layout: the one that a new target gets.
 
     Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
     """
-    asked = Asked(place, options, writing, new_target, use_folder, rebuild, layout)
+    asked = Asked(place, options, writing, new_target, use_folder, rebuild, again, layout)
     target = CountingTarget(open_target(place, options=options.store, terms=options.terms(watch)))
     try:
         attached = _open(home, target, asked, watch, ask)
@@ -180,10 +184,11 @@ def _row(home: Home, url: str) -> int:
 
 
 def _forget_refusals(at: _At) -> None:
-    # What was not believed may be now: another account, other options.
+    # What was not believed may be now: another account, other options, or it was still being copied, at its full size.
     at.home.catalog.execute(
-        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?)",
-        [at.row, at.account.public.account_id if at.account else ""],
+        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?"
+        " OR reason = 'no sector' AND (locator GLOB ? OR locator GLOB '*.atbak*') OR reason = 'foreign' AND ?)",
+        [at.row, at.account.public.account_id if at.account else "", f"*{SECTOR_SUFFIX}", at.asked.again],
     )
 
 
@@ -195,6 +200,8 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
     comparison = _adopted(at, comparison)
     if _another_disk(connection, row, comparison) and at.there:
         at.watch.note(f"another disk stands at {url}; its catalog is made anew")
+        with transaction(at.home.state):
+            remembered.set_away(at.home.state, url)
         recording.drop_target(connection, row)
         comparison = at.compared()
         empty = True

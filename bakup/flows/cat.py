@@ -14,6 +14,7 @@ from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.layouts import Reader
 from bakup.flows.looking_reports import CatReport
@@ -49,7 +50,9 @@ def cat(
         chosen = choose_source(connection, attached.row, source, dst, at)
         row = choose_checkpoint(connection, attached.row, chosen, at)
         rows = history.checkpoints(connection, attached.row, chosen.id)
-        lost = unknown(connection, attached.row, history.chain_of(rows, row), every=False, newest=row == rows[-1])
+        newest = row == rows[-1]
+        chain = history.chain_of(rows, row)
+        lost = unknown(home, attached, chain, every=False, newest=newest, sources={chosen.id})
         version = _file(connection, chosen, row, inner_path(chosen, path), lost)
         reading = attached.layout.reading(connection, attached.row)
         try:
@@ -67,6 +70,7 @@ def cat(
             cause,
             () if cause else tuple(sector_name(sector) for sector in reading.findings),
             difference.unread_above(connection, row.id, version.key),
+            tuple(rolled_back(home, attached, {chosen.id})) if newest else (),
         )
 
 

@@ -42,7 +42,7 @@ def check(
     """
     begun = time.monotonic()
     home.lock(home.lock_wait)
-    with attach(home, dst, target, watch, ask) as attached:
+    with attach(home, dst, target, watch, ask, again=True) as attached:
         scope = scope_of(home.catalog, attached.row, dst, source, at)
         rows = [
             row
@@ -151,7 +151,7 @@ def _report(
     refused = damage.refused(connection, attached.row) if scope.newest else ()
     only_older = not any(row.uuid in scope.heads for row in suffering) and not refused
     chain = _chain_problems(home, attached, scope, checkpoints, problems)
-    gone = {line.sector for line in missing} - {one.row.uuid for one in seen}
+    gone = {problem.uuid for problem in problems if problem.state == "missing" and problem.uuid is not None}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
         "SELECT count(*) FROM others WHERE target = ? AND reason = 'foreign'", [attached.row]
@@ -222,7 +222,8 @@ def _chain_problems(
         if head.uuid in scope.heads
         for row in history.chain_of(checkpoints, head)
     }
-    severe = list(rolled_back(home, attached.url, scope.sources)) if scope.newest else []
+    sources = None if scope.every else {source.id for source in scope.sources}
+    severe = list(rolled_back(home, attached, sources)) if scope.newest else []
     for uuid, message in damage.chain_problems(home.catalog, attached.row):
         if uuid not in scope.told_by:
             continue

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
-from bakup.catalog import damage, history
+from bakup.catalog import damage, history, listing
 from bakup.catalog.damage import LostVersion
 from bakup.flows.attach import Attached
 from bakup.flows.check_scope import Scope
@@ -52,8 +52,9 @@ def problems_of(
         if uuid not in bad and scope.needs(row):
             where = f"is damaged at {position:,}, as found before"
             problems.append(_problem(home, uuid, locator, "damaged", where, suffers.get(uuid, {}), None))
+    problems += _of_no_line(home, attached, suffers, {problem.uuid for problem in problems})
     if not any(problem.range for problem in problems):
-        problems += _unlisted(lost, suffers)
+        problems += _unlisted(lost, problems)
     rows = history.checkpoints(home.catalog, attached.row)
     gap_of = history_gap({row.uuid for row in rows})
     for row in rows:
@@ -70,9 +71,20 @@ def problems_of(
     return problems
 
 
-def _unlisted(lost: Sequence[LostVersion], suffers: Mapping[bytes, Mapping[bytes, LostVersion]]) -> list[SectorProblem]:
+def _of_no_line(
+    home: Home, attached: Attached, suffers: Mapping[bytes, dict[bytes, LostVersion]], told: Container[bytes | None]
+) -> list[SectorProblem]:
+    """Missing sectors that no END lists, of a run that never came to its end, and that later ones stood on."""
+    return [
+        _problem(home, row.uuid, "", "missing", "is missing", suffers[row.uuid], None, row.size)
+        for row in (listing.sectors(home.catalog, attached.row) if suffers else ())
+        if row.state == "missing" and row.uuid in suffers and row.uuid not in told
+    ]
+
+
+def _unlisted(lost: Sequence[LostVersion], problems: Sequence[SectorProblem]) -> list[SectorProblem]:
     """Files whose bytes stood in sectors of other check points, which are gone too: none is left to name them."""
-    named = {path for files in suffers.values() for path in files}
+    named = {file.path for problem in problems for file in problem.lost}
     rest = {version.path: version for version in lost if version.path not in named}
     if not rest:
         return []

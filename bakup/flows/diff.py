@@ -48,7 +48,12 @@ def diff(
             line_of(second, chosen),
             _lines(connection, chosen.id, first, second),
             unknown(
-                connection, attached.row, list(dict.fromkeys(chain)), every=False, newest=rows[-1] in (first, second)
+                home,
+                attached,
+                list(dict.fromkeys(chain)),
+                every=False,
+                newest=rows[-1] in (first, second),
+                sources={chosen.id},
             ),
         )
 

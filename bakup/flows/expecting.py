@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from bakup.catalog import history
@@ -128,7 +128,7 @@ def guard_history(home: Home, attached: Attached, asked: Asked) -> None:
     """Stop a sync that would build on a history older than one that was seen (design section 4, exit 23)."""
     if not asked.writing or asked.new_target:
         return
-    for problem in rolled_back(home, attached.url, history.sources(home.catalog, attached.row)):
+    for problem in rolled_back(home, attached):
         raise History(
             problem,
             hints=(
@@ -139,18 +139,29 @@ def guard_history(home: Home, attached: Attached, asked: Asked) -> None:
         )
 
 
-def rolled_back(home: Home, url: str, sources: Iterable[history.SourceRow]) -> Iterator[str]:
-    """What the history of `sources` lacks beside the newest check points that this computer has seen there."""
-    for source in sources:
-        head = remembered.head_of(home.state, url, source)
-        if head is None:
-            continue
-        uuid, _, sequence = head
-        known = home.catalog.execute(
-            "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, uuid]
-        ).fetchone()
-        if known is None:
-            yield f"{source.label} was at check point {uuid.hex()[:8]} (number {sequence}), which is not there any more"
+def rolled_back(home: Home, attached: Attached, sources: Container[int] | None = None) -> Iterator[str]:
+    """What the history there lacks beside the newest check points that this computer has seen.
+
+    Of `sources`, by their row ids, or of all.
+
+    A source of which nothing is there any more is missed too, unless it is known to be on another disk.
+    """
+    there = {(source.uuid, source.signer): source for source in history.sources(home.catalog, attached.row)}
+    for head in remembered.heads(home.state, attached.url):
+        source = there.get((head.source, head.signer))
+        looked_at = sources is None or (source is not None and source.id in sources)
+        gone = not head.away if source is None else not _has(home, source, head.checkpoint)
+        if looked_at and gone:
+            label = source.label if source is not None else head.label or "a source"
+            name = head.checkpoint.hex()[:8]
+            yield f"{label} was at check point {name} (number {head.sequence}), which is not there any more"
+
+
+def _has(home: Home, source: history.SourceRow, checkpoint: bytes) -> bool:
+    found = home.catalog.execute(
+        "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, checkpoint]
+    ).fetchone()
+    return found is not None
 
 
 def _local(time_ns: int) -> str:

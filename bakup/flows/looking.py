@@ -10,6 +10,7 @@ from bakup.errors import Failed
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import CheckpointLine, ListedEntry, Listing, TargetListing, TargetOptions
 from bakup.flows.watch import Watch
@@ -41,7 +42,8 @@ def checkpoints(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
             [attached.row],
         ).fetchone()
-        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit)
+        back = tuple(rolled_back(home, attached, None if chosen is None else {chosen.id}))
+        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit, back)
 
 
 def entries(
@@ -77,6 +79,8 @@ def entries(
                 code="no-path",
             )
         unread = history.unread_at(connection, row.id)
+        newest = row == history.head(connection, chosen.id)
+        back = tuple(rolled_back(home, attached, {chosen.id})) if newest else ()
 
         def locators(found: Version) -> tuple[str, ...]:
             wanted = objects and found.kind == Kind.FILE
@@ -85,10 +89,10 @@ def entries(
         if version is not None and version.kind != Kind.DIR:
             folder, _, name = inner.rpartition(b"/")
             one = _entry(name, version, unread, locators)
-            return Listing(line, folder, iter((one,)))
+            return Listing(line, folder, iter((one,)), back)
         below = _below(home, chosen.id, row.ordinal, inner, recursive=recursive)
         cut = len(inner) + 1 if inner else 0
-        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below))
+        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below), back)
 
 
 def _lines(home: Home, attached: Attached, source: history.SourceRow) -> Iterator[CheckpointLine]:

@@ -89,7 +89,7 @@ class DiffReport(Struct, frozen=True):
 class CatReport(Struct, frozen=True):
     """`cat`: `written` of `bytes` were written, all of them verified. `cause`: why not all; `other_places`: sectors
     that are damaged where another place of the same bytes served; `older`: the file could not be read at this check
-    point, this is how it was stored before."""
+    point, this is how it was stored before; `rolled_back`: newer check points that were seen and are gone."""
 
     checkpoint: CheckpointLine
     path: Path
@@ -98,6 +98,7 @@ class CatReport(Struct, frozen=True):
     cause: str | None = None
     other_places: tuple[str, ...] = ()
     older: bool = False
+    rolled_back: tuple[str, ...] = ()
 
 
 class SourceTotals(Struct, frozen=True):

@@ -72,22 +72,43 @@ def drop_marks(state: sqlite3.Connection, url: str, swept: Iterable[str]) -> Non
     state.executemany("DELETE FROM marks WHERE url = ? AND mark = ?", [(url, mark) for mark in swept])
 
 
-def head_of(state: sqlite3.Connection, url: str, source: SourceRow) -> tuple[bytes, bytes, int] | None:
-    """(uuid, digest, sequence) of the newest check point of `source` that was seen at `url`."""
-    row = state.execute(
-        "SELECT checkpoint, digest, sequence FROM heads WHERE url = ? AND source = ? AND signer = ?",
-        [url, source.uuid, source.signer],
-    ).fetchone()
-    return None if row is None else (bytes(row[0]), bytes(row[1]), int(row[2]))
+class Head(Struct, frozen=True):
+    """The newest check point of a source that was seen at a target; `away`: another disk stood there since."""
+
+    source: bytes
+    signer: bytes
+    label: str
+    checkpoint: bytes
+    sequence: int
+    away: bool
+
+
+def heads(state: sqlite3.Connection, url: str) -> list[Head]:
+    """Heads of all sources that were seen at `url`."""
+    rows = state.execute(
+        "SELECT source, signer, label, checkpoint, sequence, away FROM heads WHERE url = ?"
+        " ORDER BY label, source, signer",
+        [url],
+    )
+    return [
+        Head(source, signer, label, checkpoint, sequence, bool(away))
+        for source, signer, label, checkpoint, sequence, away in rows
+    ]
 
 
 def set_head(state: sqlite3.Connection, url: str, source: SourceRow, head: CheckpointRow) -> None:
     """The newest check point of `source` at `url` is `head`; an older one never replaces a newer."""
     state.execute(
-        "INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint,"
-        " digest = excluded.digest, sequence = excluded.sequence WHERE excluded.sequence >= heads.sequence",
-        [url, source.uuid, source.signer, head.uuid, head.digest, head.sequence],
+        "INSERT INTO heads (url, source, signer, checkpoint, digest, sequence, label) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint, digest = excluded.digest,"
+        " sequence = excluded.sequence, label = excluded.label, away = 0 WHERE excluded.sequence >= heads.sequence",
+        [url, source.uuid, source.signer, head.uuid, head.digest, head.sequence, source.label],
     )
+
+
+def set_away(state: sqlite3.Connection, url: str) -> None:
+    """Another disk stands at `url`: the sources of the one that stood there are not missed."""
+    state.execute("UPDATE heads SET away = 1 WHERE url = ?", [url])
 
 
 def begin_run(state: sqlite3.Connection, url: str, source: str) -> int:

@@ -170,11 +170,15 @@ class Lost(Struct, frozen=True):
 
 
 class Listing(Struct, frozen=True):
-    """`ls` with a path: the entries of one check point, as an iterator of (entry, size or None, stale)."""
+    """`ls` with a path: the entries of one check point, as an iterator of (entry, size or None, stale).
+
+    `rolled_back`: newer check points that were seen and are gone.
+    """
 
     checkpoint: CheckpointLine
     base: Path
     entries: Iterator[ListedEntry]
+    rolled_back: tuple[str, ...] = ()
 
 
 class ListedEntry(Struct, frozen=True):
@@ -188,13 +192,17 @@ class ListedEntry(Struct, frozen=True):
 
 
 class TargetListing(Struct, frozen=True):
-    """`ls` without a path: check points by source, oldest first."""
+    """`ls` without a path: check points by source, oldest first.
+
+    `rolled_back`: newer ones that were seen and are gone.
+    """
 
     checkpoints: tuple[CheckpointLine, ...]
     sectors: int
     bytes: int
     rebuilt: RebuildReport | None = None
     unit: str = "sector"
+    rolled_back: tuple[str, ...] = ()
 
 
 class RestoreOptions(Struct, frozen=True):

@@ -22,6 +22,7 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought
 from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
@@ -79,7 +80,7 @@ def _restore(
         return report
     with place.open(survey.temporary) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
-        causes = (*brought.causes(), *_refused(destination), *_blind(home.catalog, attached, chosen))
+        causes = (*brought.causes(), *_refused(destination), *_blind(home, attached, chosen))
         lost = [file for cause in causes for file in cause.lost]
         _remember(home, attached, brought)
         return replace(
@@ -175,9 +176,9 @@ def _refused(destination: Out) -> tuple[Cause, ...]:
     return tuple(Cause(reason, tuple(files)) for reason, files in causes.items())
 
 
-def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
+def _blind(home: Home, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
     """What may have stood in sectors that are gone or refused with the very names of files: nobody knows."""
-    causes = []
+    connection, causes = home.catalog, []
     if places.troubled(connection, attached.row, chosen.source.id):
         rows = history.checkpoints(connection, attached.row, chosen.source.id)
         chain = {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
@@ -192,6 +193,7 @@ def _blind(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -
             Cause(f"{locator} was not believed and may have held more: {detail}", ())
             for locator, detail in damage.refused(connection, attached.row)
         ]
+        causes += [Cause(gone, ()) for gone in rolled_back(home, attached, {chosen.source.id})]
     return tuple(causes)
 
 

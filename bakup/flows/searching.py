@@ -53,7 +53,12 @@ def find(home: Home, dst: str, options: FindOptions, *, watch: Watch, ask: Ask) 
         searches = _searches(connection, attached.row, dst, options)
         looked = [row for one in searches for row in one.looked]
         lost = unknown(
-            connection, attached.row, looked, every=options.at is None, newest=any(one.newest for one in searches)
+            home,
+            attached,
+            looked,
+            every=options.at is None,
+            newest=any(one.newest for one in searches),
+            sources=None if options.source is None else {one.source.id for one in searches},
         )
         return FindReport((_found_in(connection, one) for one in searches), lost)
 
@@ -76,7 +81,7 @@ def history(
         inner = inner_path(chosen, path)
         one = _search(connection, attached.row, chosen, Wanted(), at)
         found = tuple(_found(one, search.versions_of(connection, chosen.id, inner)))
-        lost = unknown(connection, attached.row, one.looked, every=at is None, newest=one.newest)
+        lost = unknown(home, attached, one.looked, every=at is None, newest=one.newest, sources={chosen.id})
         return HistoryReport(chosen.label, inner, found, lost)
 
 

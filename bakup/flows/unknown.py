@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from bakup.catalog import damage, places
 from bakup.catalog.history import CheckpointRow
+from bakup.flows.attach import Attached
+from bakup.flows.expecting import rolled_back
+from bakup.flows.home import Home
 from bakup.flows.restore import history_gap, span
 from bakup.sector.naming import sector_name
 
 
 def unknown(
-    connection: sqlite3.Connection, target: int, rows: Sequence[CheckpointRow], *, every: bool, newest: bool
+    home: Home,
+    attached: Attached,
+    rows: Sequence[CheckpointRow],
+    *,
+    every: bool,
+    newest: bool,
+    sources: Container[int] | None,
 ) -> tuple[str, ...]:
     """What is not known of the states that the check points `rows` make together, a line a cause.
 
     Args:
         every: they are meant to be all check points of their sources.
-        newest: the newest state is among them: a sector that was not believed may have held more of it.
+        newest: the newest state is among them: a sector that was not believed may have held more of it,
+            and a newer one may have been seen.
+        sources: row ids of those that are looked at; None for all at the target.
     """
+    connection, target = home.catalog, attached.row
     found: list[str] = []
     chain = {(row.source, row.uuid) for row in rows}
     if places.troubled(connection, target):
@@ -36,6 +47,7 @@ def unknown(
             f"{locator} was not believed and may have held more: {detail}"
             for locator, detail in damage.refused(connection, target)
         ]
+        found += rolled_back(home, attached, sources)
     return tuple(found)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -294,3 +295,32 @@ def test_history_that_was_rolled_back_stops_the_sync(rig: Rig) -> None:
     rig.assert_restores(snapshot(rig.source))
     assert rig.check(read_data=True).exit_code == 0
     rig.assert_recovers(snapshot(rig.source))
+
+
+@pytest.mark.parametrize("forgotten", ["catalog.db", ""], ids=["no-catalog", "catalog"])
+def test_a_source_that_vanished_is_missed(rig: Rig, forgotten: str) -> None:
+    other = rig.folder / "other"
+    write(other, {"b": noise(3000, 2)})
+    write(rig.source, {"a": noise(3000)})
+    rig.sync()
+    before = set(rig.sectors())
+    rig.sync(other)
+    [theirs] = set(rig.sectors()) - before
+    theirs.unlink()
+    if forgotten:
+        rig.forget(forgotten)
+    report = rig.check()
+    if not forgotten:
+        assert report.exit_code == 21, "the catalog knows what is lost"
+        assert rig.sync(other).sources[0].made
+        return
+    assert report.exit_code == 23
+    [problem] = report.history
+    assert re.search(r"/other was at check point .* \(number 1\), which is not there any more", problem)
+    assert rig.check(source="source").exit_code == 0, "that source has all it had"
+    for source in (other, rig.source):
+        error = raising(lambda source=source: rig.sync(source), BakupError)
+        assert error.exit_code == 23  # type: ignore[attr-defined]
+    rig.sync(other, new_target=True)
+    rig.assert_restores(snapshot(other), source="other")
+    assert rig.check(read_data=True).exit_code == 0

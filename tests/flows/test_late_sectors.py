@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from failing_target import Cut, FailingTarget
-from rig import SMALL_SECTOR, Rig
+from rig import ENTROPY, SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
+from bakup.account.keys import Account
+from bakup.errors import WrongAccount
 from bakup.flows import attach
 from bakup.store.opening import open_target
 
@@ -37,6 +39,50 @@ def test_a_sector_that_comes_after_the_end(rig: Rig, tmp_path: Path, damaged: bo
     rig.assert_restores(snapshot(rig.source))
     assert rig.check(read_data=True).exit_code == 0
     assert not rig.sync(sector_size=SMALL_SECTOR).sources[0].made
+
+
+@pytest.mark.parametrize("forgotten", [("catalog.db", "state.db"), ()], ids=["no-catalog", "catalog"])
+def test_a_sector_that_was_looked_at_while_it_was_copied(rig: Rig, forgotten: tuple[str, ...]) -> None:
+    """It had its full size from the beginning, and held nothing yet."""
+    write(rig.source, {"a": b"old"})
+    rig.sync()
+    write(rig.source, {"a": b"newer"})
+    first = set(rig.sectors())
+    here = rig.home
+    if not forgotten:
+        rig.new_home("elsewhere")
+    rig.sync()
+    [late] = set(rig.sectors()) - first
+    whole = late.read_bytes()
+    late.write_bytes(bytes(len(whole)))
+    rig.home = here
+    rig.forget(*forgotten)
+    assert len(rig.list()) == 1
+    late.write_bytes(whole)
+    rig.assert_restores(snapshot(rig.source))
+    assert rig.check(read_data=True).exit_code == 0
+
+
+def test_a_sector_whose_key_was_damaged_when_nobody_knew_the_account(rig: Rig) -> None:
+    """It looked like another account's, and is looked at again by a check."""
+    write(rig.source, {"a": b"old"})
+    rig.sync()
+    write(rig.source, {"a": b"newer"})
+    [first] = rig.sectors()
+    rig.sync()
+    [late] = set(rig.sectors()) - {first}
+    whole = late.read_bytes()
+    key = whole.index(Account.from_entropy(ENTROPY).public.kem)
+    late.write_bytes(whole[:key] + bytes([whole[key] ^ 1]) + whole[key + 1 :])
+    rig.new_home("elsewhere")
+    rig.forget("account")
+    with pytest.raises(WrongAccount):
+        rig.list()
+    rig.new_home("elsewhere")
+    report = rig.check()
+    assert (report.exit_code, report.foreign, report.checkpoints) == (21, 0, 1)
+    late.write_bytes(whole)
+    rig.assert_restores(snapshot(rig.source))
 
 
 @pytest.mark.usefixtures("small_cuts")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from rig import SMALL_SECTOR, Rig
@@ -20,7 +21,7 @@ def lacking(rig: Rig) -> list[int]:
 
 @pytest.fixture
 def shared(rig: Rig) -> Rig:
-    """The source's files stand in a sector of another source, which is gone, and so is the catalog."""
+    """The source's files stand in a sector of another source, which is gone, and so is all that was known of it."""
     other = rig.folder / "other"
     files = {"small": noise(3000, 1), "large": noise(3 << 20, 2)}
     write(other, files)
@@ -29,7 +30,7 @@ def shared(rig: Rig) -> Rig:
     [theirs] = rig.sectors()
     rig.sync()
     theirs.unlink()
-    rig.forget("catalog.db")
+    rig.forget("catalog.db", "state.db")
     return rig
 
 
@@ -98,6 +99,29 @@ def test_a_file_that_is_gone_by_then_is_named(shared: Rig) -> None:
 @pytest.mark.usefixtures("small_cuts")
 def test_chunks_of_a_run_that_never_ended(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sectors are listed by no END; a later run refers to them."""
+    _lose_of_a_cut_run(rig, monkeypatch)
+    rig.forget("catalog.db")
+    assert rig.sync(sector_size=SMALL_SECTOR).sources[0].stored_again.files
+    rig.assert_restores(snapshot(rig.source))
+
+
+@pytest.mark.usefixtures("small_cuts")
+@pytest.mark.parametrize("only", [{}, {"source": "source"}, {"at": "latest"}], ids=["every", "source", "at"])
+def test_a_check_names_them(rig: Rig, monkeypatch: pytest.MonkeyPatch, only: dict[str, str]) -> None:
+    lost = _lose_of_a_cut_run(rig, monkeypatch)
+    for read_data in (False, True):
+        report = rig.check(read_data=read_data, **only)  # type: ignore[arg-type]
+        assert (report.exit_code, report.only_older) == (21, False)
+        assert report.lost.files
+        [problem] = report.problems
+        assert (f"{UUID(bytes=problem.uuid)}.bakup", problem.state) == (lost, "missing")
+        assert len(problem.lost) == report.lost.files
+        assert report.expected_sectors == report.sectors + 1
+    rig.forget("catalog.db")
+    assert rig.check(**only).exit_code == 21  # type: ignore[arg-type]
+
+
+def _lose_of_a_cut_run(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> str:
     write(rig.source, {f"file{number}": noise(60_000, number) for number in range(8)})
     with monkeypatch.context() as patch:
         patch.setattr("bakup.flows.transfer.Transfer.end", _cut)
@@ -107,9 +131,7 @@ def test_chunks_of_a_run_that_never_ended(rig: Rig, monkeypatch: pytest.MonkeyPa
     assert stored
     rig.sync(sector_size=SMALL_SECTOR)
     stored[0].unlink()
-    rig.forget("catalog.db")
-    assert rig.sync(sector_size=SMALL_SECTOR).sources[0].stored_again.files
-    rig.assert_restores(snapshot(rig.source))
+    return stored[0].name
 
 
 def _cut(*_: object) -> None:
@@ -118,7 +140,7 @@ def _cut(*_: object) -> None:
 
 @pytest.mark.usefixtures("small_cuts")
 @pytest.mark.parametrize("which", range(4))
-@pytest.mark.parametrize("lost", [(), ("catalog.db",)], ids=["catalog", "no-catalog"])
+@pytest.mark.parametrize("lost", [(), ("catalog.db", "state.db")], ids=["catalog", "no-catalog"])
 def test_each_sector_of_a_large_file(rig: Rig, which: int, lost: tuple[str, ...]) -> None:
     write(rig.source, {"large": noise(600_000), "small": b"x"})
     rig.sync(sector_size=SMALL_SECTOR)

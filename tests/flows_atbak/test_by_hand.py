@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from plain import Plain, tables
-from trees import snapshot, write
+from trees import noise, snapshot, write
 
 FILES = {"keep": b"keep", "prune": b"prune me", "same": b"prune me"}
 
@@ -104,5 +106,39 @@ def test_damage_costs_one_file_and_is_stored_again(plain: Plain) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["prune", "same"]
     report = plain.check(read_data=True)
     assert (report.exit_code, len(report.problems)) == (21, 2)
+    assert plain.sync().sources[0].stored_again.files == 2
+    plain.assert_restores(snapshot(plain.source))
+
+
+@pytest.mark.parametrize("encrypt", [True, False], ids=["encrypted", "plain"])
+@pytest.mark.parametrize("removed", [True, False], ids=["removed-before", "there-before"])
+def test_an_object_that_was_cut_is_damage(plain: Plain, encrypt: bool, removed: bool) -> None:
+    write(plain.source, {"keep": b"keep", "large": noise(100_000)})
+    plain.sync(encrypt=encrypt)
+    [path] = plain.of("large")
+    data = path.read_bytes()
+    if removed:
+        path.unlink()
+        assert len(plain.check().removed) == 1
+    path.write_bytes(data[:50_000])
+    for read_data in (False, True):
+        report = plain.check(read_data=read_data)
+        assert (report.exit_code, report.lost.files, report.removed) == (21, 1, ())
+    assert plain.sync(encrypt=encrypt).sources[0].stored_again.files == 1
+    plain.assert_restores(snapshot(plain.source), refusals=True)
+    assert plain.check(read_data=True).lost.files == 0
+    assert not plain.sync(encrypt=encrypt).sources[0].made
+    os.unlink(path)
+    assert plain.check(read_data=True).exit_code == 0
+
+
+def test_damage_of_the_last_object_of_a_content_is_no_removal(plain: Plain) -> None:
+    pruned(plain)
+    [path] = plain.of("same")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    report = plain.check(read_data=True)
+    assert (report.exit_code, report.lost.files) == (21, 2), "what was removed could be had until now"
     assert plain.sync().sources[0].stored_again.files == 2
     plain.assert_restores(snapshot(plain.source))

@@ -59,7 +59,7 @@ def test_without_a_catalog_and_with_no_check_point_left_that_lists_the_sector(lo
     look.sync({"same": noise(60_000, 2)})
     for path in sectors:
         path.unlink()
-    look.rig.forget("catalog.db")
+    look.rig.forget("catalog.db", "state.db")
     for source in ("source", None):
         report = look.rig.check(source=source)
         assert (report.exit_code, report.lost.files) == (21, 1)
