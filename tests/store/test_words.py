@@ -71,6 +71,29 @@ def test_user_info_is_never_shown(url: str, shown: str) -> None:
     assert Place(url) == shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sftp://ana:SE/SECRET@host/x",
+        "ftp://ana:SE#SECRET@host/x",
+        "ftp://ana:22?SECRET@host/x",
+        "zip://x.zip::sftp://ana:SE/SECRET@host/x.zip",
+    ],
+)
+def test_a_torn_password_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(Usage) as refused:
+        Place(url)
+    assert not any("SE" in text for text in (str(refused.value), *refused.value.hints))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sftp://host:22/a@b", "sftp://[::1]:22/a@b", "dir://x::ftp://host/a@b", "s3://arn:aws:s3:x:1:accesspoint/a@b"],
+)
+def test_what_is_no_password_stays(url: str) -> None:
+    assert Place(url) == url
+
+
 def test_a_place_keeps_its_credentials_to_itself() -> None:
     place = Place("sftp://ana:s%40cret@host/x")
     assert str(place) == f"{place}" == "sftp://host/x"
