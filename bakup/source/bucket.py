@@ -95,7 +95,7 @@ class BucketSource:
         self._chooser = Chooser(self._rules)
         batch: list[Found] = []
         for path, placed in self._chooser.chosen(in_order(self._listing(), keyed=self.bucket.keyed)):
-            batch.append(_folder(path, placed) if placed is None or placed.folder else _file(placed))
+            batch.append(_found(path, placed))
             if len(batch) >= BATCH:
                 yield batch
                 batch = []
@@ -221,6 +221,16 @@ def _attributes(mode: int, listed: Listed, pairs: Pairs) -> Attributes:
         inode=fingerprint(listed),
         object=pairs,
     )
+
+
+def _found(path: bytes, placed: Placed | None) -> Found:
+    if placed is None or placed.folder:
+        return _folder(path, placed)
+    return _unread(path, placed.listed.problem) if placed.listed.problem else _file(placed)
+
+
+def _unread(path: bytes, reason: str) -> Found:
+    return Found(path, int(Kind.UNREAD), 0, 0, 0, 0, _stat(0, None), reason)
 
 
 def _file(placed: Placed) -> Found:

@@ -19,7 +19,7 @@ _CACHE_KIB = 16 << 10
 _TABLE = """
 CREATE TABLE found (
     place BLOB, folder INTEGER, key TEXT, size INTEGER, mtime_ns INTEGER, token TEXT, version TEXT, class TEXT,
-    PRIMARY KEY (place, folder)
+    problem TEXT, PRIMARY KEY (place, folder)
 ) WITHOUT ROWID
 """
 
@@ -45,7 +45,7 @@ def in_order(listing: Iterable[Listed], *, keyed: bool) -> Iterator[Placed]:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(_TABLE)
         rows = (_row(listed, keyed) for listed in listing)
-        connection.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, CAST(? AS BLOB), ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, CAST(? AS BLOB), ?, ?, ?, ?, ?, ?)", rows)
         found = connection.execute("SELECT * FROM found ORDER BY place, folder")
         yield from _beside_folders(_placed(row) for row in found)
     finally:
@@ -62,13 +62,14 @@ def _row(listed: Listed, keyed: bool) -> tuple[object, ...]:
         path = keys.folder_path(key)
     else:
         path = keys.to_path(key)
-    return path_key(path), folder, raw, listed.size, listed.mtime_ns, listed.token, listed.version, listed.storage_class
+    said = (listed.size, listed.mtime_ns, listed.token, listed.version, listed.storage_class, listed.problem)
+    return path_key(path), folder, raw, *said
 
 
-def _placed(row: tuple[bytes, int, bytes, int, int, str, str, str]) -> Placed:
-    place, folder, raw, size, mtime_ns, token, version, tier = row
+def _placed(row: tuple[bytes, int, bytes, int, int, str, str, str, str]) -> Placed:
+    place, folder, raw, size, mtime_ns, token, version, tier, problem = row
     key = raw.decode("utf-8", "surrogateescape")
-    listed = Listed(key, size, mtime_ns, token, version, tier)
+    listed = Listed(key, size, mtime_ns, token, version, tier, problem=problem)
     return Placed(place.replace(b"\0", b"/"), bool(folder), listed)
 
 

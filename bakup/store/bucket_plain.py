@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 import fsspec
 
-from bakup.errors import Usage
+from bakup.errors import StoreError, Usage
 from bakup.store.answers import meaning
-from bakup.store.buckets import Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
+from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
 from bakup.store.faults import reason
 from bakup.store.kinds import backend
@@ -52,6 +52,8 @@ _FACTS = {
 }
 _ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
 """fsspec has one connection to such, and it is not for several threads."""
+
+_SIZELESS = "the server does not tell its size"
 
 READS = 3
 """An object that changes is read so often."""
@@ -121,7 +123,10 @@ class PlainBucket:
     def facts(self, listed: Listed) -> tuple[Listed, Pairs]:
         """See `Bucket`."""
         info = self._info(listed.key)
-        return _listed(listed.key, info), _pairs(info)
+        now = _listed(listed.key, info)
+        if now.problem:
+            raise StoreError(now.problem, code=OBJECT_REFUSED)
+        return now, _pairs(info)
 
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`; looked at again after it was read."""
@@ -224,7 +229,8 @@ def _looked(fs: Any, path: str) -> dict[str, Any] | None:
 def _listed(key: str, info: Mapping[str, Any]) -> Listed:
     token = next((str(info[name]).strip('"') for name in _TOKENS if info.get(name)), "")
     moment = next((info[name] for name in _TIMES if info.get(name)), None)
-    return Listed(key, int(info.get("size") or 0), _ns(moment), token)
+    size = info.get("size")
+    return Listed(key, int(size or 0), _ns(moment), token, problem=_SIZELESS if size is None else "")
 
 
 def _same(listed: Listed, now: Listed) -> bool:

@@ -1,0 +1,67 @@
+"""A web server as a source: sizes that are not told, ranges that are not given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from bakup.errors import StoreError
+from bakup.model import Kind
+from bakup.source.bucket import BucketSource
+from bakup.store.buckets import Listed, open_bucket
+
+LARGE = os.urandom(9 << 20)
+FILES = {"/known": b"content", "/large": LARGE, "/sizeless": b"grown while it is sent"}
+INDEX = "".join(f'<a href="{path[1:]}">{path}</a>' for path in FILES).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Knows no ranges, and of one file no size."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(with_body=True)
+
+    def do_HEAD(self) -> None:
+        self._answer(with_body=False)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+    def _answer(self, *, with_body: bool) -> None:
+        body = FILES.get(self.path, INDEX)
+        self.send_response(200)
+        if self.path == "/sizeless":
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        else:
+            self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/octet-stream" if self.path in FILES else "text/html")
+        self.end_headers()
+        if with_body:
+            self.wfile.write(body)
+
+
+@pytest.fixture(name="source")
+def served() -> Iterator[BucketSource]:
+    """`FILES` over HTTP."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    with closing(BucketSource(open_bucket(f"http://127.0.0.1:{server.server_port}"))) as source:
+        yield source
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_file_whose_size_is_not_told_is_named(source: BucketSource) -> None:
+    found = {one.path: one for one in source.entries()}
+    assert found[b"known"].kind == Kind.FILE
+    assert (found[b"sizeless"].kind, found[b"sizeless"].reason) == (Kind.UNREAD, "the server does not tell its size")
+    with pytest.raises(StoreError, match="does not tell its size"):
+        source.bucket.facts(Listed("sizeless", 5, 0))
