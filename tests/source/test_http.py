@@ -65,3 +65,14 @@ def test_a_file_whose_size_is_not_told_is_named(source: BucketSource) -> None:
     assert (found[b"sizeless"].kind, found[b"sizeless"].reason) == (Kind.UNREAD, "the server does not tell its size")
     with pytest.raises(StoreError, match="does not tell its size"):
         source.bucket.facts(Listed("sizeless", 5, 0))
+
+
+def test_a_large_file_is_whole_where_the_server_gives_no_ranges(source: BucketSource) -> None:
+    found = {one.path: one for one in source.entries()}
+    read = bytearray(len(LARGE))
+    with source.open_large(found[b"large"]) as file:
+        filled = 0
+        while count := file.readinto(memoryview(read)[filled:]):
+            filled += count
+        assert file.consistent()
+    assert read == LARGE
