@@ -86,7 +86,8 @@ def open_tree(place: bytes, options: SyncOptions, target: str, home: str, watch:
         one_file_system=selection.one_file_system,
         leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
-    return open_source(place, rules, options.source_options, target, options.target.terms(watch))
+    terms = options.target.terms(watch)
+    return open_source(place, rules, options.source_options, target, terms, options.target.store)
 
 
 def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, watch: Watch) -> Job:

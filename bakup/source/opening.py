@@ -12,6 +12,7 @@ from bakup.source.interface import Source
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
 from bakup.store.buckets import open_bucket
+from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
 from bakup.store.target import TERMS, Terms
 
@@ -19,8 +20,23 @@ if TYPE_CHECKING:
     from bakup.source.bucket import BucketSource
 
 
-def open_source(place: bytes, rules: Rules, options: Mapping[str, object], target: str, terms: Terms = TERMS) -> Source:
+def open_source(
+    place: bytes,
+    rules: Rules,
+    options: Mapping[str, object],
+    target: str,
+    terms: Terms = TERMS,
+    target_options: Mapping[str, object] | None = None,
+) -> Source:
     """A folder or URL to back up, without the target when that lies inside.
+
+    Args:
+        place: as the user typed it.
+        rules: what is left out.
+        options: of the store that a URL is at.
+        target: DST.
+        terms: how a store is spoken to.
+        target_options: of the store that DST is at.
 
     Raises:
         Failed: it is not there.
@@ -28,7 +44,8 @@ def open_source(place: bytes, rules: Rules, options: Mapping[str, object], targe
     """
     shown = os.fsdecode(place)
     if is_url(shown):
-        return _open_bucket(shown, rules, options, target, terms)
+        inside = key_inside(target, target_options or {}, shown, options) if is_url(target) else ""
+        return _open_bucket(shown, rules, options, inside, terms)
     folder = local_path(shown)
     if not os.path.exists(folder):
         raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
@@ -39,7 +56,7 @@ def open_source(place: bytes, rules: Rules, options: Mapping[str, object], targe
     return LocalTree(folder, rules)
 
 
-def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], target: str, terms: Terms) -> BucketSource:
+def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], inside: str, terms: Terms) -> BucketSource:
     from bakup.source.bucket import PARALLEL, BucketSource
 
     bucket = open_bucket(url, options, terms)
@@ -49,6 +66,4 @@ def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], target: 
     except BaseException:
         bucket.close()
         raise
-    below = target.rstrip("/").removeprefix(url.rstrip("/") + "/")
-    inside = below + "/" if is_url(target) and below != target.rstrip("/") else ""
-    return BucketSource(bucket, rules, inside, terms.parallel or PARALLEL)
+    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL)

@@ -16,10 +16,11 @@ import pytest
 from rig import Rig
 
 from bakup.errors import Failed
-from bakup.flows.reports import RestoreReport, SyncReport
+from bakup.flows.reports import RestoreReport, SyncReport, TargetOptions
 from bakup.source.reading import COARSE_NS
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 from bakup.store.opening import open_target
+from bakup.store.secrets import Place
 
 pytestmark = pytest.mark.peer
 
@@ -202,3 +203,15 @@ def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
     assert named == {b"%2E%2E%2F", b"%2E", b"x/%2E%2E/y", b"x/%2E/z", b"%2E%2E/x", b"..."}
     source.close()
     back.close()
+
+
+def test_a_target_inside_is_left_out_whoever_asks_for_it(fleet: Any, rig: Rig) -> None:
+    place = fleet["ftp"].place()
+    with closing(open_bucket(place)) as bucket:
+        bucket.put("file", b"content", 7, ())
+        rig.target = Place(f"{place}/bak")  # type: ignore[assignment]
+        target = TargetOptions(store=Place(place).credentials)
+        assert rig.sync(place, target=target).sources[0].new.files == 1  # type: ignore[arg-type]
+        bucket.put("file", b"another", 7, ())
+    assert rig.sync(place, target=target).sources[0].new.files == 0  # type: ignore[arg-type]
+    assert f"{Place(place)}/bak lies inside {Place(place)} and is left out" in rig.watch.notes
