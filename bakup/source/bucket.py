@@ -95,7 +95,7 @@ class BucketSource:
         self._chooser = Chooser(self._rules)
         batch: list[Found] = []
         for path, placed in self._chooser.chosen(in_order(self._listing(), keyed=self.bucket.keyed)):
-            batch.append(_found(path, placed))
+            batch += _found(path, placed)
             if len(batch) >= BATCH:
                 yield batch
                 batch = []
@@ -223,10 +223,13 @@ def _attributes(mode: int, listed: Listed, pairs: Pairs) -> Attributes:
     )
 
 
-def _found(path: bytes, placed: Placed | None) -> Found:
+def _found(path: bytes, placed: Placed | None) -> Iterator[Found]:
     if placed is None or placed.folder:
-        return _folder(path, placed)
-    return _unread(path, placed.listed.problem) if placed.listed.problem else _file(placed)
+        yield _folder(path, placed)
+    elif not placed.listed.problem:
+        yield _file(placed)
+    if placed is not None and placed.listed.problem:
+        yield _unread(path, placed.listed.problem)
 
 
 def _unread(path: bytes, reason: str) -> Found:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import unquote
 
 import fsspec
+from fsspec.implementations.ftp import FTPFileSystem
 
-from bakup.errors import StoreError, Usage
+from bakup.errors import NoAnswer, NoTarget, StoreError, Usage
 from bakup.store.answers import meaning
 from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
-from bakup.store.faults import reason
+from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.kinds import backend
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
@@ -101,18 +102,41 @@ class PlainBucket:
 
     def list(self) -> Iterator[Listed]:
         """See `Bucket`; a folder at a time."""
-        return self._below(self._root)
+        return self._below(self._root, self._ask("lists", None, lambda fs: _entries(fs, self._root or "/")))
 
-    def _below(self, folder: str) -> Iterator[Listed]:
-        for info in self._ask("lists", None, lambda fs: fs.ls(folder or "/", detail=True)):
+    def _below(self, folder: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
+        for info in entries:
             name = str(info["name"]).rstrip("/")
             if name == folder.rstrip("/") or info["type"] not in ("file", "directory"):
                 continue
             if info["type"] == "directory":
-                yield Listed(self._key(name), 0, 0, folder=True)
-                yield from self._below(name)
+                yield from self._folder(name)
             else:
-                yield _listed(self._key(name), info if info.get("size") is not None else self._info(self._key(name)))
+                yield self._file(self._key(name), info)
+
+    def _folder(self, path: str) -> Iterator[Listed]:
+        """A folder and what is in it; one that denies access comes with that problem, one that is gone alone."""
+        key = self._key(path)
+        listed = Listed(key, 0, 0, folder=True)
+        try:
+            entries = self._ask("lists", key, lambda fs: _entries(fs, path))
+        except NoAnswer:
+            raise
+        except NoTarget as error:
+            gone = error.code == OBJECT_MISSING and not self._ask("heads", key, lambda fs: bool(fs.exists(path)))
+            yield listed if gone else listed._replace(problem=error.message)
+            return
+        yield listed
+        yield from self._below(path, entries)
+
+    def _file(self, key: str, info: Mapping[str, Any]) -> Listed:
+        """A file; asked for by itself where the listing of its folder does not tell its size."""
+        try:
+            return _listed(key, info if info.get("size") is not None else self._info(key))
+        except NoAnswer:
+            raise
+        except NoTarget as error:
+            return Listed(key, 0, 0, problem=error.message)
 
     def stat(self, key: str) -> tuple[Listed, Pairs] | None:
         """See `Bucket`."""
@@ -216,6 +240,18 @@ class PlainBucket:
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
+
+
+def _entries(fs: Any, folder: str) -> list[dict[str, Any]]:
+    """What is in a folder."""
+    found: list[dict[str, Any]] = fs.ls(folder, detail=True)
+    if not found and isinstance(fs, FTPFileSystem):
+        fs.ftp.dir(folder, _nothing)  # raises where it denies access, which fsspec takes for an empty folder
+    return found
+
+
+def _nothing(_: str) -> None:
+    """For each line of a listing."""
 
 
 def _looked(fs: Any, path: str) -> dict[str, Any] | None:

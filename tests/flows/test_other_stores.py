@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ftplib
 import gzip
 import os
 import time
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
@@ -215,3 +216,22 @@ def test_a_target_inside_is_left_out_whoever_asks_for_it(fleet: Any, rig: Rig) -
         bucket.put("file", b"another", 7, ())
     assert rig.sync(place, target=target).sources[0].new.files == 0  # type: ignore[arg-type]
     assert f"{Place(place)}/bak lies inside {Place(place)} and is left out" in rig.watch.notes
+
+
+def test_a_folder_that_ftp_cannot_list_is_no_empty_one(fleet: Any) -> None:
+    """fsspec takes the server's refusal for a folder in which nothing is."""
+    place = fleet["ftp"].place()
+    with closing(open_bucket(place)) as bucket:
+        for key in ("one/file", "two/file"):
+            bucket.put(key, b"content", 7, ())
+        listing = bucket.list()
+        first = next(listing)
+        gone = "two" if first.key == "one" else "one"
+        with ftplib.FTP() as ftp:
+            parts = urlsplit(place)
+            ftp.connect(parts.hostname or "", parts.port or 0)
+            ftp.login(parts.username or "", parts.password or "")
+            ftp.delete(f"{parts.path}/{gone}/file")
+            ftp.rmd(f"{parts.path}/{gone}")
+        named = {one.key: one.problem for one in listing if one.problem}
+        assert list(named) == [gone]

@@ -3,6 +3,7 @@ version that stands."""
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from rig import SECTOR, Rig
 
 from bakup.flows.reports import SyncReport
@@ -56,6 +58,38 @@ def somewhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stored
 def named(report: SyncReport) -> list[bytes]:
     """Paths that could not be read."""
     return [one.path for one in report.sources[0].unreadable]
+
+
+def test_a_folder_that_denies_access_is_named_and_keeps_its_files(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored.sync()
+    stored.put("new", b"new")
+    listing = MemoryFileSystem.ls
+
+    def denied(store: MemoryFileSystem, path: str, **words: object) -> object:
+        if path == f"{stored.place}/folder":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listing(store, path, **words)
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", denied)
+    report = stored.sync()
+    assert [(one.path, one.reason) for one in report.sources[0].unreadable] == [(b"folder", "permission denied")]
+    assert report.sources[0].new.files == 1
+    assert stored.restored() == {**FILES, "new": b"new"}
+
+
+def test_a_folder_that_goes_away_while_it_is_listed_is_gone(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = MemoryFileSystem.ls
+
+    def going(store: MemoryFileSystem, path: str, **words: object) -> object:
+        if path == f"{stored.place}/folder" and store.exists(path):
+            store.rm(path, recursive=True)
+        return listing(store, path, **words)
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", going)
+    assert named(stored.sync()) == []
+    assert stored.restored() == {name: FILES[name] for name in ("a", "large")}
 
 
 def test_what_never_comes_whole_keeps_its_version(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
