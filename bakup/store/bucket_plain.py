@@ -54,6 +54,7 @@ _FACTS = {
 _ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
 """fsspec has one connection to such, and it is not for several threads."""
 
+_NO_FILE = "a link, or what else is neither file nor folder: not kept of a store"
 _SIZELESS = "the server does not tell its size"
 
 READS = 3
@@ -107,12 +108,14 @@ class PlainBucket:
     def _below(self, folder: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
         for info in entries:
             name = str(info["name"]).rstrip("/")
-            if name == folder.rstrip("/") or info["type"] not in ("file", "directory"):
+            if name == folder.rstrip("/"):
                 continue
             if info["type"] == "directory":
                 yield from self._folder(name)
-            else:
+            elif info["type"] == "file":
                 yield self._file(self._key(name), info)
+            else:
+                yield Listed(self._key(name), 0, 0, problem=_NO_FILE)
 
     def _folder(self, path: str) -> Iterator[Listed]:
         """A folder and what is in it; one that denies access comes with that problem, one that is gone alone."""

@@ -235,3 +235,17 @@ def test_a_folder_that_ftp_cannot_list_is_no_empty_one(fleet: Any) -> None:
             ftp.rmd(f"{parts.path}/{gone}")
         named = {one.key: one.problem for one in listing if one.problem}
         assert list(named) == [gone]
+
+
+def test_links_and_pipes_at_sftp_are_named(fleet: Any, rig: Rig) -> None:
+    served = fleet["sftp"]
+    place = served.place()
+    with closing(open_bucket(place, served.options)) as bucket:
+        bucket.put("file", b"content", 7, ())
+    folder = Path(urlsplit(place).path)
+    (folder / "link").symlink_to("file")
+    (folder / "nowhere").symlink_to("nothing")
+    os.mkfifo(folder / "pipe")
+    [source] = rig.sync(place, source_options=dict(served.options)).sources  # type: ignore[arg-type]
+    assert [one.path for one in source.unreadable] == [b"link", b"nowhere", b"pipe"]
+    assert source.new.files == 1

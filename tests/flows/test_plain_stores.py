@@ -79,6 +79,17 @@ def test_a_folder_that_denies_access_is_named_and_keeps_its_files(
     assert stored.restored() == {**FILES, "new": b"new"}
 
 
+def test_what_is_neither_file_nor_folder_is_named(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
+    listing = MemoryFileSystem.ls
+
+    def linked(store: MemoryFileSystem, path: str, **words: object) -> object:
+        return [{**one, "type": "link"} if one["name"].endswith("/b") else one for one in listing(store, path, **words)]
+
+    monkeypatch.setattr(MemoryFileSystem, "ls", linked)
+    assert named(stored.sync()) == [b"folder/b"]
+    assert stored.restored() == {name: FILES[name] for name in ("a", "large")}
+
+
 def test_a_folder_that_goes_away_while_it_is_listed_is_gone(stored: Stored, monkeypatch: pytest.MonkeyPatch) -> None:
     listing = MemoryFileSystem.ls
 
