@@ -171,9 +171,13 @@ def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
 
 
 def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
+    paths = 0
+
     def told() -> Iterator[list[Found]]:
+        nonlocal paths
         files = size = 0
         for batch in job.tree.batches():
+            paths += len(batch)
             files += sum(found.kind == Kind.FILE for found in batch)
             size += sum(found.size for found in batch)
             if batch:
@@ -195,6 +199,9 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
         job.spool.fill(_noted(job, merged))
     finally:
         connection.close()
+    url = os.fsdecode(job.location)
+    if paths == 1 and is_url(url) and not job.tree.excluded:
+        watch.warning(f"nothing is at {url}", details=("is its name right?",), code="source-empty")
     for path in job.tree.missing:
         watch.warning(f"not in {job.label}: {os.fsdecode(path)}, which --files-from lists", code="files-from")
 

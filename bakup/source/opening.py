@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from bakup.errors import Failed, Usage
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
-from bakup.store.buckets import open_bucket
+from bakup.store.buckets import Pairs, open_bucket
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
 from bakup.store.target import TERMS, Terms
@@ -66,4 +69,23 @@ def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], inside: 
     except BaseException:
         bucket.close()
         raise
-    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL)
+    if_empty = partial(_refuse_object, url, options, terms)
+    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL, if_empty)
+
+
+def _refuse_object(url: str, options: Mapping[str, object], terms: Terms) -> None:
+    """Raise Usage if a URL below which nothing is names an object."""
+    above, slash, name = url.rstrip("/").rpartition("/")
+    if "::" in url or not slash or above.endswith("/"):
+        return
+    with closing(open_bucket(above, options, terms)) as bucket:
+        found = bucket.stat(name if bucket.keyed else unquote(name))
+        if found is None or found[0].folder or _is_page(url, found[1]):
+            return
+        hint = f"give {bucket.url}, and --include"
+        raise Usage(f"{bucket.url}/{name} is one object", hints=(hint,), code="source-kind")
+
+
+def _is_page(url: str, pairs: Pairs) -> bool:
+    """Whether a web server tells it as a page, which may list links some other day."""
+    return url.startswith("http") and ("content-type", "text/html") in pairs

@@ -246,10 +246,13 @@ class PlainBucket:
 
 
 def _entries(fs: Any, folder: str) -> list[dict[str, Any]]:
-    """What is in a folder."""
+    """What is in a folder. FTP is asked whether it is one, and lists: fsspec takes a refusal for an empty folder."""
+    ftp = fs.ftp if isinstance(fs, FTPFileSystem) else None
+    if ftp is not None:
+        ftp.cwd(folder)
     found: list[dict[str, Any]] = fs.ls(folder, detail=True)
-    if not found and isinstance(fs, FTPFileSystem):
-        fs.ftp.dir(folder, _nothing)  # raises where it denies access, which fsspec takes for an empty folder
+    if ftp is not None and not found:
+        ftp.dir(folder, _nothing)
     return found
 
 
@@ -269,7 +272,9 @@ def _listed(key: str, info: Mapping[str, Any]) -> Listed:
     token = next((str(info[name]).strip('"') for name in _TOKENS if info.get(name)), "")
     moment = next((info[name] for name in _TIMES if info.get(name)), None)
     size = info.get("size")
-    return Listed(key, int(size or 0), _ns(moment), token, problem=_SIZELESS if size is None else "")
+    folder = info.get("type") == "directory"
+    problem = _SIZELESS if size is None and not folder else ""
+    return Listed(key, int(size or 0), _ns(moment), token, folder=folder, problem=problem)
 
 
 def _same(listed: Listed, now: Listed) -> bool:

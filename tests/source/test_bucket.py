@@ -177,3 +177,11 @@ def test_a_partial_file_keeps_its_ranges(url: str) -> None:
         assert again.keep_partial([(0, 2)]) is None
     root = url.removeprefix("memory:/") + "/out"
     assert fsspec.filesystem("memory").cat_file(f"{root}/f.part.ranges") == b"0 2\n"
+
+
+def test_one_object_is_no_source(url: str) -> None:
+    tree = open_source(f"{url}/a.txt".encode(), Rules(), {}, "/target")
+    with pytest.raises(Usage, match="is one object") as refused:
+        list(tree.entries())
+    assert refused.value.hints == (f"give {url}, and --include",)
+    tree.close()

@@ -10,9 +10,11 @@ from threading import Thread
 
 import pytest
 
-from bakup.errors import StoreError
+from bakup.errors import StoreError, Usage
 from bakup.model import Kind
 from bakup.source.bucket import BucketSource
+from bakup.source.filters import Rules
+from bakup.source.opening import open_source
 from bakup.store.buckets import Listed, open_bucket
 
 LARGE = os.urandom(9 << 20)
@@ -35,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
     def _answer(self, *, with_body: bool) -> None:
-        body = FILES.get(self.path, INDEX)
+        body = FILES.get(self.path, b"" if self.path.startswith("/empty") else INDEX)
         self.send_response(200)
         if self.path == "/sizeless":
             self.send_header("Transfer-Encoding", "chunked")
@@ -76,3 +78,13 @@ def test_a_large_file_is_whole_where_the_server_gives_no_ranges(source: BucketSo
             filled += count
         assert file.consistent()
     assert read == LARGE
+
+
+def test_the_url_of_a_file_is_no_source(source: BucketSource) -> None:
+    file, page = (
+        open_source(f"{source.bucket.url}/{name}".encode(), Rules(), {}, "/target") for name in ("known", "empty/")
+    )
+    with closing(file), pytest.raises(Usage, match="/known is one object"):
+        list(file.entries())
+    with closing(page):
+        assert [one.path for one in page.entries()] == [b""]
