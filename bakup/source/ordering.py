@@ -37,7 +37,7 @@ def in_order(listing: Iterable[Listed], *, keyed: bool) -> Iterator[Placed]:
 
     Args:
         listing: each object once, in any order.
-        keyed: keys are any text, and are escaped; else they are paths as they stand.
+        keyed: keys are any text, and are escaped; else they are paths, but for what no path has.
     """
     connection = sqlite3.connect("")  # on disk, without a name, gone when it is closed
     try:
@@ -57,7 +57,7 @@ def _row(listed: Listed, keyed: bool) -> tuple[object, ...]:
     folder = listed.folder or (keyed and not listed.size and (not key or key.endswith("/")))
     raw = key.encode("utf-8", "surrogateescape")
     if not keyed:
-        path = raw
+        path = keys.plain_path(key)
     elif folder:
         path = keys.folder_path(key)
     else:

@@ -7,6 +7,7 @@ is put under a temporary name and moved to its own.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
@@ -15,6 +16,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import unquote
 
 import fsspec
+from fsspec.archive import AbstractArchiveFileSystem
 from fsspec.implementations.ftp import FTPFileSystem
 
 from bakup.errors import NoAnswer, NoTarget, StoreError, Usage
@@ -54,6 +56,8 @@ _FACTS = {
 _ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
 """fsspec has one connection to such, and it is not for several threads."""
 
+_HIDDEN = re.compile("^/|//")
+_NOT_ASKED = "a name that begins with a slash, or has two together: none that can be asked for"
 _NO_FILE = "a link, or what else is neither file nor folder: not kept of a store"
 _SIZELESS = "the server does not tell its size"
 
@@ -103,12 +107,13 @@ class PlainBucket:
 
     def list(self) -> Iterator[Listed]:
         """See `Bucket`; a folder at a time."""
-        return self._below(self._root, self._ask("lists", None, lambda fs: _entries(fs, self._root or "/")))
+        yield from self._below(self._root, self._ask("lists", None, lambda fs: _entries(fs, self._root or "/")))
+        yield from self._hidden()
 
     def _below(self, folder: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
         for info in entries:
             name = str(info["name"]).rstrip("/")
-            if name == folder.rstrip("/"):
+            if name == folder.rstrip("/") or (self._archive and _HIDDEN.search(name)):
                 continue
             if info["type"] == "directory":
                 yield from self._folder(name)
@@ -131,6 +136,17 @@ class PlainBucket:
             return
         yield listed
         yield from self._below(path, entries)
+
+    def _hidden(self) -> Iterator[Listed]:
+        """Names of an archive's index that fsspec never lists, or lists as others."""
+        beginning = f"{self._root}/" if self._root else ""
+        for name in self._fs.dir_cache or () if self._archive else ():
+            if _HIDDEN.search(name) and name.startswith(beginning):
+                yield Listed(name.removeprefix(beginning), 0, 0, problem=_NOT_ASKED)
+
+    @property
+    def _archive(self) -> bool:
+        return isinstance(self._fs, AbstractArchiveFileSystem)
 
     def _file(self, key: str, info: Mapping[str, Any]) -> Listed:
         """A file; asked for by itself where the listing of its folder does not tell its size."""

@@ -96,3 +96,13 @@ def test_an_archive_in_a_bucket(rig: Rig, fleet: Any, tmp_path: Path) -> None:
     out, report = rig.restore()
     assert report.causes == ()
     assert found(out) == FILES
+
+
+def test_names_in_an_archive_that_are_no_paths(rig: Rig, tmp_path: Path) -> None:
+    odd = {"../evil": b"1", "./dot": b"2", "x/../y": b"3"}
+    hidden = {"/abs": b"4", "b//c": b"5"}
+    [source] = rig.sync(f"zip://::{packed(tmp_path / 'x.zip', **odd, **hidden)}").sources  # type: ignore[arg-type]
+    assert [one.path for one in source.unreadable] == [b"%2F/abs", b"b/%2F/c"]
+    out, report = rig.restore()
+    assert report.causes == ()
+    assert found(out) == {**FILES, "%2E%2E/evil": b"1", "%2E/dot": b"2", "x/%2E%2E/y": b"3"}
