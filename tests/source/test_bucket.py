@@ -15,6 +15,7 @@ from bakup.source.filters import Rules
 from bakup.source.interface import Found, Vanished
 from bakup.source.opening import open_source
 from bakup.source.outplace import OutPlace
+from bakup.source.standing import Standing
 from bakup.source.upload import NO_LINKS, BucketDestination
 from bakup.store.buckets import open_bucket
 
@@ -185,3 +186,13 @@ def test_one_object_is_no_source(url: str) -> None:
         list(tree.entries())
     assert refused.value.hints == (f"give {url}, and --include",)
     tree.close()
+
+
+def test_what_has_no_time_is_not_older(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = open_bucket(url)
+    told = list(bucket.list())
+    for mtime_ns, state in ((0, "newer"), (1, "older"), (3, "newer")):
+        monkeypatch.setattr(bucket, "list", lambda at=mtime_ns: iter([one._replace(mtime_ns=at) for one in told]))
+        standing = Standing(bucket)
+        assert standing.compare("a.txt", 9, 2, ()) == state
+        standing.close()
