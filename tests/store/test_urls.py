@@ -9,7 +9,7 @@ import pytest
 
 from bakup.errors import Usage
 from bakup.store.buckets import open_bucket
-from bakup.store.opening import open_target
+from bakup.store.opening import is_url, local_path, open_target
 
 if TYPE_CHECKING:
     from tests.servers.fleet import Fleet
@@ -37,3 +37,25 @@ def test_places_in_a_bucket_whose_names_go_on_after_a_mark_are_two(fleet: Fleet,
     assert [[*first.list()], [*second.list()]] == [[("x", 7)], []]
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("file:///x/a%20b", "/x/a b"),
+        ("FILE://localhost/x", "/x"),
+        ("file:///x/new#x?y", "/x/new#x?y"),
+        ("file:///x/caf%E9", "/x/caf\udce9"),
+        ("file:///x/café", "/x/café"),
+        ("file:/x", "file:/x"),
+        ("/x%20", "/x%20"),
+    ],
+)
+def test_a_file_url_is_the_path_that_it_says(url: str, path: str) -> None:
+    assert (is_url(url), local_path(url)) == (False, path)
+
+
+def test_a_file_url_of_another_computer_is_refused() -> None:
+    with pytest.raises(Usage, match="at another computer, tmp") as refused:
+        local_path("file://tmp/x")
+    assert refused.value.hints == ("here: file:///tmp/x",)
