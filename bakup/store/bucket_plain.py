@@ -21,6 +21,7 @@ from fsspec.implementations.ftp import FTPFileSystem
 
 from bakup.errors import NoAnswer, NoTarget, StoreError, Usage
 from bakup.store.answers import meaning
+from bakup.store.anyfs import ONE_AT_A_TIME, last_kind
 from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING, reason
@@ -53,9 +54,6 @@ _FACTS = {
     "etag": ("etag", "ETag"),
     "md5": ("md5Hash", "content_md5"),
 }
-_ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
-"""fsspec has one connection to such, and it is not for several threads."""
-
 _HIDDEN = re.compile("^/|//")
 _NOT_ASKED = "a name that begins with a slash, or has two together: none that can be asked for"
 _NO_FILE = "a link, or what else is neither file nor folder: not kept of a store"
@@ -86,13 +84,12 @@ class PlainBucket:
     def __init__(self, url: str, options: Mapping[str, object], line: Line) -> None:
         self.url = url.rstrip("/")
         self._line = line
-        # Of a chain the last one is the store, and has the options.
-        last = url.rsplit("::", maxsplit=1)[-1].partition("://")[0]
-        self._options = {last: dict(options)} if "::" in url and options else dict(options)
-        self._kind = last.removesuffix("s")
+        self._options = dict(options)
+        kind = last_kind(url)
+        self._kind = kind.removesuffix("s")
         self._reads = backend(self.url, self._options, line)
         self._guard = threading.Lock()
-        self._turns = threading.Lock() if url.startswith(_ONE_AT_A_TIME) else nullcontext()
+        self._turns = threading.Lock() if kind in ONE_AT_A_TIME else nullcontext()
         self._fs, self._root = self._opened()
         self._made: set[str] = set()
 

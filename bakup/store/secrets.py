@@ -73,6 +73,6 @@ def _texts(options: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _user_info(url: str) -> dict[str, str]:
-    parts = urlsplit(url)
+    parts = urlsplit(url.rpartition("::")[2])  # of a chain the last one is the store
     given = {"username": parts.username, "password": parts.password}
     return {name: unquote(text) for name, text in given.items() if text}

@@ -100,6 +100,7 @@ def test_a_place_keeps_its_credentials_to_itself() -> None:
     assert place.credentials == {"username": "ana", "password": "s@cret"}
     assert Place(place).credentials == place.credentials
     assert Place("/a").credentials == {}
+    assert Place("dir://x::ftp://ana:pw@host").credentials == {"username": "ana", "password": "pw"}
     assert Place("ftp://me@example.org:top@secret@host/x").credentials == {
         "username": "me@example.org",
         "password": "top@secret",
