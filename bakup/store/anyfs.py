@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import posixpath
+from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import nullcontext
 from threading import Lock
@@ -97,7 +98,20 @@ class AnyFilesystem:
 
 def _of_last(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as fsspec takes them: of a chain the last one is the store, and has them."""
-    return {last_kind(url): {**_UNCACHED, **options}} if "::" in url else dict(options)
+    kind = last_kind(url)
+    given = _signed_in(options) if kind in ("http", "https") else dict(options)
+    return {kind: {**_UNCACHED, **given}} if "::" in url else given
+
+
+def _signed_in(options: Mapping[str, Any]) -> dict[str, Any]:
+    """User and password as a web server is told them (RFC 7617); fsspec would pass them on as they are."""
+    given = dict(options)
+    if "username" in given:
+        user = f"{given.pop('username')}:{given.pop('password', '')}"
+        more = given.get("client_kwargs", {})
+        headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}", **more.get("headers", {})}
+        given["client_kwargs"] = {**more, "headers": headers}
+    return given
 
 
 def last_kind(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from bakup.errors import StoreError, Usage
+from bakup.errors import Failed, StoreError, Usage
 from bakup.model import Kind
 from bakup.source.bucket import BucketSource
 from bakup.source.filters import Rules
@@ -19,6 +20,7 @@ from bakup.store.buckets import Listed, open_bucket
 
 LARGE = os.urandom(9 << 20)
 FILES = {"/known": b"content", "/large": LARGE, "/sizeless": b"grown while it is sent"}
+ANA = "Basic " + b64encode(b"ana:s3cr@t").decode()
 INDEX = "".join(f'<a href="{path[1:]}">{path}</a>' for path in FILES).encode()
 
 
@@ -37,6 +39,9 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing."""
 
     def _answer(self, *, with_body: bool) -> None:
+        if self.path.startswith("/private") and self.headers["Authorization"] != ANA:
+            self.send_error(401)
+            return
         body = FILES.get(self.path, b"" if self.path.startswith("/empty") else INDEX)
         self.send_response(200)
         if self.path == "/sizeless":
@@ -88,3 +93,12 @@ def test_the_url_of_a_file_is_no_source(source: BucketSource) -> None:
         list(file.entries())
     with closing(page):
         assert [one.path for one in page.entries()] == [b""]
+
+
+def test_a_web_server_is_told_user_and_password(source: BucketSource) -> None:
+    url = source.bucket.url.replace("://", "://ana:s3cr%40t@") + "/private"
+    with closing(open_source(url.encode(), Rules(), {}, "/target")) as private:
+        assert private.location == f"{source.bucket.url}/private".encode()
+        assert b"private" not in {one.path for one in private.entries()}
+    with pytest.raises(Failed, match="there is no"):
+        open_source(f"{source.bucket.url}/private".encode(), Rules(), {}, "/target")
