@@ -62,10 +62,12 @@ class Secrets:
         return error
 
 
-def _texts(options: Mapping[str, Any]) -> Iterable[str]:
+def _texts(options: Mapping[Any, Any]) -> Iterable[str]:
     for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _texts(value)
+        elif isinstance(value, list | tuple):
+            yield from _texts(dict(enumerate(value)))
         elif isinstance(value, str) and name not in _OPEN:
             yield value
             # One text with many in it: a connection string of Azure's.

@@ -112,10 +112,11 @@ def test_secrets_are_hidden_in_every_spelling() -> None:
         {
             "password": "s@cret/1",
             "nested": {"token": "tok-en-12"},
+            "auth": ["ana", "hunter-9999"],
             "endpoint_url": "http://host",
             "connection_string": "AccountName=ana;AccountKey=a+key==;BlobEndpoint=http://host",
         }
     )
-    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, a+key== at http://ana:pw@host")
-    assert secrets.hidden(error).message == "s3://b: *** and *** and ***, *** at http://host"
+    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, hunter-9999, a+key== at http://ana:pw@host")
+    assert secrets.hidden(error).message == "s3://b: *** and *** and ***, ***, *** at http://host"
     assert str(error) == error.message
