@@ -109,12 +109,12 @@ class AtbakSink(ReadingSink):
                     facts = self._facts(found.path, Attributes(mtime_ns=found.mtime_ns))
                     written = self._storing.write(self._buffers(large), facts, spool)
                     settled = large.consistent()
-                    attributes = large.attributes()
+                    if settled or attempt == ATTEMPTS:
+                        attributes = large.attributes()
+                        break
             except BakupError:
                 _drop(spool)
                 raise
-            if settled or attempt == ATTEMPTS:
-                break
             _drop(spool)
         if not settled:
             self.outcome.changing.append((found.path, written.size))

@@ -86,7 +86,8 @@ def open_tree(place: bytes, options: SyncOptions, target: str, home: str, watch:
         one_file_system=selection.one_file_system,
         leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
-    return open_source(place, rules, options.source_options, target, options.target.terms(watch))
+    terms = options.target.terms(watch)
+    return open_source(place, rules, options.source_options, target, terms, options.target.store)
 
 
 def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, watch: Watch) -> Job:
@@ -170,9 +171,13 @@ def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
 
 
 def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
+    paths = 0
+
     def told() -> Iterator[list[Found]]:
+        nonlocal paths
         files = size = 0
         for batch in job.tree.batches():
+            paths += len(batch)
             files += sum(found.kind == Kind.FILE for found in batch)
             size += sum(found.size for found in batch)
             if batch:
@@ -194,6 +199,9 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
         job.spool.fill(_noted(job, merged))
     finally:
         connection.close()
+    url = os.fsdecode(job.location)
+    if paths == 1 and is_url(url) and not job.tree.excluded:
+        watch.warning(f"nothing is at {url}", details=("is its name right?",), code="source-empty")
     for path in job.tree.missing:
         watch.warning(f"not in {job.label}: {os.fsdecode(path)}, which --files-from lists", code="files-from")
 

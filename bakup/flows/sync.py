@@ -30,6 +30,7 @@ from bakup.flows.scanning import Job, open_tree, plan, sample
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.source.interface import Source
+from bakup.store.inside import key_inside
 from bakup.store.opening import is_url
 from bakup.store.secrets import without_user
 
@@ -73,7 +74,7 @@ def _sync(
         _begin(trees[0])
     with _attach(home, dst, options, watch, ask, use_folder=options.use_folder or options.dry_run) as attached:
         _expect_protection(attached, options)
-        _say_where(attached, sources, watch)
+        _say_where(attached, sources, options, watch)
         if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
             return _planned_run(home, attached, trees, options, watch, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
@@ -146,10 +147,10 @@ def _attach(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask, 
     )
 
 
-def _say_where(attached: Attached, sources: Sequence[bytes], watch: Watch) -> None:
+def _say_where(attached: Attached, sources: Sequence[bytes], options: SyncOptions, watch: Watch) -> None:
     if "://" in attached.place:
         for place in map(without_user, map(os.fsdecode, sources)):
-            if is_url(place) and attached.place.startswith(place.rstrip("/") + "/"):
+            if is_url(place) and key_inside(attached.place, options.target.store, place, options.source_options):
                 watch.note(f"{attached.place} lies inside {place} and is left out")
         return
     target = os.path.realpath(attached.place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -45,6 +45,7 @@ class BucketSource:
         rules: what is left out; one file system and caches mean nothing here.
         leave_out: key prefix of a target that lies inside, or empty.
         parallel: requests at once.
+        if_empty: called when the store lists nothing; raises where the URL is none of a folder.
 
     Raises:
         Usage: a rule is wrong.
@@ -52,10 +53,18 @@ class BucketSource:
 
     lookahead = 4 * PARALLEL
 
-    def __init__(self, bucket: Bucket, rules: Rules = _ALL, leave_out: str = "", parallel: int = PARALLEL) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        rules: Rules = _ALL,
+        leave_out: str = "",
+        parallel: int = PARALLEL,
+        if_empty: Callable[[], None] = lambda: None,
+    ) -> None:
         self.bucket = bucket
         self._rules = rules
         self._leave_out = leave_out
+        self._if_empty = if_empty
         self._chooser = Chooser(rules)
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="fetch")
         self._ahead: dict[bytes, Future[Fetched]] = {}
@@ -95,17 +104,21 @@ class BucketSource:
         self._chooser = Chooser(self._rules)
         batch: list[Found] = []
         for path, placed in self._chooser.chosen(in_order(self._listing(), keyed=self.bucket.keyed)):
-            batch.append(_folder(path, placed) if placed is None or placed.folder else _file(placed))
+            batch += _found(path, placed)
             if len(batch) >= BATCH:
                 yield batch
                 batch = []
         yield batch
 
     def _listing(self) -> Iterator[Listed]:
+        empty = True
         for listed in self.bucket.list():
+            empty = False
             refuse_target(self.bucket.url, listed.key, partial(self._start, listed))
             if not (self._leave_out and f"{listed.key}/".startswith(self._leave_out)):
                 yield listed
+        if empty:
+            self._if_empty()
 
     def _start(self, listed: Listed, size: int) -> bytes:
         return self.bucket.read(listed, 0, min(size, listed.size)) if listed.size else b""
@@ -221,6 +234,19 @@ def _attributes(mode: int, listed: Listed, pairs: Pairs) -> Attributes:
         inode=fingerprint(listed),
         object=pairs,
     )
+
+
+def _found(path: bytes, placed: Placed | None) -> Iterator[Found]:
+    if placed is None or placed.folder:
+        yield _folder(path, placed)
+    elif not placed.listed.problem:
+        yield _file(placed)
+    if placed is not None and placed.listed.problem:
+        yield _unread(path, placed.listed.problem)
+
+
+def _unread(path: bytes, reason: str) -> Found:
+    return Found(path, int(Kind.UNREAD), 0, 0, 0, 0, _stat(0, None), reason)
 
 
 def _file(placed: Placed) -> Found:

@@ -45,6 +45,7 @@ class BucketFile:
         self._pieces: deque[Future[bytes]] = deque()
         self._rest = memoryview(b"")
         self._changed = False
+        self._torn = False
 
     def __enter__(self) -> BucketFile:
         return self
@@ -84,6 +85,8 @@ class BucketFile:
 
     def attributes(self) -> Attributes:
         """See `interface.Large`."""
+        if self._torn:
+            raise Unreadable(self._path, "it changed whenever it was read, and never came whole")
         return replace(self._attributes, ctime_ns=None) if self._changed else self._attributes
 
     def _next(self) -> bytes:
@@ -99,7 +102,7 @@ class BucketFile:
             raise
         except StoreError as error:
             if error.code in {OBJECT_CHANGED, OBJECT_MISSING}:
-                self._changed = True
+                self._changed = self._torn = True
                 return b""
             raise Unreadable(self._path, error.message) from error
 

@@ -62,7 +62,7 @@ class Chooser:
             return
         if placed.folder:
             below = self._enter(placed.path)
-            if below.outer is None and not below.told:
+            if not below.told and (below.outer is None or (placed.listed.problem and not below.shut)):
                 yield from self._tell(placed)
             return
         by = folder.outer if folder.shut else self._judge(placed.path, Kind.FILE, placed.listed.size, folder)

@@ -149,6 +149,9 @@ class Large(Protocol):
         """The facts as they were when it was opened; to be asked last.
 
         Without ctime if it is not consistent, so that the next scan finds it changed.
+
+        Raises:
+            Unreadable: it did not come to its end.
         """
 
 

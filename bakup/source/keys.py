@@ -32,6 +32,12 @@ def to_path(key: str) -> bytes:
     return b"/".join(map(_escape, raw.split(b"/")))
 
 
+def plain_path(key: str) -> bytes:
+    """The path of a key that is one already, as in stores of folders and files: only what no path has is escaped."""
+    raw = key.encode("utf-8", "surrogateescape")
+    return b"/".join(_PARTS.get(part) or part.replace(b"\0", b"%00") for part in raw.split(b"/"))
+
+
 def folder_path(key: str) -> bytes:
     """The path of the folder that an empty object stands for; its key is empty or ends in a slash."""
     return to_path(key[:-1]) if key else b""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from bakup.errors import Failed, Usage
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
-from bakup.store.buckets import open_bucket
+from bakup.store.buckets import Pairs, open_bucket
+from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
 from bakup.store.target import TERMS, Terms
 
@@ -19,8 +23,23 @@ if TYPE_CHECKING:
     from bakup.source.bucket import BucketSource
 
 
-def open_source(place: bytes, rules: Rules, options: Mapping[str, object], target: str, terms: Terms = TERMS) -> Source:
+def open_source(
+    place: bytes,
+    rules: Rules,
+    options: Mapping[str, object],
+    target: str,
+    terms: Terms = TERMS,
+    target_options: Mapping[str, object] | None = None,
+) -> Source:
     """A folder or URL to back up, without the target when that lies inside.
+
+    Args:
+        place: as the user typed it.
+        rules: what is left out.
+        options: of the store that a URL is at.
+        target: DST.
+        terms: how a store is spoken to.
+        target_options: of the store that DST is at.
 
     Raises:
         Failed: it is not there.
@@ -28,7 +47,8 @@ def open_source(place: bytes, rules: Rules, options: Mapping[str, object], targe
     """
     shown = os.fsdecode(place)
     if is_url(shown):
-        return _open_bucket(shown, rules, options, target, terms)
+        inside = key_inside(target, target_options or {}, shown, options) if is_url(target) else ""
+        return _open_bucket(shown, rules, options, inside, terms)
     folder = local_path(shown)
     if not os.path.exists(folder):
         raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
@@ -39,7 +59,7 @@ def open_source(place: bytes, rules: Rules, options: Mapping[str, object], targe
     return LocalTree(folder, rules)
 
 
-def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], target: str, terms: Terms) -> BucketSource:
+def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], inside: str, terms: Terms) -> BucketSource:
     from bakup.source.bucket import PARALLEL, BucketSource
 
     bucket = open_bucket(url, options, terms)
@@ -49,6 +69,23 @@ def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], target: 
     except BaseException:
         bucket.close()
         raise
-    below = target.rstrip("/").removeprefix(url.rstrip("/") + "/")
-    inside = below + "/" if is_url(target) and below != target.rstrip("/") else ""
-    return BucketSource(bucket, rules, inside, terms.parallel or PARALLEL)
+    if_empty = partial(_refuse_object, url, options, terms)
+    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL, if_empty)
+
+
+def _refuse_object(url: str, options: Mapping[str, object], terms: Terms) -> None:
+    """Raise Usage if a URL below which nothing is names an object."""
+    above, slash, name = url.rstrip("/").rpartition("/")
+    if "::" in url or not slash or above.endswith("/"):
+        return
+    with closing(open_bucket(above, options, terms)) as bucket:
+        found = bucket.stat(name if bucket.keyed else unquote(name))
+        if found is None or found[0].folder or _is_page(url, found[1]):
+            return
+        hint = f"give {bucket.url}, and --include"
+        raise Usage(f"{bucket.url}/{name} is one object", hints=(hint,), code="source-kind")
+
+
+def _is_page(url: str, pairs: Pairs) -> bool:
+    """Whether a web server tells it as a page, which may list links some other day."""
+    return url.startswith("http") and ("content-type", "text/html") in pairs

@@ -19,7 +19,7 @@ _CACHE_KIB = 16 << 10
 _TABLE = """
 CREATE TABLE found (
     place BLOB, folder INTEGER, key TEXT, size INTEGER, mtime_ns INTEGER, token TEXT, version TEXT, class TEXT,
-    PRIMARY KEY (place, folder)
+    problem TEXT, PRIMARY KEY (place, folder)
 ) WITHOUT ROWID
 """
 
@@ -37,7 +37,7 @@ def in_order(listing: Iterable[Listed], *, keyed: bool) -> Iterator[Placed]:
 
     Args:
         listing: each object once, in any order.
-        keyed: keys are any text, and are escaped; else they are paths as they stand.
+        keyed: keys are any text, and are escaped; else they are paths, but for what no path has.
     """
     connection = sqlite3.connect("")  # on disk, without a name, gone when it is closed
     try:
@@ -45,7 +45,7 @@ def in_order(listing: Iterable[Listed], *, keyed: bool) -> Iterator[Placed]:
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute(_TABLE)
         rows = (_row(listed, keyed) for listed in listing)
-        connection.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, CAST(? AS BLOB), ?, ?, ?, ?, ?)", rows)
+        connection.executemany("INSERT OR REPLACE INTO found VALUES (?, ?, CAST(? AS BLOB), ?, ?, ?, ?, ?, ?)", rows)
         found = connection.execute("SELECT * FROM found ORDER BY place, folder")
         yield from _beside_folders(_placed(row) for row in found)
     finally:
@@ -57,18 +57,19 @@ def _row(listed: Listed, keyed: bool) -> tuple[object, ...]:
     folder = listed.folder or (keyed and not listed.size and (not key or key.endswith("/")))
     raw = key.encode("utf-8", "surrogateescape")
     if not keyed:
-        path = raw
+        path = keys.plain_path(key)
     elif folder:
         path = keys.folder_path(key)
     else:
         path = keys.to_path(key)
-    return path_key(path), folder, raw, listed.size, listed.mtime_ns, listed.token, listed.version, listed.storage_class
+    said = (listed.size, listed.mtime_ns, listed.token, listed.version, listed.storage_class, listed.problem)
+    return path_key(path), folder, raw, *said
 
 
-def _placed(row: tuple[bytes, int, bytes, int, int, str, str, str]) -> Placed:
-    place, folder, raw, size, mtime_ns, token, version, tier = row
+def _placed(row: tuple[bytes, int, bytes, int, int, str, str, str, str]) -> Placed:
+    place, folder, raw, size, mtime_ns, token, version, tier, problem = row
     key = raw.decode("utf-8", "surrogateescape")
-    listed = Listed(key, size, mtime_ns, token, version, tier)
+    listed = Listed(key, size, mtime_ns, token, version, tier, problem=problem)
     return Placed(place.replace(b"\0", b"/"), bool(folder), listed)
 
 

@@ -31,7 +31,7 @@ class Standing:
         self._rows.close()
 
     def compare(self, key: str, size: int, wanted_ns: int, facts: Facts) -> State:
-        """What stands at a key beside an object of `size` bytes."""
+        """What stands at a key beside an object of `size` bytes; what has no time counts as newer, and so stays."""
         query = "SELECT size, mtime_ns, token, digest FROM found WHERE key = ?"
         row = self._rows.execute(query, [_raw(key)]).fetchone()
         if row is None:
@@ -39,7 +39,7 @@ class Standing:
         there, mtime_ns, *known = row
         if there == size and (not _tokens(facts).isdisjoint(known) or (not facts and self._has_mtime(key, wanted_ns))):
             return "equal"
-        return "older" if mtime_ns < wanted_ns else "newer"
+        return "older" if mtime_ns and mtime_ns < wanted_ns else "newer"
 
     def _has_mtime(self, key: str, wanted_ns: int) -> bool:
         found = self._bucket.stat(key)

@@ -7,20 +7,24 @@ is put under a temporary name and moved to its own.
 from __future__ import annotations
 
 import os
+import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 from urllib.parse import unquote
 
 import fsspec
+from fsspec.archive import AbstractArchiveFileSystem
+from fsspec.implementations.ftp import FTPFileSystem
 
-from bakup.errors import Usage
+from bakup.errors import NoAnswer, NoTarget, StoreError, Usage
 from bakup.store.answers import meaning
-from bakup.store.buckets import Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
+from bakup.store.anyfs import ONE_AT_A_TIME, last_kind
+from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
-from bakup.store.faults import reason
+from bakup.store.faults import OBJECT_MISSING, reason
 from bakup.store.kinds import backend
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
@@ -50,8 +54,10 @@ _FACTS = {
     "etag": ("etag", "ETag"),
     "md5": ("md5Hash", "content_md5"),
 }
-_ONE_AT_A_TIME = ("ftp://", "ftps://", "smb://")
-"""fsspec has one connection to such, and it is not for several threads."""
+_HIDDEN = re.compile("^/|//")
+_NOT_ASKED = "a name that begins with a slash, or has two together: none that can be asked for"
+_NO_FILE = "a link, or what else is neither file nor folder: not kept of a store"
+_SIZELESS = "the server does not tell its size"
 
 READS = 3
 """An object that changes is read so often."""
@@ -78,13 +84,12 @@ class PlainBucket:
     def __init__(self, url: str, options: Mapping[str, object], line: Line) -> None:
         self.url = url.rstrip("/")
         self._line = line
-        # Of a chain the last one is the store, and has the options.
-        last = url.rsplit("::", maxsplit=1)[-1].partition("://")[0]
-        self._options = {last: dict(options)} if "::" in url and options else dict(options)
-        self._kind = last.removesuffix("s")
+        self._options = dict(options)
+        kind = last_kind(url)
+        self._kind = kind.removesuffix("s")
         self._reads = backend(self.url, self._options, line)
         self._guard = threading.Lock()
-        self._turns = threading.Lock() if url.startswith(_ONE_AT_A_TIME) else nullcontext()
+        self._turns = threading.Lock() if kind in ONE_AT_A_TIME else nullcontext()
         self._fs, self._root = self._opened()
         self._made: set[str] = set()
 
@@ -99,18 +104,55 @@ class PlainBucket:
 
     def list(self) -> Iterator[Listed]:
         """See `Bucket`; a folder at a time."""
-        return self._below(self._root)
+        yield from self._below(self._root, self._ask("lists", None, lambda fs: _entries(fs, self._root or "/")))
+        yield from self._hidden()
 
-    def _below(self, folder: str) -> Iterator[Listed]:
-        for info in self._ask("lists", None, lambda fs: fs.ls(folder or "/", detail=True)):
+    def _below(self, folder: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
+        for info in entries:
             name = str(info["name"]).rstrip("/")
-            if name == folder.rstrip("/") or info["type"] not in ("file", "directory"):
+            if name == folder.rstrip("/") or (self._archive and _HIDDEN.search(name)):
                 continue
             if info["type"] == "directory":
-                yield Listed(self._key(name), 0, 0, folder=True)
-                yield from self._below(name)
+                yield from self._folder(name)
+            elif info["type"] == "file":
+                yield self._file(self._key(name), info)
             else:
-                yield _listed(self._key(name), info if info.get("size") is not None else self._info(self._key(name)))
+                yield Listed(self._key(name), 0, 0, problem=_NO_FILE)
+
+    def _folder(self, path: str) -> Iterator[Listed]:
+        """A folder and what is in it; one that denies access comes with that problem, one that is gone alone."""
+        key = self._key(path)
+        listed = Listed(key, 0, 0, folder=True)
+        try:
+            entries = self._ask("lists", key, lambda fs: _entries(fs, path))
+        except NoAnswer:
+            raise
+        except NoTarget as error:
+            gone = error.code == OBJECT_MISSING and not self._ask("heads", key, lambda fs: bool(fs.exists(path)))
+            yield listed if gone else listed._replace(problem=error.message)
+            return
+        yield listed
+        yield from self._below(path, entries)
+
+    def _hidden(self) -> Iterator[Listed]:
+        """Names of an archive's index that fsspec never lists, or lists as others."""
+        beginning = f"{self._root}/" if self._root else ""
+        for name in self._fs.dir_cache or () if self._archive else ():
+            if _HIDDEN.search(name) and name.startswith(beginning):
+                yield Listed(name.removeprefix(beginning), 0, 0, problem=_NOT_ASKED)
+
+    @property
+    def _archive(self) -> bool:
+        return isinstance(self._fs, AbstractArchiveFileSystem)
+
+    def _file(self, key: str, info: Mapping[str, Any]) -> Listed:
+        """A file; asked for by itself where the listing of its folder does not tell its size."""
+        try:
+            return _listed(key, info if info.get("size") is not None else self._info(key))
+        except NoAnswer:
+            raise
+        except NoTarget as error:
+            return Listed(key, 0, 0, problem=error.message)
 
     def stat(self, key: str) -> tuple[Listed, Pairs] | None:
         """See `Bucket`."""
@@ -121,7 +163,10 @@ class PlainBucket:
     def facts(self, listed: Listed) -> tuple[Listed, Pairs]:
         """See `Bucket`."""
         info = self._info(listed.key)
-        return _listed(listed.key, info), _pairs(info)
+        now = _listed(listed.key, info)
+        if now.problem:
+            raise StoreError(now.problem, code=OBJECT_REFUSED)
+        return now, _pairs(info)
 
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`; looked at again after it was read."""
@@ -213,6 +258,21 @@ class PlainBucket:
         return f"{self._root}/{key}"
 
 
+def _entries(fs: Any, folder: str) -> list[dict[str, Any]]:
+    """What is in a folder. FTP is asked whether it is one, and lists: fsspec takes a refusal for an empty folder."""
+    ftp = fs.ftp if isinstance(fs, FTPFileSystem) else None
+    if ftp is not None:
+        ftp.cwd(folder)
+    found: list[dict[str, Any]] = fs.ls(folder, detail=True)
+    if ftp is not None and not found:
+        ftp.dir(folder, _nothing)
+    return found
+
+
+def _nothing(_: str) -> None:
+    """For each line of a listing."""
+
+
 def _looked(fs: Any, path: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = fs.info(path)
@@ -224,7 +284,10 @@ def _looked(fs: Any, path: str) -> dict[str, Any] | None:
 def _listed(key: str, info: Mapping[str, Any]) -> Listed:
     token = next((str(info[name]).strip('"') for name in _TOKENS if info.get(name)), "")
     moment = next((info[name] for name in _TIMES if info.get(name)), None)
-    return Listed(key, int(info.get("size") or 0), _ns(moment), token)
+    size = info.get("size")
+    folder = info.get("type") == "directory"
+    problem = _SIZELESS if size is None and not folder else ""
+    return Listed(key, int(size or 0), _ns(moment), token, folder=folder, problem=problem)
 
 
 def _same(listed: Listed, now: Listed) -> bool:

@@ -48,6 +48,7 @@ class Listed(NamedTuple):
         storage_class: as the store calls it; empty where it has none.
         folder: a folder of a store that has such.
         digest: the content's MD5 in base64, where the store tells it apart from the token.
+        problem: why it cannot be read, in lower case; else empty.
     """
 
     key: str
@@ -58,6 +59,7 @@ class Listed(NamedTuple):
     storage_class: str = ""
     folder: bool = False
     digest: str = ""
+    problem: str = ""
 
 
 class Fetched(NamedTuple):

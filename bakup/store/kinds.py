@@ -38,6 +38,9 @@ _EXTRAS = {
     "webdav": "webdav",
 }
 
+_PATHS = frozenset(["sftp", "ssh", "webdav", "webdavs", "dav", "davs", "smb", "ftp", "ftps"])
+"""Kinds whose URLs have a path, percent-escaped; a bucket's name and key stand in its URL as they are."""
+
 
 def remote(url: str, options: Mapping[str, Any], terms: Terms) -> RemoteTarget:
     """The target at `url`, which has no user info. Raises Usage for a kind of store or option that cannot be used."""
@@ -62,16 +65,18 @@ def loaded(url: str, line: Line, make: Callable[[], Made]) -> Made:
 
 
 def _backend(url: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) -> Backend:
-    parts = urlsplit(url)
-    match parts.scheme:
+    scheme = urlsplit(url).scheme
+    if scheme in _PATHS:
+        _expect_path(scheme, url)
+    match scheme:
         case "s3" | "s3a":
             from bakup.store.s3 import S3
 
-            return S3(parts.netloc + parts.path, options, wire, at_once)
+            return S3(url.partition("://")[2], options, wire, at_once)
         case "gs" | "gcs":
             from bakup.store.gcs import Gcs
 
-            return Gcs(parts.netloc + parts.path, options, wire)
+            return Gcs(url.partition("://")[2], options, wire)
         case "abfs" | "abfss" | "az":
             from bakup.store.azure import Azure
 
@@ -96,6 +101,14 @@ def _backend(url: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) 
             from bakup.store.anyfs import AnyFilesystem
 
             return AnyFilesystem(url, options, wire)
+
+
+def _expect_path(scheme: str, url: str) -> None:
+    """In a URL with a path these begin something else, and what follows them would be dropped. Raises Usage."""
+    for mark, written in (("#", "%23"), ("?", "%3F")):
+        if mark in url:
+            hint = f"where a name has one, write {written}"
+            raise Usage(f"a bare {mark} stands in a URL of {scheme}://", hints=(hint,), code="url")
 
 
 def _not_installed(url: str, error: ImportError) -> Usage:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes
 
-from bakup.errors import NoTarget
+from bakup.errors import NoTarget, Usage
 from bakup.store.folder import FolderTarget
 from bakup.store.limited import limited
 from bakup.store.secrets import Place
 from bakup.store.target import TERMS, Locator, Target, Terms
 
+_FILE = "file://"
 _URL = re.compile(r"(\w+::)*\w+://.")
 """A scheme, in chains several: `simplecache::s3://bucket/x`, `zip://::s3://bucket/x.zip`."""
 
 
 def is_url(place: str) -> bool:
     """Whether `place` is a URL of a store, not a local path."""
-    return bool(_URL.match(place)) and not place.startswith("file:")
+    return bool(_URL.match(place)) and not _is_file_url(place)
 
 
 def open_target(
@@ -65,5 +66,18 @@ def open_object(
 
 
 def local_path(place: str) -> str:
-    """The path of a `file://` URL; any other text is a path already."""
-    return unquote(urlsplit(place).path) if place.startswith("file://") else place
+    """The path of a `file://` URL (RFC 8089); any other text is a path already.
+
+    Raises:
+        Usage: the URL is of another computer.
+    """
+    if not _is_file_url(place):
+        return place
+    host, slash, path = place[len(_FILE) :].partition("/")
+    if host.lower() not in ("", "localhost"):
+        raise Usage(f"{place} is at another computer, {host}", hints=(f"here: {_FILE}/{host}/{path}",), code="url")
+    return os.fsdecode(unquote_to_bytes(os.fsencode(slash + path)))
+
+
+def _is_file_url(place: str) -> bool:
+    return place[: len(_FILE)].lower() == _FILE

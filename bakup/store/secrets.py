@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from bakup.errors import BakupError
+from bakup.errors import BakupError, Usage
 
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
+_TORN = re.compile(r"://(?!\[|arn:)[^/?#@]*:(?!\d*/)[^/?#@]*[/?#].*@")
+"""What follows the host's colon is no port, and an @ comes later: a password that a `/`, `?` or `#` tears in two."""
 _SHORTEST = 5
 """A value this short is a flag or a number, and stands in ordinary words too."""
 _OPEN = frozenset(
@@ -32,9 +34,12 @@ class Place(str):
     credentials: Mapping[str, str]
 
     def __new__(cls, typed: str) -> Place:
-        """From what was typed; a Place stays what it is."""
+        """From what was typed; a Place stays what it is. Raises Usage, which does not show it, for a torn password."""
         if isinstance(typed, Place):
             return typed
+        if any(map(_TORN.search, typed.split("::"))):
+            hints = ("write %2F for /, %3F for ?, %23 for #", "or give it by --store-option password=env:NAME")
+            raise Usage("a password in a URL has a bare /, ? or #", hints=hints, code="url")
         place = super().__new__(cls, without_user(typed))
         place.credentials = {} if place == typed else _user_info(typed)
         return place
@@ -57,10 +62,12 @@ class Secrets:
         return error
 
 
-def _texts(options: Mapping[str, Any]) -> Iterable[str]:
+def _texts(options: Mapping[Any, Any]) -> Iterable[str]:
     for name, value in options.items():
         if isinstance(value, Mapping):
             yield from _texts(value)
+        elif isinstance(value, list | tuple):
+            yield from _texts(dict(enumerate(value)))
         elif isinstance(value, str) and name not in _OPEN:
             yield value
             # One text with many in it: a connection string of Azure's.
@@ -68,6 +75,6 @@ def _texts(options: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _user_info(url: str) -> dict[str, str]:
-    parts = urlsplit(url)
+    parts = urlsplit(url.rpartition("::")[2])  # of a chain the last one is the store
     given = {"username": parts.username, "password": parts.password}
     return {name: unquote(text) for name, text in given.items() if text}

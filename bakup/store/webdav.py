@@ -49,6 +49,8 @@ class Webdav:
         given = dict(options)
         base, self.root = address(url, given)
         given.setdefault("auth", login(urlsplit(base).hostname or "", given))
+        if isinstance(given["auth"], list):  # as a command line has user and password
+            given["auth"] = tuple(map(str, given["auth"]))
         for name in ("username", "password"):
             given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))

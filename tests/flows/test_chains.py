@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ from rig import Rig
 from trees import assert_equal, snapshot
 
 from bakup.errors import StoreError
+from bakup.flows.reports import TargetOptions
+from bakup.store.buckets import open_bucket
 from bakup.store.opening import open_target
+from bakup.store.secrets import Place
 
 FILES = {"a": b"one", "sub/b": b"two", "sub/large": os.urandom(3 << 20)}
 
@@ -96,3 +100,26 @@ def test_an_archive_in_a_bucket(rig: Rig, fleet: Any, tmp_path: Path) -> None:
     out, report = rig.restore()
     assert report.causes == ()
     assert found(out) == FILES
+
+
+def test_names_in_an_archive_that_are_no_paths(rig: Rig, tmp_path: Path) -> None:
+    odd = {"../evil": b"1", "./dot": b"2", "x/../y": b"3"}
+    hidden = {"/abs": b"4", "b//c": b"5"}
+    [source] = rig.sync(f"zip://::{packed(tmp_path / 'x.zip', **odd, **hidden)}").sources  # type: ignore[arg-type]
+    assert [one.path for one in source.unreadable] == [b"%2F/abs", b"b/%2F/c"]
+    out, report = rig.restore()
+    assert report.causes == ()
+    assert found(out) == {**FILES, "%2E%2E/evil": b"1", "%2E/dot": b"2", "x/%2E%2E/y": b"3"}
+
+
+@pytest.mark.peer
+def test_a_chain_is_opened_by_the_user_info_or_options_of_its_last_store(rig: Rig, fleet: Any) -> None:
+    place = fleet["ftp"].place()
+    with closing(open_bucket(place)) as bucket:
+        bucket.put("source/file", b"content", 7, ())
+        bucket.put("target/nothing", b"", 0, ())
+    rig.target = Place(f"dir://target::{place}")  # type: ignore[assignment]
+    target = TargetOptions(store=Place(place).credentials)
+    rig.sync(f"dir://source::{place}", target=target)  # type: ignore[arg-type]
+    out, report = rig.restore(target=target)
+    assert (report.causes, found(out)) == ((), {"file": b"content"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ftplib
 import gzip
 import os
 import time
@@ -9,17 +10,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 from rig import Rig
 
-from bakup.errors import Failed
-from bakup.flows.reports import RestoreReport, SyncReport
+from bakup.errors import BakupError, Failed
+from bakup.flows.reports import RestoreReport, SyncReport, TargetOptions
 from bakup.source.reading import COARSE_NS
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 from bakup.store.opening import open_target
+from bakup.store.secrets import Place
 
 pytestmark = pytest.mark.peer
 
@@ -202,3 +204,62 @@ def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
     assert named == {b"%2E%2E%2F", b"%2E", b"x/%2E%2E/y", b"x/%2E/z", b"%2E%2E/x", b"..."}
     source.close()
     back.close()
+
+
+def test_a_target_inside_is_left_out_whoever_asks_for_it(fleet: Any, rig: Rig) -> None:
+    place = fleet["ftp"].place()
+    with closing(open_bucket(place)) as bucket:
+        bucket.put("file", b"content", 7, ())
+        rig.target = Place(f"{place}/bak")  # type: ignore[assignment]
+        target = TargetOptions(store=Place(place).credentials)
+        assert rig.sync(place, target=target).sources[0].new.files == 1  # type: ignore[arg-type]
+        bucket.put("file", b"another", 7, ())
+    assert rig.sync(place, target=target).sources[0].new.files == 0  # type: ignore[arg-type]
+    assert f"{Place(place)}/bak lies inside {Place(place)} and is left out" in rig.watch.notes
+
+
+def test_a_folder_that_ftp_cannot_list_is_no_empty_one(fleet: Any) -> None:
+    """fsspec takes the server's refusal for a folder in which nothing is."""
+    place = fleet["ftp"].place()
+    with closing(open_bucket(place)) as bucket:
+        for key in ("one/file", "two/file"):
+            bucket.put(key, b"content", 7, ())
+        listing = bucket.list()
+        first = next(listing)
+        gone = "two" if first.key == "one" else "one"
+        with ftplib.FTP() as ftp:
+            parts = urlsplit(place)
+            ftp.connect(parts.hostname or "", parts.port or 0)
+            ftp.login(parts.username or "", parts.password or "")
+            ftp.delete(f"{parts.path}/{gone}/file")
+            ftp.rmd(f"{parts.path}/{gone}")
+        named = {one.key: one.problem for one in listing if one.problem}
+        assert list(named) == [gone]
+
+
+def test_links_and_pipes_at_sftp_are_named(fleet: Any, rig: Rig) -> None:
+    served = fleet["sftp"]
+    place = served.place()
+    with closing(open_bucket(place, served.options)) as bucket:
+        bucket.put("file", b"content", 7, ())
+    folder = Path(urlsplit(place).path)
+    (folder / "link").symlink_to("file")
+    (folder / "nowhere").symlink_to("nothing")
+    os.mkfifo(folder / "pipe")
+    [source] = rig.sync(place, source_options=dict(served.options)).sources  # type: ignore[arg-type]
+    assert [one.path for one in source.unreadable] == [b"link", b"nowhere", b"pipe"]
+    assert source.new.files == 1
+
+
+@pytest.mark.parametrize("name", ["moto", *KEYED, *FOLDERS])
+def test_one_object_is_no_source_and_a_place_with_nothing_is_warned_of(fleet: Any, rig: Rig, name: str) -> None:
+    served = fleet[name]
+    place, options = served.place(), dict(served.options)
+    with closing(open_bucket(place, options)) as bucket:
+        bucket.put("folder/one & only", b"content", 7, ())
+        key = "one & only" if bucket.keyed else quote("one & only")
+    with pytest.raises(BakupError, match=r"is one object|there is no|not a directory"):
+        rig.sync(f"{place}/folder/{key}", source_options=options)  # type: ignore[arg-type]
+    if name in (*KEYED, "moto"):
+        rig.sync(f"{place}/no/such", source_options=options)  # type: ignore[arg-type]
+        assert rig.watch.warnings == [f"nothing is at {Place(place)}/no/such"]

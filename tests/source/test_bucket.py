@@ -15,6 +15,7 @@ from bakup.source.filters import Rules
 from bakup.source.interface import Found, Vanished
 from bakup.source.opening import open_source
 from bakup.source.outplace import OutPlace
+from bakup.source.standing import Standing
 from bakup.source.upload import NO_LINKS, BucketDestination
 from bakup.store.buckets import open_bucket
 
@@ -178,3 +179,21 @@ def test_a_partial_file_keeps_its_ranges(url: str) -> None:
         assert again.keep_partial([(0, 2)]) is None
     root = url.removeprefix("memory:/") + "/out"
     assert fsspec.filesystem("memory").cat_file(f"{root}/f.part.ranges") == b"0 2\n"
+
+
+def test_one_object_is_no_source(url: str) -> None:
+    tree = open_source(f"{url}/a.txt".encode(), Rules(), {}, "/target")
+    with pytest.raises(Usage, match="is one object") as refused:
+        list(tree.entries())
+    assert refused.value.hints == (f"give {url}, and --include",)
+    tree.close()
+
+
+def test_what_has_no_time_is_not_older(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket = open_bucket(url)
+    told = list(bucket.list())
+    for mtime_ns, state in ((0, "newer"), (1, "older"), (3, "newer")):
+        monkeypatch.setattr(bucket, "list", lambda at=mtime_ns: iter([one._replace(mtime_ns=at) for one in told]))
+        standing = Standing(bucket)
+        assert standing.compare("a.txt", 9, 2, ()) == state
+        standing.close()

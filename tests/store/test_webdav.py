@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,3 +36,16 @@ def test_no_server_is_asked_for_all_below_a_folder(fleet: Fleet, tmp_path: Path)
     depths = [request.headers.get("Depth") for request in seen if request.method == "PROPFIND"]
     assert len(depths) > 5
     assert set(depths) == {"0", "1"}
+
+
+def test_auth_may_be_a_list_of_user_and_password() -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(404)
+
+    options = {"auth": ["ana", "hunter-9999"], "transport": httpx.MockTransport(answer)}
+    with closing(Webdav("webdav://host/x", options, Wire())) as store:
+        assert not store.exists()
+    assert seen[0].headers["Authorization"] == "Basic " + b64encode(b"ana:hunter-9999").decode()

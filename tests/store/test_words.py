@@ -71,12 +71,36 @@ def test_user_info_is_never_shown(url: str, shown: str) -> None:
     assert Place(url) == shown
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sftp://ana:SE/SECRET@host/x",
+        "ftp://ana:SE#SECRET@host/x",
+        "ftp://ana:22?SECRET@host/x",
+        "zip://x.zip::sftp://ana:SE/SECRET@host/x.zip",
+    ],
+)
+def test_a_torn_password_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(Usage) as refused:
+        Place(url)
+    assert not any("SE" in text for text in (str(refused.value), *refused.value.hints))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sftp://host:22/a@b", "sftp://[::1]:22/a@b", "dir://x::ftp://host/a@b", "s3://arn:aws:s3:x:1:accesspoint/a@b"],
+)
+def test_what_is_no_password_stays(url: str) -> None:
+    assert Place(url) == url
+
+
 def test_a_place_keeps_its_credentials_to_itself() -> None:
     place = Place("sftp://ana:s%40cret@host/x")
     assert str(place) == f"{place}" == "sftp://host/x"
     assert place.credentials == {"username": "ana", "password": "s@cret"}
     assert Place(place).credentials == place.credentials
     assert Place("/a").credentials == {}
+    assert Place("dir://x::ftp://ana:pw@host").credentials == {"username": "ana", "password": "pw"}
     assert Place("ftp://me@example.org:top@secret@host/x").credentials == {
         "username": "me@example.org",
         "password": "top@secret",
@@ -88,10 +112,11 @@ def test_secrets_are_hidden_in_every_spelling() -> None:
         {
             "password": "s@cret/1",
             "nested": {"token": "tok-en-12"},
+            "auth": ["ana", "hunter-9999"],
             "endpoint_url": "http://host",
             "connection_string": "AccountName=ana;AccountKey=a+key==;BlobEndpoint=http://host",
         }
     )
-    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, a+key== at http://ana:pw@host")
-    assert secrets.hidden(error).message == "s3://b: *** and *** and ***, *** at http://host"
+    error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, hunter-9999, a+key== at http://ana:pw@host")
+    assert secrets.hidden(error).message == "s3://b: *** and *** and ***, ***, *** at http://host"
     assert str(error) == error.message
