@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -38,7 +39,6 @@ _HEADERS = {
     "content-type": "contentType",
     "storage-class": "storageClass",
 }
-_SEPARATOR = b"--==bakup-part=="
 
 
 class GcsBucket:
@@ -150,20 +150,21 @@ class GcsBucket:
 
     def _put(self, facts: dict[str, Any], data: bytes) -> None:
         kind = facts.get("contentType", "application/octet-stream")
+        separator = b"bakup-" + os.urandom(16).hex().encode()  # RFC 2046: one that no data has
         self._line.wire.sent(len(data))
         self._gcs.upload(
             b"\r\n".join(
                 (
-                    b"--" + _SEPARATOR,
+                    b"--" + separator,
                     b"Content-Type: application/json; charset=UTF-8\r\n",
                     json.dumps(facts).encode(),
-                    b"--" + _SEPARATOR,
+                    b"--" + separator,
                     b"Content-Type: %s\r\n" % kind.encode(),
                     data,
-                    b"--" + _SEPARATOR + b"--\r\n",
+                    b"--" + separator + b"--\r\n",
                 )
             ),
-            {"Content-Type": f'multipart/related; boundary="{_SEPARATOR.decode()}"'},
+            {"Content-Type": f'multipart/related; boundary="{separator.decode()}"'},
             uploadType="multipart",
         )
 

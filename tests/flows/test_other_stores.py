@@ -160,6 +160,25 @@ def test_files_go_there_and_are_what_they_were(stores: Stores) -> None:
     assert stores.back.read(first, 20 * MIB, 500) == (FILES["large"] * 7)[20 * MIB :][:500]
 
 
+def test_what_looks_like_the_end_of_a_part_is_data(fleet: Any) -> None:
+    """A put to Google is a multipart message: what separates its parts must be in none of them (RFC 2046)."""
+    served = fleet["gcs"]
+    bucket = open_bucket(served.place(), served.options)
+    seen: list[bytes] = []
+    upload = bucket._gcs.upload
+
+    def noted(body: bytes, *given: Any, **words: Any) -> Any:
+        seen.append(body)
+        return upload(body, *given, **words)
+
+    bucket._gcs.upload = noted
+    bucket.put("first", b"x", 1, ())
+    data = b"start\r\n" + seen[0].partition(b"\r\n")[0] + b"--\r\nrest"
+    bucket.put("second", data, len(data), ())
+    assert bucket.fetch(next(one for one in bucket.list() if one.key == "second")).data == data
+    bucket.close()
+
+
 def test_names_that_a_store_has_not_are_named_and_the_others_are_there(stores: Stores) -> None:
     for name in ODD:
         (stores.rig.source / os.fsdecode(name)).write_bytes(name)
