@@ -120,6 +120,32 @@ def test_a_bucket_with_versions_is_read_as_it_was_listed(buckets: Buckets) -> No
     tree.close()
 
 
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_what_a_bucket_held_before_it_kept_versions_is_read_as_it_was_listed(
+    fleet: Any, tmp_path: Path, server: str
+) -> None:
+    buckets = Buckets(fleet[server], Rig(tmp_path))
+    kept = {"deleted": b"one", "large": b"1" * 3 * MIB, "small": b"one"}
+    for key, data in kept.items():
+        buckets.put(key, data, metadata__m="1")
+    buckets.raw("put_bucket_versioning", buckets.source.url, VersioningConfiguration={"Status": "Enabled"})
+    tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
+    found = {os.fsdecode(one.path): one for one in tree.entries() if one.path}
+    buckets.put("large", b"2" * 3 * MIB)
+    buckets.put("small", b"another")
+    buckets.raw("delete_object", buckets.source.url, Key="deleted")
+    for key in ("deleted", "small"):
+        small = tree.read_small(found[key])
+        assert (small.data, small.attributes.inode) == (kept[key], found[key].inode)
+        assert ("metadata.m", "1") in small.attributes.object
+    with tree.open_large(found["large"]) as file:
+        buffer = memoryview(bytearray(MIB))
+        assert file.readinto(buffer) == MIB
+        assert bytes(buffer) == b"1" * MIB
+        assert file.consistent()
+    tree.close()
+
+
 def test_without_versions_a_large_object_that_changes_is_noticed(buckets: Buckets) -> None:
     buckets.put("large", b"1" * 3 * MIB)
     tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
