@@ -73,11 +73,11 @@ class BucketDestination:
         device: int = 0,
         facts: Facts = (),
     ) -> State:
-        """Equal is an object of the same size whose ETag, or the mtime in whose metadata, is the wanted one."""
+        """Equal is an object of the same size with the wanted ETag and facts, or the wanted mtime in its metadata."""
         if kind != Kind.FILE:
             return "equal" if kind == Kind.DIR else "absent"
         if self._standing is None:
-            self._standing = Standing(self.bucket)
+            self._standing = Standing(self.bucket, self._pool)
         return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
 
     def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:

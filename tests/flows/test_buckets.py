@@ -217,6 +217,22 @@ def test_a_second_restore_finds_all_there(buckets: Buckets) -> None:
     assert buckets.restore(overwrite="always").restored.files == 1
 
 
+def test_what_has_the_bytes_but_other_facts_is_not_there_already(buckets: Buckets) -> None:
+    for number in range(40):
+        buckets.put(f"{number % 3}/{number}", b"x", content_type="x/y", metadata__m="1", tag__colour="red")
+    buckets.sync()
+    buckets.restore()
+    stored = contents(buckets.source)
+    buckets.back.put("0/3", b"x", 1, (("content-type", "x/z"), ("metadata.m", "1"), ("tag.colour", "red")))
+    buckets.back.put("1/4", b"x", 1, (("content-type", "x/y"), ("metadata.m", "2"), ("tag.colour", "red")))
+    buckets.back.put("2/5", b"x", 1, (("content-type", "x/y"), ("metadata.m", "1"), ("tag.colour", "blue")))
+    with pytest.raises(Failed, match="3 files"):
+        buckets.restore()
+    again = buckets.restore(overwrite="always")
+    assert (again.already_there.files, again.restored.files) == (37, 3)
+    assert contents(buckets.back) == stored
+
+
 def test_files_go_to_a_bucket_and_are_known_again_by_their_time(buckets: Buckets) -> None:
     rig = buckets.rig
     (rig.source / "folder").mkdir()
