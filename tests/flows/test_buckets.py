@@ -217,6 +217,21 @@ def test_a_second_restore_finds_all_there(buckets: Buckets) -> None:
     assert buckets.restore(overwrite="always").restored.files == 1
 
 
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_headers_come_back_as_they_are_stored(fleet: Any, tmp_path: Path, server: str) -> None:
+    buckets = Buckets(fleet[server], Rig(tmp_path))
+    for number, expires in enumerate(("0", "-1", "never", "Thu, 01 Dec 1994 16:00:00 GMT")):
+        buckets.put(f"{number}", b"x", expires=expires, metadata__m="1")
+    buckets.put("utf-8", b"x", metadata__m="1", **({"metadata__name": "Zoë ü"} if server == "ceph" else {}))
+    buckets.put("large", b"x" * 20 * MIB, metadata__m="1", expires="never")
+    stored = contents(buckets.source)
+    assert dict(stored["2"][1])["expires"] == dict(stored["large"][1])["expires"] == "never"
+    assert server != "ceph" or dict(stored["utf-8"][1])["metadata.name"] == "Zoë ü"
+    buckets.sync()
+    assert buckets.restore().causes == ()
+    assert contents(buckets.back) == stored
+
+
 def test_what_has_the_bytes_but_other_facts_is_not_there_already(buckets: Buckets) -> None:
     for number in range(40):
         buckets.put(f"{number % 3}/{number}", b"x", content_type="x/y", metadata__m="1", tag__colour="red")
