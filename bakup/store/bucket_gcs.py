@@ -39,6 +39,9 @@ _HEADERS = {
     "content-type": "contentType",
     "storage-class": "storageClass",
 }
+_CLASSES = frozenset(
+    ("ARCHIVE", "COLDLINE", "DURABLE_REDUCED_AVAILABILITY", "MULTI_REGIONAL", "NEARLINE", "REGIONAL", "STANDARD")
+)
 
 
 class GcsBucket:
@@ -200,5 +203,7 @@ def _resource(name: str, pairs: Pairs) -> dict[str, Any]:
     """What a put says of its object."""
     facts = dict(pairs)
     found: dict[str, Any] = {field: facts[name] for name, field in _HEADERS.items() if name in facts}
+    if found.get("storageClass") not in _CLASSES:
+        found.pop("storageClass", None)
     found |= {"name": name, "metadata": facts_named(pairs, "metadata.")}
     return found

@@ -56,6 +56,9 @@ _HEADERS = {
     "storage-class": "StorageClass",
     "website-redirect": "WebsiteRedirectLocation",
 }
+_CLASSES_ELSEWHERE = frozenset(("Archive", "Cold", "Cool", "Hot", "ARCHIVE", "COLDLINE", "NEARLINE"))
+"""Azure's and Google's; servers that speak S3 may have any others."""
+
 _DENIED = {"AccessDenied", "403"}
 """Of one object; keys that are wrong have words of their own."""
 
@@ -320,6 +323,8 @@ def _pairs(answer: dict[str, Any], tags: tuple[tuple[str, str], ...]) -> Pairs:
 def _arguments(pairs: Pairs) -> dict[str, Any]:
     """The arguments of a put that give these facts back."""
     facts: dict[str, Any] = {field: value for name, value in pairs if (field := _HEADERS.get(name))}
+    if facts.get("StorageClass") in _CLASSES_ELSEWHERE:
+        del facts["StorageClass"]
     if metadata := facts_named(pairs, "metadata."):
         facts["Metadata"] = metadata
     if tags := facts_named(pairs, "tag."):

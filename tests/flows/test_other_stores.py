@@ -160,6 +160,35 @@ def test_files_go_there_and_are_what_they_were(stores: Stores) -> None:
     assert stores.back.read(first, 20 * MIB, 500) == (FILES["large"] * 7)[20 * MIB :][:500]
 
 
+@pytest.mark.parametrize(
+    ("source", "out", "size", "fact", "left_out"),
+    [
+        ("moto", "ceph", 1, ("storage-class", "STANDARD_IA"), "storage class: "),
+        ("moto", "ceph", 20 * MIB, ("storage-class", "STANDARD_IA"), "storage class: "),
+        ("moto", "azure", 1, ("metadata.x-y", "1"), "metadata and tags: "),
+        ("azure", "moto", 2 * MIB, ("storage-class", "Cool"), ""),
+        ("moto", "gcs", 1, ("storage-class", "STANDARD_IA"), ""),
+    ],
+)
+def test_facts_that_another_store_refuses_do_not_keep_an_object_back(
+    fleet: Any, tmp_path: Path, source: str, out: str, size: int, fact: tuple[str, str], left_out: str
+) -> None:
+    served, rig = (fleet[source], fleet[out]), Rig(tmp_path)
+    first, back = (open_bucket(one.place(), one.options) for one in served)
+    data = os.urandom(size)
+    first.put("x", data, size, tuple(sorted((("content-type", "x/y"), fact))))
+    rig.sync(first.url, source_options=dict(served[0].options))  # type: ignore[arg-type]
+    _, report = rig.restore(back.url, out_options=dict(served[1].options))  # type: ignore[arg-type]
+    assert (report.restored.files, report.causes) == (1, ())
+    assert [(path, reason[: len(left_out)]) for path, reason in report.skipped] == [(b"x", left_out)] * bool(left_out)
+    [(found, pairs)] = contents(back).values()
+    assert found == data
+    assert ("content-type", "x/y") in pairs
+    assert fact not in pairs
+    first.close()
+    back.close()
+
+
 def test_what_looks_like_the_end_of_a_part_is_data(fleet: Any) -> None:
     """A put to Google is a multipart message: what separates its parts must be in none of them (RFC 2046)."""
     served = fleet["gcs"]
