@@ -23,6 +23,9 @@ from bakup.store.wire import PIECE, Body, Sink, Wire
 _SUM = "Content-MD5"
 """Stands in the error of a server that wants it."""
 
+UNASKED_MAX = 256 << 10
+"""Bytes of the largest body that is sent before the server says that it wants it."""
+
 _AS_STORED = "bakup-as-stored"
 """Headers of a request, in its context."""
 
@@ -111,6 +114,7 @@ class S3Client:
         if client is not known:
             client.meta.events.register_first("provide-client-params.s3", _keeps_as_stored)
             client.meta.events.register_first("before-call.s3", _gives_as_stored)
+            client.meta.events.register_first("before-sign.s3", _expects_no_answer)
             client.meta.events.register_first("before-sign.s3", _hashes)
             client.meta.events.register_first("before-send.s3", _sends)
         return client
@@ -164,6 +168,15 @@ def _keeps_as_stored(params: dict[str, Any], context: dict[str, Any], **_: objec
 
 def _gives_as_stored(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     params["headers"].update(context[_AS_STORED])
+
+
+def _expects_no_answer(request: Any, **_: object) -> None:
+    """A small body goes at once: Go's servers wait for one, without "100 Continue", before they refuse a request.
+
+    Before a larger one an answer is awaited, so that a refusal is not heard as a broken connection.
+    """
+    if int(request.headers.get("Content-Length", 0)) <= UNASKED_MAX:
+        del request.headers["Expect"]
 
 
 def _hashes(request: Any, **_: object) -> None:
