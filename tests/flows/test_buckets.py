@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import httpx
 import pytest
 from rig import Rig
 
@@ -230,6 +231,16 @@ def test_headers_come_back_as_they_are_stored(fleet: Any, tmp_path: Path, server
     buckets.sync()
     assert buckets.restore().causes == ()
     assert contents(buckets.back) == stored
+
+
+def test_metadata_that_is_no_text_is_named_and_the_other_objects_are_stored(buckets: Buckets) -> None:
+    buckets.put("first", b"1")
+    for key, size in (("latin", 1), ("latin large", 3 * MIB)):
+        url = f"{buckets.options['endpoint_url']}/{buckets.source.url.removeprefix('s3://')}/{key}"
+        httpx.put(url, content=bytes(size), headers=[(b"x-amz-meta-name", b"\xfc")]).raise_for_status()
+    [source] = buckets.sync().sources
+    assert source.new.files == 1
+    assert [one.path for one in source.unreadable] == [b"latin", b"latin large"]
 
 
 def test_what_has_the_bytes_but_other_facts_is_not_there_already(buckets: Buckets) -> None:
