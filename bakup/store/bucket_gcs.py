@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from bakup.errors import NoTarget, StoreError
 from bakup.store.backend import PART, Upload
 from bakup.store.buckets import (
+    OBJECT_CHANGED,
     OBJECT_REFUSED,
     Content,
     Fetched,
@@ -30,6 +31,9 @@ from bakup.store.naming import expect_fit
 from bakup.store.wire import Body, Request
 
 Result = TypeVar("Result")
+
+READS = 3
+"""Most tries to read an object that changes meanwhile."""
 
 _HEADERS = {
     "cache-control": "cacheControl",
@@ -89,9 +93,15 @@ class GcsBucket:
         return self._look(listed.key)
 
     def fetch(self, listed: Listed) -> Fetched:
-        """See `Bucket`: a look, and the generation that it tells."""
-        now, pairs = self._look(listed.key)
-        return Fetched(self.read(now, 0, now.size), now, pairs, True)
+        """See `Bucket`: a look, and the generation that it tells; one that was replaced meanwhile is there no more."""
+        for _ in range(READS):
+            now, pairs = self._look(listed.key)
+            try:
+                return Fetched(self.read(now, 0, now.size), now, pairs, True)
+            except StoreError as error:
+                if error.code != OBJECT_MISSING:
+                    raise
+        raise StoreError("it was replaced each time it was read", code=OBJECT_CHANGED)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """See `Bucket`; a generation that is there no more is a missing object."""

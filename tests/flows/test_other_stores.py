@@ -17,6 +17,8 @@ from rig import Rig
 
 from bakup.errors import Failed
 from bakup.flows.reports import RestoreReport, SyncReport
+from bakup.source.bucket import BucketSource
+from bakup.source.interface import Unreadable
 from bakup.source.reading import COARSE_NS
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 from bakup.store.opening import open_target
@@ -187,6 +189,31 @@ def test_facts_that_another_store_refuses_do_not_keep_an_object_back(
     assert fact not in pairs
     first.close()
     back.close()
+
+
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_an_object_that_is_replaced_between_look_and_read_has_not_vanished(fleet: Any, times: int) -> None:
+    """The emulator of Google keeps no generations: that one is gone is played here."""
+    served = fleet["gcs"]
+    bucket = open_bucket(served.place(), served.options)
+    bucket.put("x", b"0", 1, ())
+    tree = BucketSource(bucket)
+    found = next(one for one in tree.entries() if one.path)
+    download, left = bucket._gcs.download, iter(range(times))
+
+    def replaced(key: str, *given: Any, **words: str) -> Any:
+        if next(left, None) is None:
+            return download(key, *given, **words)
+        bucket.put(key, b"another", 7, ())
+        raise FileNotFoundError(key)
+
+    bucket._gcs.download = replaced
+    if times == 99:
+        with pytest.raises(Unreadable, match="replaced each time"):
+            tree.read_small(found)
+    else:
+        assert tree.read_small(found).data == b"another"
+    tree.close()
 
 
 def test_what_looks_like_the_end_of_a_part_is_data(fleet: Any) -> None:
