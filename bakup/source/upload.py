@@ -53,6 +53,11 @@ class BucketDestination:
         self._under_way_bytes = 0
         self._failed: list[tuple[bytes, int]] = []
 
+    @property
+    def unsettled(self) -> int:
+        """See `out.Out`."""
+        return len(self._under_way) + len(self._failed)
+
     def __enter__(self) -> BucketDestination:
         return self
 

@@ -18,6 +18,7 @@ from bakup.errors import Failed
 from bakup.flows.reports import RestoreReport, SyncReport
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
+from bakup.store.bucket_s3 import S3Bucket
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 
 pytestmark = pytest.mark.peer
@@ -257,6 +258,27 @@ def test_what_has_the_bytes_but_other_facts_is_not_there_already(buckets: Bucket
     again = buckets.restore(overwrite="always")
     assert (again.already_there.files, again.restored.files) == (37, 3)
     assert contents(buckets.back) == stored
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "atbak", "sector_size": None}])
+def test_what_is_on_its_way_is_not_counted_as_there(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, options: dict[str, object]
+) -> None:
+    for number in range(20):
+        (buckets.rig.source / f"{number}").write_bytes(b"x")
+    buckets.rig.sync(**options)
+    put, there, told = S3Bucket.put, list[str](), list[tuple[int, int]]()
+
+    def slow(bucket: S3Bucket, key: str, *given: Any) -> None:
+        time.sleep(0.01)
+        put(bucket, key, *given)
+        there.append(key)
+
+    monkeypatch.setattr(S3Bucket, "put", slow)
+    monkeypatch.setattr(buckets.rig.watch, "progress", lambda now: told.append((now.done_files, len(there))))
+    buckets.restore()
+    assert told
+    assert all(done <= put_ for done, put_ in told)
 
 
 def test_files_go_to_a_bucket_and_are_known_again_by_their_time(buckets: Buckets) -> None:
