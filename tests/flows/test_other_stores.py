@@ -16,7 +16,7 @@ import pytest
 from rig import Rig
 
 from bakup.errors import Failed
-from bakup.flows.reports import RestoreReport, SyncReport
+from bakup.flows.reports import Count, RestoreReport, SyncReport
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
 from bakup.source.reading import COARSE_NS
@@ -273,6 +273,7 @@ def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
     assert {key: data for key, (data, _) in contents(back).items()} == {
         key: key.encode() for key in ("y", "a//b", "x/..z")
     }
+    assert report.not_restored == Count(6, sum(map(len, ("..", ".", "x/../y", "x/./z", "../x", "..."))))
     named = {one.path for cause in report.causes for one in cause.lost}
     assert named == {b"%2E%2E%2F", b"%2E", b"x/%2E%2E/y", b"x/%2E/z", b"%2E%2E/x", b"..."}
     source.close()
