@@ -201,7 +201,7 @@ class AtbakBringing:
         self._watch.progress(
             Progress(
                 "restoring",
-                done_files=self.brought.files,
+                done_files=self.brought.files - self._destination.unsettled,
                 total_files=self._total[0],
                 done_bytes=self.brought.size + more,
                 total_bytes=self._total[1],

@@ -271,7 +271,7 @@ class Bringing:
         self._watch.progress(
             Progress(
                 "restoring",
-                done_files=self.brought.files,
+                done_files=self.brought.files - self._destination.unsettled,
                 total_files=self._total[0],
                 done_bytes=self._done_bytes,
                 total_bytes=self._total[1],

@@ -80,7 +80,7 @@ def _restore(
         return report
     with place.open(survey.temporary) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
-        causes = (*brought.causes(), *_refused(destination), *_blind(home, attached, chosen))
+        causes = (*brought.causes(), *_refused(destination, chosen), *_blind(home, attached, chosen))
         lost = [file for cause in causes for file in cause.lost]
         _remember(home, attached, brought)
         return replace(
@@ -169,10 +169,11 @@ def _above(key: bytes) -> Iterator[bytes]:
         key = key.rpartition(b"\0")[0]
 
 
-def _refused(destination: Out) -> tuple[Cause, ...]:
+def _refused(destination: Out, chosen: Chosen) -> tuple[Cause, ...]:
     causes: dict[str, list[Lost]] = {}
     for path, reason in destination.problems:
-        causes.setdefault(reason, []).append(Lost(path, 0, 0))
+        version = history.version_at(chosen.connection, chosen.source.id, chosen.checkpoint.ordinal, path)
+        causes.setdefault(reason, []).append(Lost(path, (version and version.size) or 0, 0))
     return tuple(Cause(reason, tuple(files)) for reason, files in causes.items())
 
 

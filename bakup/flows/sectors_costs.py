@@ -21,22 +21,33 @@ def puts(size: int, sector_size: int) -> int:
 
 def planned(size: int, sectors: int, raw: int) -> ToGetBack:
     """What getting `size` bytes back would cost that hold `raw` bytes of files."""
-    return ToGetBack(2 * sectors, FIRST_READ * sectors, -(-raw // PACK_TARGET), size)
+    packs = -(-raw // PACK_TARGET)
+    headers = FIRST_READ * sectors
+    return ToGetBack(2 * sectors, headers, packs + sectors, size + packs * SEGMENT + headers)
 
 
 def to_get_back(connection: sqlite3.Connection, target: int) -> ToGetBack:
-    """From the catalog alone. A restore of everything reads each pack once, so that is the most it can cost."""
+    """From the catalog alone.
+
+    A restore of everything reads each sector's header and each pack once, with all segments that the pack touches: that
+    is the most it can cost.
+    """
     rows = connection.execute(
-        "SELECT s.size, s.encrypted, count(p.id), coalesce(sum(p.length), 0) FROM sectors s LEFT JOIN packs p"
-        " ON p.sector = s.id WHERE s.target = ? AND s.state = 'stored' GROUP BY s.id",
-        [target],
+        "SELECT s.size, s.encrypted, count(p.id), coalesce(sum(p.length), 0),"
+        " coalesce(sum((p.position + :box + p.length - 1) / :segment - p.position / :segment + 1), 0)"
+        " FROM sectors s LEFT JOIN packs p ON p.sector = s.id"
+        " WHERE s.target = :target AND s.state = 'stored' GROUP BY s.id",
+        {"box": BOX_HEADER, "segment": SEGMENT, "target": target},
     )
     found = [0, 0, 0, 0]
-    for size, encrypted, packs, content in rows:
+    for size, encrypted, packs, content, touched in rows:
         data = content + packs * BOX_HEADER
         data += -(-data // SEGMENT) * TAG if encrypted else 0
         meta = max(0, size - data)  # with the header, and what pads the sector
-        for index, more in enumerate((1 + max(1, -(-meta // META_READ)), FIRST_READ + meta, packs, data)):
+        read = touched * (SEGMENT + TAG) if encrypted else data
+        rebuild = (1 + max(1, -(-meta // META_READ)), FIRST_READ + meta)
+        restore = (packs + 1, read + FIRST_READ) if packs else (0, 0)
+        for index, more in enumerate((*rebuild, *restore)):
             found[index] += more
     return ToGetBack(*found)
 

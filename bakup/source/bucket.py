@@ -22,7 +22,16 @@ from bakup.source.ordering import Placed, in_order
 from bakup.source.reading import coarse, fresh
 from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
-from bakup.store.buckets import OBJECT_ARCHIVED, OBJECT_DENIED, OBJECT_REFUSED, Bucket, Fetched, Listed, Pairs
+from bakup.store.buckets import (
+    OBJECT_ARCHIVED,
+    OBJECT_CHANGED,
+    OBJECT_DENIED,
+    OBJECT_REFUSED,
+    Bucket,
+    Fetched,
+    Listed,
+    Pairs,
+)
 from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_MISSING
 
@@ -213,7 +222,7 @@ def failure(path: bytes, error: StoreError) -> Failed | StoreError:
     """What a store's answer says of one object; the error itself where it is about more than that."""
     if error.code == OBJECT_MISSING:
         return Vanished(path)
-    if error.code in {OBJECT_DENIED, OBJECT_ARCHIVED, OBJECT_REFUSED}:
+    if error.code in {OBJECT_ARCHIVED, OBJECT_CHANGED, OBJECT_DENIED, OBJECT_REFUSED}:
         return Unreadable(path, error.message)
     return error
 

@@ -53,6 +53,7 @@ class Destination:
     """
 
     forks = True
+    unsettled = 0
 
     def __init__(self, root: str | bytes, system: names.System = names.SYSTEM, spared: Container[bytes] = ()) -> None:
         self.root = os.path.abspath(os.fsencode(root))

@@ -49,6 +49,10 @@ class Out(Protocol):
         """Whether nothing was there: then folders may also be made when something in them already is."""
 
     @property
+    def unsettled(self) -> int:
+        """Files that were taken and are not there, or not yet: what `settle` is about."""
+
+    @property
     def problems(self) -> list[tuple[bytes, str]]:
         """Paths that were not brought back, with the reason."""
 

@@ -19,6 +19,7 @@ from contextlib import suppress
 from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes, Kind
 from bakup.source.applying import Skipped
+from bakup.source.fitting import put_fitting
 from bakup.source.out import Facts, State
 from bakup.source.standing import Standing, mtime_text
 from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket, Content
@@ -51,9 +52,14 @@ class BucketDestination:
         self.skipped = Skipped()
         self._standing: Standing | None = None
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="put")
-        self._under_way: deque[tuple[bytes, int, Future[None]]] = deque()
+        self._under_way: deque[tuple[bytes, int, Future[str]]] = deque()
         self._under_way_bytes = 0
         self._failed: list[tuple[bytes, int]] = []
+
+    @property
+    def unsettled(self) -> int:
+        """See `out.Out`."""
+        return len(self._under_way) + len(self._failed)
 
     def __enter__(self) -> BucketDestination:
         return self
@@ -76,11 +82,11 @@ class BucketDestination:
         special: tuple[int, int] = (0, 0),
         facts: Facts = (),
     ) -> State:
-        """Equal is an object of the same size whose ETag, or the mtime in whose metadata, is the wanted one."""
+        """Equal is an object of the same size with the wanted ETag and facts, or the wanted mtime in its metadata."""
         if kind != Kind.FILE:
             return "equal" if kind == Kind.DIR else "absent"
         if self._standing is None:
-            self._standing = Standing(self.bucket)
+            self._standing = Standing(self.bucket, self._pool)
         return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
 
     def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
@@ -110,7 +116,7 @@ class BucketDestination:
         key = self._key(path, attributes.object)
         while self._under_way_bytes > IN_FLIGHT or len(self._under_way) > 4 * PARALLEL:
             self._wait()
-        future = self._pool.submit(self.bucket.put, key, bytes(data), len(data), facts)
+        future = self._pool.submit(put_fitting, self.bucket, key, bytes(data), len(data), facts)
         self._under_way.append((path, len(data), future))
         self._under_way_bytes += len(data)
         return True
@@ -170,7 +176,7 @@ class BucketDestination:
 
     def _put(self, path: bytes, key: str, body: Content, size: int, facts: Facts) -> bool:
         try:
-            self.bucket.put(key, body, size, facts)
+            self._note(path, put_fitting(self.bucket, key, body, size, facts))
         except StoreError as error:
             return self._problem(path, error)
         return True
@@ -179,10 +185,14 @@ class BucketDestination:
         path, size, future = self._under_way.popleft()
         self._under_way_bytes -= size
         try:
-            future.result()
+            self._note(path, future.result())
         except StoreError as error:
             self._problem(path, error)
             self._failed.append((path, size))
+
+    def _note(self, path: bytes, left_out: str) -> None:
+        if left_out:
+            self.skipped.note(path, left_out)
 
     def _problem(self, path: bytes, error: StoreError) -> bool:
         if error.code not in _OF_ONE:

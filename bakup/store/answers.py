@@ -138,7 +138,7 @@ def meaning(error: Exception, url: str, key: str | None = None) -> BakupError:
     """
     if isinstance(error, BakupError):
         return error
-    names = frozenset(kind.__name__ for cause in _causes(error) for kind in type(cause).__mro__)
+    names = frozenset(kind.__name__ for cause in causes(error) for kind in type(cause).__mro__)
     status, code = _status(error), _code(error)
     if _full(error, names, status, code):
         return no_space(url, None, None)
@@ -175,7 +175,7 @@ def _gone(error: Exception, names: frozenset[str], status: int | None, code: str
     )
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """An error and what it was made from: libraries wrap, the first cause tells best."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -187,7 +187,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def _errnos(error: Exception) -> Iterator[int]:
     """Of an error and its causes; those of a host's several addresses asyncio tells in words only."""
-    for cause in _causes(error):
+    for cause in causes(error):
         if found := getattr(cause, "errno", None):
             yield found
         elif isinstance(cause, OSError) and str(cause).startswith("Multiple exceptions: "):

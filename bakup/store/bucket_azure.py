@@ -97,6 +97,7 @@ class AzureBucket:
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`: one GET, and one more for tags where the answer says that there are some."""
         properties, data = self._get(listed)
+        properties.blob_tier = properties.blob_tier or listed.storage_class or None  # a GET does not tell it
         return Fetched(data, *self._described(listed.key, properties), True)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 from bakup.errors import NoTarget, StoreError
 from bakup.store.backend import PART, Upload
 from bakup.store.buckets import (
+    OBJECT_CHANGED,
     OBJECT_REFUSED,
     Content,
     Fetched,
@@ -30,6 +32,9 @@ from bakup.store.wire import Body, Request
 
 Result = TypeVar("Result")
 
+READS = 3
+"""Most tries to read an object that changes meanwhile."""
+
 _HEADERS = {
     "cache-control": "cacheControl",
     "content-disposition": "contentDisposition",
@@ -38,7 +43,9 @@ _HEADERS = {
     "content-type": "contentType",
     "storage-class": "storageClass",
 }
-_SEPARATOR = b"--==bakup-part=="
+_CLASSES = frozenset(
+    ("ARCHIVE", "COLDLINE", "DURABLE_REDUCED_AVAILABILITY", "MULTI_REGIONAL", "NEARLINE", "REGIONAL", "STANDARD")
+)
 
 
 class GcsBucket:
@@ -86,9 +93,15 @@ class GcsBucket:
         return self._look(listed.key)
 
     def fetch(self, listed: Listed) -> Fetched:
-        """See `Bucket`: a look, and the generation that it tells."""
-        now, pairs = self._look(listed.key)
-        return Fetched(self.read(now, 0, now.size), now, pairs, True)
+        """See `Bucket`: a look, and the generation that it tells; one that was replaced meanwhile is there no more."""
+        for _ in range(READS):
+            now, pairs = self._look(listed.key)
+            try:
+                return Fetched(self.read(now, 0, now.size), now, pairs, True)
+            except StoreError as error:
+                if error.code != OBJECT_MISSING:
+                    raise
+        raise StoreError("it was replaced each time it was read", code=OBJECT_CHANGED)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """See `Bucket`; a generation that is there no more is a missing object."""
@@ -150,20 +163,21 @@ class GcsBucket:
 
     def _put(self, facts: dict[str, Any], data: bytes) -> None:
         kind = facts.get("contentType", "application/octet-stream")
+        separator = b"bakup-" + os.urandom(16).hex().encode()  # RFC 2046: one that no data has
         self._line.wire.sent(len(data))
         self._gcs.upload(
             b"\r\n".join(
                 (
-                    b"--" + _SEPARATOR,
+                    b"--" + separator,
                     b"Content-Type: application/json; charset=UTF-8\r\n",
                     json.dumps(facts).encode(),
-                    b"--" + _SEPARATOR,
+                    b"--" + separator,
                     b"Content-Type: %s\r\n" % kind.encode(),
                     data,
-                    b"--" + _SEPARATOR + b"--\r\n",
+                    b"--" + separator + b"--\r\n",
                 )
             ),
-            {"Content-Type": f'multipart/related; boundary="{_SEPARATOR.decode()}"'},
+            {"Content-Type": f'multipart/related; boundary="{separator.decode()}"'},
             uploadType="multipart",
         )
 
@@ -199,5 +213,7 @@ def _resource(name: str, pairs: Pairs) -> dict[str, Any]:
     """What a put says of its object."""
     facts = dict(pairs)
     found: dict[str, Any] = {field: facts[name] for name, field in _HEADERS.items() if name in facts}
+    if found.get("storageClass") not in _CLASSES:
+        found.pop("storageClass", None)
     found |= {"name": name, "metadata": facts_named(pairs, "metadata.")}
     return found

@@ -56,6 +56,9 @@ _HEADERS = {
     "storage-class": "StorageClass",
     "website-redirect": "WebsiteRedirectLocation",
 }
+_CLASSES_ELSEWHERE = frozenset(("Archive", "Cold", "Cool", "Hot", "ARCHIVE", "COLDLINE", "NEARLINE"))
+"""Azure's and Google's; servers that speak S3 may have any others."""
+
 _DENIED = {"AccessDenied", "403"}
 """Of one object; keys that are wrong have words of their own."""
 
@@ -150,20 +153,20 @@ class S3Bucket:
 
     def facts(self, listed: Listed) -> tuple[Listed, Pairs]:
         """See `Bucket`: a HEAD, and the tags."""
-        answer = self._look("head_object", listed.key, **_pin(listed))
+        answer = self._look("head_object", listed.key, **self._pin(listed))
         tags = self._tags(listed.key, answer)
         return self._same(listed, self._described(listed.key, answer)), _pairs(answer, tags)
 
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`: one GET, and one more for tags where the answer says that there are some."""
-        answer, data = self._get(listed, **_pin(listed))
+        answer, data = self._get(listed, **self._pin(listed))
         tags = self._tags(listed.key, answer) if answer.get("TagCount") else ()
         described = self._described(listed.key, {**answer, "ContentLength": len(data)})
         return Fetched(data, self._same(listed, described), _pairs(answer, tags), True)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """See `Bucket`; where no version is pinned, the ETag must be the listed one."""
-        pin = _pin(listed) or ({"IfMatch": f'"{listed.token}"'} if listed.token else {})
+        pin = self._pin(listed) or ({"IfMatch": f'"{listed.token}"'} if listed.token else {})
         return self._get(listed, Range=f"bytes={offset}-{offset + length - 1}", **pin)[1]
 
     def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
@@ -263,6 +266,11 @@ class S3Bucket:
             answer.get("StorageClass", "STANDARD"),
         )
 
+    def _pin(self, listed: Listed) -> dict[str, str]:
+        """What was put before the bucket kept versions has none but `null`, which stays when another comes."""
+        version = listed.version or ("null" if self._versioned and listed.token else "")
+        return {"VersionId": version} if version else {}
+
     def _same(self, listed: Listed, now: Listed) -> Listed:
         """What was listed, if it is that still: a listing's times are finer than those of an answer."""
         return listed if (listed.token, listed.version, listed.size) == (now.token, now.version, now.size) else now
@@ -297,10 +305,6 @@ def _refused(error: Exception, code: str) -> bool:
     return status == 400 and not code.startswith(_NOT_OF_ONE)
 
 
-def _pin(listed: Listed) -> dict[str, str]:
-    return {"VersionId": listed.version} if listed.version else {}
-
-
 def _version(answer: dict[str, Any]) -> str:
     version = str(answer.get("VersionId") or "")
     return "" if version == "null" else version
@@ -319,6 +323,8 @@ def _pairs(answer: dict[str, Any], tags: tuple[tuple[str, str], ...]) -> Pairs:
 def _arguments(pairs: Pairs) -> dict[str, Any]:
     """The arguments of a put that give these facts back."""
     facts: dict[str, Any] = {field: value for name, value in pairs if (field := _HEADERS.get(name))}
+    if facts.get("StorageClass") in _CLASSES_ELSEWHERE:
+        del facts["StorageClass"]
     if metadata := facts_named(pairs, "metadata."):
         facts["Metadata"] = metadata
     if tags := facts_named(pairs, "tag."):

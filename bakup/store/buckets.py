@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from bakup.errors import StoreError
+from bakup.store.answers import causes
 from bakup.store.counting import Counts
 from bakup.store.faults import reason
 from bakup.store.secrets import Place
@@ -181,7 +182,8 @@ def of_one(key: str | None) -> Iterator[None]:
             raise
         raise StoreError(reason(error), code=OBJECT_DENIED) from error
     except Exception as error:
-        wrong = isinstance(error, UnicodeError) or type(error).__name__ == "InvalidURL"
+        # A header that is no text, of the object's metadata, is wrapped as if the connection were broken.
+        wrong = any(isinstance(cause, UnicodeError) or type(cause).__name__ == "InvalidURL" for cause in causes(error))
         if key is None or not (wrong or getattr(error, "errno", None) in _ONE_ONLY):
             raise
         raise StoreError(reason(error), code=OBJECT_REFUSED) from error

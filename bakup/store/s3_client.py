@@ -23,6 +23,12 @@ from bakup.store.wire import PIECE, Body, Sink, Wire
 _SUM = "Content-MD5"
 """Stands in the error of a server that wants it."""
 
+UNASKED_MAX = 256 << 10
+"""Bytes of the largest body that is sent before the server says that it wants it."""
+
+_AS_STORED = "bakup-as-stored"
+"""Headers of a request, in its context."""
+
 
 class S3Client:
     """One bucket. Asks once, and raises what botocore raises; safe for several threads.
@@ -106,6 +112,9 @@ class S3Client:
         known = self._fs._s3
         client = await self._fs.set_session()
         if client is not known:
+            client.meta.events.register_first("provide-client-params.s3", _keeps_as_stored)
+            client.meta.events.register_first("before-call.s3", _gives_as_stored)
+            client.meta.events.register_first("before-sign.s3", _expects_no_answer)
             client.meta.events.register_first("before-sign.s3", _hashes)
             client.meta.events.register_first("before-send.s3", _sends)
         return client
@@ -144,6 +153,30 @@ def _session(options: Mapping[str, Any]) -> AioSession:
     session = AioSession(profile=options.get("profile"))
     session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
     return session
+
+
+def _keeps_as_stored(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    """Headers that a store gave and botocore would not take, or would write in another way."""
+    metadata = params.get("Metadata", {})
+    heads = {f"x-amz-meta-{name}": value for name, value in metadata.items() if not value.isascii()}
+    if heads:
+        params["Metadata"] = {name: value for name, value in metadata.items() if value.isascii()}
+    if "Expires" in params:
+        heads["Expires"] = params.pop("Expires")
+    context[_AS_STORED] = heads
+
+
+def _gives_as_stored(params: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    params["headers"].update(context[_AS_STORED])
+
+
+def _expects_no_answer(request: Any, **_: object) -> None:
+    """A small body goes at once: Go's servers wait for one, without "100 Continue", before they refuse a request.
+
+    Before a larger one an answer is awaited, so that a refusal is not heard as a broken connection.
+    """
+    if int(request.headers.get("Content-Length", 0)) <= UNASKED_MAX:
+        del request.headers["Expect"]
 
 
 def _hashes(request: Any, **_: object) -> None:

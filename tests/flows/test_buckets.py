@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import httpx
 import pytest
 from rig import Rig
 
@@ -17,6 +18,7 @@ from bakup.errors import Failed
 from bakup.flows.reports import RestoreReport, SyncReport
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
+from bakup.store.bucket_s3 import S3Bucket
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 
 pytestmark = pytest.mark.peer
@@ -120,6 +122,32 @@ def test_a_bucket_with_versions_is_read_as_it_was_listed(buckets: Buckets) -> No
     tree.close()
 
 
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_what_a_bucket_held_before_it_kept_versions_is_read_as_it_was_listed(
+    fleet: Any, tmp_path: Path, server: str
+) -> None:
+    buckets = Buckets(fleet[server], Rig(tmp_path))
+    kept = {"deleted": b"one", "large": b"1" * 3 * MIB, "small": b"one"}
+    for key, data in kept.items():
+        buckets.put(key, data, metadata__m="1")
+    buckets.raw("put_bucket_versioning", buckets.source.url, VersioningConfiguration={"Status": "Enabled"})
+    tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
+    found = {os.fsdecode(one.path): one for one in tree.entries() if one.path}
+    buckets.put("large", b"2" * 3 * MIB)
+    buckets.put("small", b"another")
+    buckets.raw("delete_object", buckets.source.url, Key="deleted")
+    for key in ("deleted", "small"):
+        small = tree.read_small(found[key])
+        assert (small.data, small.attributes.inode) == (kept[key], found[key].inode)
+        assert ("metadata.m", "1") in small.attributes.object
+    with tree.open_large(found["large"]) as file:
+        buffer = memoryview(bytearray(MIB))
+        assert file.readinto(buffer) == MIB
+        assert bytes(buffer) == b"1" * MIB
+        assert file.consistent()
+    tree.close()
+
+
 def test_without_versions_a_large_object_that_changes_is_noticed(buckets: Buckets) -> None:
     buckets.put("large", b"1" * 3 * MIB)
     tree = BucketSource(open_bucket(buckets.source.url, buckets.options))
@@ -190,6 +218,68 @@ def test_a_second_restore_finds_all_there(buckets: Buckets) -> None:
     with pytest.raises(Failed, match="differs"):
         buckets.restore()
     assert buckets.restore(overwrite="always").restored.files == 1
+
+
+@pytest.mark.parametrize("server", ["moto", "ceph"])
+def test_headers_come_back_as_they_are_stored(fleet: Any, tmp_path: Path, server: str) -> None:
+    buckets = Buckets(fleet[server], Rig(tmp_path))
+    for number, expires in enumerate(("0", "-1", "never", "Thu, 01 Dec 1994 16:00:00 GMT")):
+        buckets.put(f"{number}", b"x", expires=expires, metadata__m="1")
+    buckets.put("utf-8", b"x", metadata__m="1", **({"metadata__name": "Zoë ü"} if server == "ceph" else {}))
+    buckets.put("large", b"x" * 20 * MIB, metadata__m="1", expires="never")
+    stored = contents(buckets.source)
+    assert dict(stored["2"][1])["expires"] == dict(stored["large"][1])["expires"] == "never"
+    assert server != "ceph" or dict(stored["utf-8"][1])["metadata.name"] == "Zoë ü"
+    buckets.sync()
+    assert buckets.restore().causes == ()
+    assert contents(buckets.back) == stored
+
+
+def test_metadata_that_is_no_text_is_named_and_the_other_objects_are_stored(buckets: Buckets) -> None:
+    buckets.put("first", b"1")
+    for key, size in (("latin", 1), ("latin large", 3 * MIB)):
+        url = f"{buckets.options['endpoint_url']}/{buckets.source.url.removeprefix('s3://')}/{key}"
+        httpx.put(url, content=bytes(size), headers=[(b"x-amz-meta-name", b"\xfc")]).raise_for_status()
+    [source] = buckets.sync().sources
+    assert source.new.files == 1
+    assert [one.path for one in source.unreadable] == [b"latin", b"latin large"]
+
+
+def test_what_has_the_bytes_but_other_facts_is_not_there_already(buckets: Buckets) -> None:
+    for number in range(40):
+        buckets.put(f"{number % 3}/{number}", b"x", content_type="x/y", metadata__m="1", tag__colour="red")
+    buckets.sync()
+    buckets.restore()
+    stored = contents(buckets.source)
+    buckets.back.put("0/3", b"x", 1, (("content-type", "x/z"), ("metadata.m", "1"), ("tag.colour", "red")))
+    buckets.back.put("1/4", b"x", 1, (("content-type", "x/y"), ("metadata.m", "2"), ("tag.colour", "red")))
+    buckets.back.put("2/5", b"x", 1, (("content-type", "x/y"), ("metadata.m", "1"), ("tag.colour", "blue")))
+    with pytest.raises(Failed, match="3 files"):
+        buckets.restore()
+    again = buckets.restore(overwrite="always")
+    assert (again.already_there.files, again.restored.files) == (37, 3)
+    assert contents(buckets.back) == stored
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "atbak", "sector_size": None}])
+def test_what_is_on_its_way_is_not_counted_as_there(
+    buckets: Buckets, monkeypatch: pytest.MonkeyPatch, options: dict[str, object]
+) -> None:
+    for number in range(20):
+        (buckets.rig.source / f"{number}").write_bytes(b"x")
+    buckets.rig.sync(**options)
+    put, there, told = S3Bucket.put, list[str](), list[tuple[int, int]]()
+
+    def slow(bucket: S3Bucket, key: str, *given: Any) -> None:
+        time.sleep(0.01)
+        put(bucket, key, *given)
+        there.append(key)
+
+    monkeypatch.setattr(S3Bucket, "put", slow)
+    monkeypatch.setattr(buckets.rig.watch, "progress", lambda now: told.append((now.done_files, len(there))))
+    buckets.restore()
+    assert told
+    assert all(done <= put_ for done, put_ in told)
 
 
 def test_files_go_to_a_bucket_and_are_known_again_by_their_time(buckets: Buckets) -> None:

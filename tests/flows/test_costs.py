@@ -15,7 +15,7 @@ from trees import noise, snapshot, write
 
 from bakup.flows import attach
 from bakup.flows.reports import Compression
-from bakup.format.constants import FIRST_READ
+from bakup.format.constants import FIRST_READ, SEGMENT
 from bakup.format.header import SectorHeader
 from bakup.store.counting import CountingTarget
 from bakup.store.target import Target
@@ -77,6 +77,22 @@ def test_a_rebuild_reads_two_ranges_a_sector(
         print(f"\nrebuild: {len(rig.sectors())} sectors of {total:,} bytes: {reads} reads, {read_bytes:,} bytes")
     assert reads == 2 * len(rig.sectors())
     rig.assert_restores(wanted)
+
+
+@pytest.mark.parametrize("encrypt", [True, False])
+def test_a_restore_of_everything_reads_what_was_told(rig: Rig, counted: list[CountingTarget], encrypt: bool) -> None:
+    """Each sector's header, and each pack with all segments that it touches."""
+    rig.target = f"memory://{uuid.uuid4().hex}"  # type: ignore[assignment]
+    write(rig.source, {"big": noise(38 * MIB, 1), **{f"{number}": noise(9000, number) for number in range(600)}})
+    back = rig.sync(encrypt=encrypt, sector_size=64 * MIB).to_get_back
+    again = rig.sync(encrypt=encrypt, sector_size=64 * MIB).to_get_back
+    assert again == back
+
+    counted.clear()
+    rig.restore()
+    found = counted[0].counts
+    assert back.restore_gets <= found.reads <= back.restore_gets + 1  # whose target it is
+    assert back.restore_bytes - SEGMENT <= found.read_bytes <= back.restore_bytes + FIRST_READ
 
 
 def test_a_rebuild_of_much_metadata(

@@ -17,7 +17,9 @@ import pytest
 from rig import Rig
 
 from bakup.errors import BakupError, Failed
-from bakup.flows.reports import RestoreReport, SyncReport, TargetOptions
+from bakup.flows.reports import Count, RestoreReport, SyncReport, TargetOptions
+from bakup.source.bucket import BucketSource
+from bakup.source.interface import Unreadable
 from bakup.source.reading import COARSE_NS
 from bakup.store.buckets import Bucket, Pairs, open_bucket
 from bakup.store.opening import open_target
@@ -162,6 +164,79 @@ def test_files_go_there_and_are_what_they_were(stores: Stores) -> None:
     assert stores.back.read(first, 20 * MIB, 500) == (FILES["large"] * 7)[20 * MIB :][:500]
 
 
+@pytest.mark.parametrize(
+    ("source", "out", "size", "fact", "left_out"),
+    [
+        ("moto", "ceph", 1, ("storage-class", "STANDARD_IA"), "storage class: "),
+        ("moto", "ceph", 20 * MIB, ("storage-class", "STANDARD_IA"), "storage class: "),
+        ("moto", "azure", 1, ("metadata.x-y", "1"), "metadata and tags: "),
+        ("azure", "moto", 2 * MIB, ("storage-class", "Cool"), ""),
+        ("moto", "gcs", 1, ("storage-class", "STANDARD_IA"), ""),
+    ],
+)
+def test_facts_that_another_store_refuses_do_not_keep_an_object_back(
+    fleet: Any, tmp_path: Path, source: str, out: str, size: int, fact: tuple[str, str], left_out: str
+) -> None:
+    served, rig = (fleet[source], fleet[out]), Rig(tmp_path)
+    first, back = (open_bucket(one.place(), one.options) for one in served)
+    data = os.urandom(size)
+    first.put("x", data, size, tuple(sorted((("content-type", "x/y"), fact))))
+    rig.sync(first.url, source_options=dict(served[0].options))  # type: ignore[arg-type]
+    _, report = rig.restore(back.url, out_options=dict(served[1].options))  # type: ignore[arg-type]
+    assert (report.restored.files, report.causes) == (1, ())
+    assert [(path, reason[: len(left_out)]) for path, reason in report.skipped] == [(b"x", left_out)] * bool(left_out)
+    [(found, pairs)] = contents(back).values()
+    assert found == data
+    assert ("content-type", "x/y") in pairs
+    assert fact not in pairs
+    first.close()
+    back.close()
+
+
+@pytest.mark.parametrize("times", [1, 2, 99])
+def test_an_object_that_is_replaced_between_look_and_read_has_not_vanished(fleet: Any, times: int) -> None:
+    """The emulator of Google keeps no generations: that one is gone is played here."""
+    served = fleet["gcs"]
+    bucket = open_bucket(served.place(), served.options)
+    bucket.put("x", b"0", 1, ())
+    tree = BucketSource(bucket)
+    found = next(one for one in tree.entries() if one.path)
+    download, left = bucket._gcs.download, iter(range(times))
+
+    def replaced(key: str, *given: Any, **words: str) -> Any:
+        if next(left, None) is None:
+            return download(key, *given, **words)
+        bucket.put(key, b"another", 7, ())
+        raise FileNotFoundError(key)
+
+    bucket._gcs.download = replaced
+    if times == 99:
+        with pytest.raises(Unreadable, match="replaced each time"):
+            tree.read_small(found)
+    else:
+        assert tree.read_small(found).data == b"another"
+    tree.close()
+
+
+def test_what_looks_like_the_end_of_a_part_is_data(fleet: Any) -> None:
+    """A put to Google is a multipart message: what separates its parts must be in none of them (RFC 2046)."""
+    served = fleet["gcs"]
+    bucket = open_bucket(served.place(), served.options)
+    seen: list[bytes] = []
+    upload = bucket._gcs.upload
+
+    def noted(body: bytes, *given: Any, **words: Any) -> Any:
+        seen.append(body)
+        return upload(body, *given, **words)
+
+    bucket._gcs.upload = noted
+    bucket.put("first", b"x", 1, ())
+    data = b"start\r\n" + seen[0].partition(b"\r\n")[0] + b"--\r\nrest"
+    bucket.put("second", data, len(data), ())
+    assert bucket.fetch(next(one for one in bucket.list() if one.key == "second")).data == data
+    bucket.close()
+
+
 def test_names_that_a_store_has_not_are_named_and_the_others_are_there(stores: Stores) -> None:
     for name in ODD:
         (stores.rig.source / os.fsdecode(name)).write_bytes(name)
@@ -200,6 +275,7 @@ def test_keys_that_azure_has_not_are_named(fleet: Any, tmp_path: Path) -> None:
     assert {key: data for key, (data, _) in contents(back).items()} == {
         key: key.encode() for key in ("y", "a//b", "x/..z")
     }
+    assert report.not_restored == Count(6, sum(map(len, ("..", ".", "x/../y", "x/./z", "../x", "..."))))
     named = {one.path for cause in report.causes for one in cause.lost}
     assert named == {b"%2E%2E%2F", b"%2E", b"x/%2E%2E/y", b"x/%2E/z", b"%2E%2E/x", b"..."}
     source.close()
@@ -263,3 +339,17 @@ def test_one_object_is_no_source_and_a_place_with_nothing_is_warned_of(fleet: An
     if name in (*KEYED, "moto"):
         rig.sync(f"{place}/no/such", source_options=options)  # type: ignore[arg-type]
         assert rig.watch.warnings == [f"nothing is at {Place(place)}/no/such"]
+
+
+@pytest.mark.parametrize("size", [1, 2 * MIB])
+def test_the_access_tier_of_a_blob_comes_back(fleet: Any, tmp_path: Path, size: int) -> None:
+    stores = Stores("azure", fleet["azure"], Rig(tmp_path))
+    data = os.urandom(size)
+    stores.source.put("x", data, size, (("storage-class", "Cool"),))
+    stores.sync()
+    assert stores.restore().causes == ()
+    [(found, pairs)] = contents(stores.back).values()
+    [listed] = stores.back.list()
+    assert (found, listed.storage_class) == (data, "Cool")
+    assert ("storage-class", "Cool") in pairs
+    stores.close()
