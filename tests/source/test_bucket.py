@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import fsspec
 import pytest
@@ -194,6 +195,7 @@ def test_what_has_no_time_is_not_older(url: str, monkeypatch: pytest.MonkeyPatch
     told = list(bucket.list())
     for mtime_ns, state in ((0, "newer"), (1, "older"), (3, "newer")):
         monkeypatch.setattr(bucket, "list", lambda at=mtime_ns: iter([one._replace(mtime_ns=at) for one in told]))
-        standing = Standing(bucket)
-        assert standing.compare("a.txt", 9, 2, ()) == state
-        standing.close()
+        with ThreadPoolExecutor(1) as pool:
+            standing = Standing(bucket, pool)
+            assert standing.compare("a.txt", 9, 2, ()) == state
+            standing.close()
