@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -343,28 +341,6 @@ def test_a_name_is_written_where_the_first_one_could_not_be(rig: Rig) -> None:
     assert (out / "b").read_bytes() == b"same"
     assert (out / "b").samefile(out / "c")
     assert os.readlink(out / "k") == os.readlink(out / "l") == "a"
-
-
-@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="root mounts")
-def test_names_on_another_file_system_are_written(rig: Rig) -> None:
-    write(rig.source, {"a": b"same", "m/b": b"", "m/c": b""})
-    for name in ("b", "c"):
-        (rig.source / "m" / name).unlink()
-        os.link(rig.source / "a", rig.source / "m" / name)
-    rig.sync()
-    out = rig.new_out()
-    (out / "m").mkdir(parents=True)
-    if subprocess.run(["mount", "-t", "tmpfs", "none", out / "m"], check=False, capture_output=True).returncode:
-        pytest.skip("mount is not allowed here")
-    try:
-        _, report = rig.restore(out)
-        assert (report.causes, report.restored.files) == ((), 3)
-        assert (out / "m" / "b").read_bytes() == b"same"
-        assert (out / "m" / "b").samefile(out / "m" / "c")
-        _, report = rig.restore(out)
-        assert (report.causes, report.already_there.files) == ((), 3)
-    finally:
-        subprocess.run(["umount", out / "m"], check=True)
 
 
 ALIKE = (1_500_000_000_000_000_000,) * 2
