@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import stat
 
@@ -60,9 +61,10 @@ def read(path: str, most: int) -> tuple[bytes, bool]:
 def sweep(path: str) -> None:
     """Remove what a killed `create_whole` or `replace` of `path` left: it may hold secrets in clear."""
     folder, name = os.path.split(os.path.realpath(path))
+    ours = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}\.tmp")
     for left in os.listdir(folder):
-        if left.startswith(f".{name}.") and left.endswith(".tmp"):
-            with contextlib.suppress(FileNotFoundError):
+        if ours.fullmatch(left):
+            with contextlib.suppress(OSError):
                 os.unlink(os.path.join(folder, left))
 
 

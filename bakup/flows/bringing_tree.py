@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Container, Iterable, Iterator, Set
 from typing import Protocol
 
 from bakup.catalog.rows import Version
@@ -34,25 +34,28 @@ def bring_tree(
     *,
     equal: Set[bytes] = frozenset(),
     kept: Set[bytes] = frozenset(),
+    filled: Container[bytes] | None = None,
+    amended: Callable[[bytes], bool] = bool,
     replaced: bool,
 ) -> Brought:
     """Folders, files, links, special files, hard links, then the folders' attributes, deepest first.
 
     What stands at the paths in `equal` is what is wanted there already, what stands at those in `kept` is another.
+    Something is to be made in the folders that are `filled`; in any of them, if that is not known. One that stood there
+    takes the attributes that are stored only if it is `amended`: by itself all do but for the destination.
     A name that cannot be linked to the first of its inode is written by itself.
     """
     flags: list[tuple[bytes, int]] = []
 
     def folders() -> Iterator[None]:
         for number, version in enumerate(tree.versions(Kind.DIR)):
-            attributes = version.attributes
-            destination.make_dir(version.path, replaced, attributes.object)
-            if attributes.inode_flags:
-                flags.append((version.path, attributes.inode_flags))
+            path, facts = version.path, version.attributes.object
+            destination.make_dir(path, replaced, facts, filled=filled is None or path in filled)
             if number % STEP == 0:
                 yield
 
     making = folders()
+    next(making, None)  # the destination itself, before anything is in it
     if not destination.fresh:
         for _ in making:
             pass
@@ -91,7 +94,11 @@ def bring_tree(
     write(set(firsts.values()))
     others = [(path, firsts[first], size) for path, first, size in left if path != firsts[first]]
     write({path for path, _, _ in _link(destination, brought, others)})
-    destination.finish_dirs((version.path, version.attributes) for version in tree.versions(Kind.DIR, descending=True))
+    for version in tree.versions(Kind.DIR, descending=True):
+        if destination.made(version.path) or amended(version.path):
+            destination.finish_dir(version.path, version.attributes)
+            if version.attributes.inode_flags:
+                flags.append((version.path, version.attributes.inode_flags))
     for path, wanted in flags:
         destination.set_flags(path, wanted)
     return brought

@@ -31,7 +31,11 @@ from bakup.model import Kind
 from bakup.sector.naming import sector_name
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
+from bakup.source.restorerun import RestoreRun
 from bakup.store.opening import is_url, local_path
+
+RECORDS = "restores"
+"""The folder in a BAKUP_HOME where restores that are under way keep what they have made."""
 
 GLOB = re.compile(rb"[*?\[]")
 
@@ -50,15 +54,27 @@ def restore(
         with attach(home, dst, options.target, watch, ask) as attached:
             _refuse_check_point_as_out(home.catalog, attached.row, out)
             chosen = _choose(home.catalog, attached, dst, paths, options)
-            report = _restore(home, attached, chosen, place, options, watch)
+            run = place.run(os.path.join(home.folder, RECORDS), b"/".join(sorted(paths)), write=not options.dry_run)
+            well = False
+            try:
+                report = _restore(home, attached, chosen, place, run, options, watch)
+                well = True
+            finally:
+                run.end(well=well)
         costs.tell_counts(watch, "out", place.shown, place.counts)
     return replace(report, elapsed=time.monotonic() - begun)
 
 
 def _restore(
-    home: Home, attached: Attached, chosen: Chosen, place: OutPlace, options: RestoreOptions, watch: Watch
+    home: Home,
+    attached: Attached,
+    chosen: Chosen,
+    place: OutPlace,
+    run: RestoreRun,
+    options: RestoreOptions,
+    watch: Watch,
 ) -> RestoreReport:
-    survey = surveyed(chosen, place, options, attached.layout.name)
+    survey = surveyed(chosen, place, run, options, attached.layout.name)
     if survey.conflicts:
         raise in_the_way(place.shown, chosen, survey)
     line = line_of(chosen.checkpoint, chosen.source)
@@ -76,9 +92,11 @@ def _restore(
         dry_run=options.dry_run,
         rebuilt=attached.rebuilt,
     )
+    for path in survey.amended:
+        watch.path("U", path or b".", None)
     if options.dry_run:
         return report
-    with place.open(survey.temporary) as destination:
+    with place.open(run, survey.spares) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
         causes = (*brought.causes(), *_refused(destination, chosen), *_blind(home, attached, chosen))
         lost = [file for cause in causes for file in cause.lost]
@@ -109,10 +127,12 @@ def _bring(
         lambda version: history.extents_of(connection, version),
         equal=survey.equal_paths,
         kept=survey.kept_paths,
+        filled=None if survey.fresh else survey.filled,
+        amended=lambda path: chosen.amends(path, options),
         replaced=options.overwrite == "always",
     )
     if options.overwrite == "always" and survey.equal_paths:
-        for version in chosen.versions(Kind.FILE):
+        for version in chosen.versions(Kind.FILE, Kind.SYMLINK, Kind.SPECIAL):
             if version.path in survey.equal_paths:
                 destination.amend(version.path, version.attributes)
     return brought

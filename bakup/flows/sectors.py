@@ -222,7 +222,6 @@ def _bring(
     at_once: AtOnce,
 ) -> Brought:
     target = recording.target_id(connection, "sectors")
-    os.makedirs(out, exist_ok=True)
     with Destination(out) as destination:
         opener = opened.__getitem__
         return bring_tree(

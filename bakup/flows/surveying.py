@@ -18,10 +18,13 @@ from bakup.flows.verifying import HASHES, Hash, Verifier
 from bakup.model import Kind, path_key
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
-from bakup.source.places import is_temporary
+from bakup.source.restorerun import RestoreRun
 
 OTHER_CONTENT = "of other content"
 """Of a file that only looks equal."""
+
+OTHER_LINKS = "of other links"
+"""Of what is equal, and not the same file as the other names of it."""
 
 
 class Chosen(Struct):
@@ -81,6 +84,14 @@ class Chosen(Struct):
             return True
         return any(_matches(pattern, path) for pattern in self.patterns)
 
+    def amends(self, path: bytes, options: RestoreOptions) -> bool:
+        """Whether a folder that stood there takes the attributes that are stored: where paths were asked for, only what
+        was asked for, and only if all is to be as it was."""
+        always = options.overwrite == "always"
+        if self.whole or b"" in self.paths:
+            return always or bool(path)
+        return always and self.means(path)
+
     def _wanted(self, version: Version) -> bool:
         path = version.path
         on_the_way = version.kind == Kind.DIR and any(
@@ -92,8 +103,11 @@ class Chosen(Struct):
 class Survey(Struct):
     """What stands at the destination beside what is wanted there.
 
-    `temporary`: paths that are wanted, with names as an unfinished restore leaves them.
+    `fresh`: nothing does. `filled`: folders in which something is to be made; `amended`: what stands there and takes
+    other attributes.
     """
+
+    fresh: bool = False
 
     equal: list[int] = field(default_factory=lambda: [0, 0])
     kept: list[int] = field(default_factory=lambda: [0, 0])
@@ -101,17 +115,23 @@ class Survey(Struct):
     conflicts: list[tuple[bytes, str]] = field(default_factory=list)
     equal_paths: set[bytes] = field(default_factory=set)
     kept_paths: set[bytes] = field(default_factory=set)
-    temporary: set[bytes] = field(default_factory=set)
+    filled: set[bytes] = field(default_factory=set)
+    amended: list[bytes] = field(default_factory=list)
+
+    def spares(self, path: bytes) -> bool:
+        """Whether what stands at a path is to stay."""
+        return path in self.equal_paths or path in self.kept_paths
 
 
-def surveyed(chosen: Chosen, place: OutPlace, options: RestoreOptions, layout: str) -> Survey:
+def surveyed(chosen: Chosen, place: OutPlace, run: RestoreRun, options: RestoreOptions, layout: str) -> Survey:
     """What stands at `place`; the ids of chunks are those of a `layout`."""
     survey = Survey()
-    if place.is_empty():
+    if place.is_empty() and not (options.overwrite == "always" and place.exists()):
+        survey.fresh = True
         for version in chosen.versions() if options.dry_run else ():
             _note(survey, version, "absent", options)
         return survey
-    with place.open() as destination:
+    with place.open(run) as destination:
         _Surveying(survey, chosen, destination, options, HASHES[layout]).look()
     return survey
 
@@ -132,15 +152,19 @@ class _Surveying:
         self._verified: set[bytes] = set()
         self._linked: dict[int, list[Version]] = {}
         self._missing: set[int] = set()
+        self._inodes = _Inodes(destination)
 
     def look(self) -> None:
+        always = self._options.overwrite == "always"
         for version in self._chosen.versions():
-            if is_temporary(version.path):
-                self._survey.temporary.add(version.path)
             state = self._compare(version)
-            doubtful = self._options.overwrite == "always" or version.key in self._look_alikes
+            doubtful = always or version.key in self._look_alikes
             if version.kind == Kind.FILE and state == "equal" and doubtful:
                 state = self._verify(version)
+            if always and state == "equal" and version.kind != Kind.DIR and not self._inodes.fits(version):
+                state = OTHER_LINKS
+            if state == "equal" and self._is_amended(version, always):
+                self._survey.amended.append(version.path)
             todo = _note(self._survey, version, state, self._options)
             if version.kind == Kind.FILE and (group := version.attributes.link_group) is not None:
                 if state == "equal":
@@ -149,6 +173,15 @@ class _Surveying:
                     self._missing.add(group)
         for group in self._missing & self._linked.keys():
             self._find_first(self._linked[group])
+
+    def _is_amended(self, version: Version, always: bool) -> bool:
+        """Whether what stands there takes other attributes."""
+        path = version.path
+        if version.kind == Kind.DIR:
+            takes = self._chosen.amends(path, self._options) or self._destination.made(path)
+        else:
+            takes = always
+        return takes and self._destination.differs(path, version.attributes)
 
     def _compare(self, version: Version) -> str:
         return self._destination.compare(
@@ -178,6 +211,25 @@ class _Surveying:
             _note(self._survey, version, state, self._options)
 
 
+class _Inodes:
+    """Which paths that stand are names of one inode."""
+
+    def __init__(self, destination: Out) -> None:
+        self._destination = destination
+        self._first: dict[int, tuple[int, int]] = {}
+        self._owners: dict[tuple[int, int], object] = {}
+
+    def fits(self, version: Version) -> bool:
+        """Whether what stands at a path is linked to the other names of its inode that stood so far, and to no
+        other path."""
+        inode = self._destination.inode(version.path)
+        if inode is None:
+            return True
+        group = version.attributes.link_group
+        wanted = inode if group is None else self._first.setdefault(group, inode)
+        return inode == wanted and self._owners.setdefault(inode, group or version.path) == (group or version.path)
+
+
 def _note(survey: Survey, version: Version, state: str, options: RestoreOptions) -> bool:
     """Whether the path is to be written."""
     counted = (1, version.size or 0) if version.kind == Kind.FILE else (0, 0)
@@ -187,6 +239,7 @@ def _note(survey: Survey, version: Version, state: str, options: RestoreOptions)
             _add(survey.equal, counted)
     elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
         _add(survey.todo, counted)
+        survey.filled.add(version.path.rpartition(b"/")[0])
         return True
     elif options.overwrite is not None:
         survey.kept_paths.add(version.path)

@@ -8,12 +8,13 @@ an error.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import sys
 from collections.abc import Callable
-from functools import lru_cache
-from typing import TypeAlias
+from functools import lru_cache, partial
+from typing import Any, TypeAlias
 
 from bakup.model import Attributes
 from bakup.source import attributes, paths
@@ -24,6 +25,9 @@ if sys.platform != "win32":
     import pwd
 
 Xattrs: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+_STEPS = (100, 10_000_000, 1_000_000_000, 2_000_000_000)
+"""Nanoseconds that file systems cut times down to: NTFS to 100, exFAT to 10 ms, others to 1 s, FAT to 2 s."""
 
 ACLS = b"system.posix_acl_"
 
@@ -81,6 +85,49 @@ def _id(look_up: Callable[[], int], recorded: int | None) -> int:
         return -1 if recorded is None else recorded
 
 
+class Held:
+    """What attributes are set on: an open file or folder, or a name in an open folder, which is not followed."""
+
+    def __init__(self, at: int | bytes, folder: Folder | None = None) -> None:
+        self._at = at
+        self._where: dict[str, Any] = {}
+        self._extended = at
+        if folder is not None:
+            self._where = {"dir_fd": folder.descriptor, "follow_symlinks": False}
+            self._extended = b"/proc/self/fd/%d/%s" % (folder.descriptor, at)
+
+    def look(self) -> os.stat_result:
+        """What the system says of it."""
+        return os.stat(self._at, **self._where)
+
+    def change_owner(self, uid: int, gid: int) -> None:
+        """Set the owner and the group."""
+        os.chown(self._at, uid, gid, **self._where)
+
+    def change_mode(self, mode: int) -> None:
+        """Set the permission bits; not of a link."""
+        try:
+            os.chmod(self._at, mode, **self._where)
+        except NotImplementedError:  # an old C library follows links only
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+
+    def change_time(self, mtime_ns: int) -> None:
+        """Set the times."""
+        os.utime(self._at, ns=(mtime_ns, mtime_ns), **self._where)
+
+    def xattrs(self) -> dict[bytes, bytes]:
+        """Its extended attributes."""
+        return dict(attributes.xattrs(self._extended))
+
+    def set(self, name: bytes, value: bytes) -> None:
+        """Set an extended attribute."""
+        os.setxattr(self._extended, name, value, follow_symlinks=isinstance(self._extended, int))
+
+    def remove(self, name: bytes) -> None:
+        """Remove an extended attribute."""
+        os.removexattr(self._extended, name, follow_symlinks=isinstance(self._extended, int))
+
+
 class Applier:
     """Sets attributes, and notes what it could not."""
 
@@ -102,74 +149,97 @@ class Applier:
             OSError: mode or times could not be set.
         """
         wanted_mode = wanted.mode & 0o7777
-        uid_gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
-        if uid_gid != (self.uid, gid) and not self._own(descriptor, path, uid_gid, gid):
+        uid, group = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
+        held = Held(descriptor)
+        ids = -1 if uid == self.uid else uid, -1 if group == gid else group
+        if ids != (-1, -1) and not self._own(held, path, *ids):
             wanted_mode &= ~(stat.S_ISUID | stat.S_ISGID)
-        acls = self._extend(descriptor, path, wanted.xattrs) if wanted.xattrs else ()
+        acls = self._extend(held, path, wanted.xattrs) if wanted.xattrs else ()
         if wanted_mode != mode:
             os.fchmod(descriptor, wanted_mode)
         for name, value in acls:
-            self._set(descriptor, path, name, value)
+            self._set(held, path, name, value)
         os.utime(descriptor, ns=(wanted.mtime_ns, wanted.mtime_ns))
 
-    def amend(self, descriptor: int, path: bytes, wanted: Attributes) -> None:
-        """Set all but inode flags on a file that was there, if it has another mode, owner or extended attribute.
+    def amend(self, held: Held, path: bytes, wanted: Attributes) -> None:
+        """Set what differs of all but inode flags; what is as wanted is not touched.
 
         Raises:
-            OSError: mode or times could not be set.
+            OSError: it cannot be looked at.
         """
-        found = os.fstat(descriptor)
-        if _as_wanted(found, wanted) and set(attributes.xattrs(descriptor)) == set(wanted.xattrs):
-            return
-        without_acls(descriptor)
-        if found.st_uid != self.uid:
-            with contextlib.suppress(OSError):
-                os.fchown(descriptor, self.uid, -1)  # like one that we made
-        self.to_descriptor(descriptor, path, wanted, -1, found.st_gid)
+        found = held.look()
+        mode = wanted.mode & 0o7777
+        uid, gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
+        if not self._amend_owner(held, path, found, uid, gid):
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        have = held.xattrs()
+        acls = self._amend_xattrs(held, path, have, wanted.xattrs)
+        other = not stat.S_ISLNK(found.st_mode) and stat.S_IMODE(held.look().st_mode) != mode
+        if other and self._try(path, "mode", lambda: held.change_mode(mode)):
+            have = held.xattrs()
+        for name, value in acls:
+            if have.get(name) != value:
+                self._set(held, path, name, value)
+        if not same_time(held.look().st_mtime_ns, wanted.mtime_ns):
+            self._try(path, "times", lambda: held.change_time(wanted.mtime_ns))
 
-    def _own(self, descriptor: int, path: bytes, wanted: tuple[int, int], gid: int) -> bool:
-        """Set owner and group; whether both are as wanted. The group alone, where the owner is not for us to
-        set."""
-        uid, group = wanted
-        uid = -1 if uid == self.uid else uid
-        group = -1 if group == gid else group
+    def differs(self, held: Held, wanted: Attributes) -> bool:
+        """Whether `amend` would have something to do that this user may do; raises OSError."""
+        found, have = held.look(), held.xattrs()
+        uid, gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
+        owned = self.uid != 0 or (uid in (-1, found.st_uid) and gid in (-1, found.st_gid))
+        same_mode = stat.S_ISLNK(found.st_mode) or stat.S_IMODE(found.st_mode) == wanted.mode & 0o7777
+        same_acls = {name for name in have if name.startswith(ACLS)} <= {name for name, _ in wanted.xattrs}
+        same_xattrs = same_acls and all(have.get(name) == value for name, value in wanted.xattrs)
+        return not (owned and same_mode and same_xattrs and same_time(found.st_mtime_ns, wanted.mtime_ns))
+
+    def _amend_owner(self, held: Held, path: bytes, found: os.stat_result, uid: int, gid: int) -> bool:
+        """Whether owner and group are as wanted now."""
+        ids = -1 if uid == found.st_uid else uid, -1 if gid == found.st_gid else gid
+        return ids == (-1, -1) or self._own(held, path, *ids)
+
+    def _amend_xattrs(self, held: Held, path: bytes, have: dict[bytes, bytes], wanted: Xattrs) -> Xattrs:
+        """Remove ACLs that are not wanted, set what differs; gives back the wanted ACLs, which follow the mode."""
+        names = {name for name, _ in wanted}
+        for name in have:
+            if name.startswith(ACLS) and name not in names:
+                self._try(path, f"extended attribute {os.fsdecode(name)}", partial(held.remove, name))
+        return self._extend(held, path, tuple(pair for pair in wanted if have.get(pair[0]) != pair[1] or _is_acl(pair)))
+
+    def _try(self, path: bytes, what: str, change: Callable[[], None]) -> bool:
+        """Whether a change was made; else it is noted."""
         try:
-            os.fchown(descriptor, uid, group)
+            change()
         except OSError as error:
-            self.skipped.note(path, f"owner: {paths.reason(error)}")
-            self._own_group(descriptor, group)
+            self.skipped.note(path, f"{what}: {paths.reason(error)}")
             return False
         return True
 
-    def _own_group(self, descriptor: int, group: int) -> None:
-        with contextlib.suppress(OSError):
-            os.fchown(descriptor, -1, group)
-
-    def _extend(self, descriptor: int, path: bytes, xattrs: Xattrs) -> Xattrs:
-        """Set extended attributes; gives back ACLs, which follow the mode."""
-        for name, value in xattrs:
-            if not name.startswith(ACLS):
-                self._set(descriptor, path, name, value)
-        return tuple(pair for pair in xattrs if pair[0].startswith(ACLS))
-
-    def _set(self, descriptor: int, path: bytes, name: bytes, value: bytes) -> None:
+    def _own(self, held: Held, path: bytes, uid: int, gid: int) -> bool:
+        """Set owner and group, -1 being as it is; whether both are as wanted. The group alone, where the owner is not
+        for us to set."""
         try:
-            os.setxattr(descriptor, name, value)
+            held.change_owner(uid, gid)
+        except OSError as error:
+            self.skipped.note(path, f"owner: {paths.reason(error)}")
+            with contextlib.suppress(OSError):
+                held.change_owner(-1, gid)
+            return False
+        return True
+
+    def _extend(self, held: Held, path: bytes, xattrs: Xattrs) -> Xattrs:
+        """Set extended attributes; gives back ACLs, which follow the mode."""
+        for pair in xattrs:
+            if not _is_acl(pair):
+                self._set(held, path, *pair)
+        return tuple(filter(_is_acl, xattrs))
+
+    def _set(self, held: Held, path: bytes, name: bytes, value: bytes) -> None:
+        try:
+            held.set(name, value)
         except (OSError, ValueError, AttributeError) as error:
             reason = paths.reason(error) if isinstance(error, OSError) else "none that this system can hold"
             self.skipped.note(path, f"extended attribute {os.fsdecode(name)}: {reason}")
-
-    def to_name(self, name: bytes, folder: Folder, path: bytes, wanted: Attributes) -> None:
-        """Set owner and times of a symbolic link, or of what is not opened, by its name in a folder; raises
-        OSError."""
-        uid_gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
-        if uid_gid != (self.uid, folder.gid):
-            try:
-                os.chown(name, *uid_gid, dir_fd=folder.descriptor, follow_symlinks=False)
-            except OSError as error:
-                self.skipped.note(path, f"owner: {paths.reason(error)}")
-        times = wanted.mtime_ns, wanted.mtime_ns
-        os.utime(name, ns=times, dir_fd=folder.descriptor, follow_symlinks=False)
 
     def flags(self, descriptor: int, path: bytes, wanted: int) -> None:
         """Set inode flags, the very last thing: an immutable file takes nothing more."""
@@ -179,14 +249,17 @@ class Applier:
             self.skipped.note(path, f"inode flags: {paths.reason(error)}")
 
 
-def _as_wanted(found: os.stat_result, wanted: Attributes) -> bool:
-    uid, gid = owner(wanted.uid, wanted.gid, wanted.user, wanted.group)
-    same_owner = uid in (-1, found.st_uid) and gid in (-1, found.st_gid)
-    return same_owner and stat.S_IMODE(found.st_mode) == wanted.mode & 0o7777
+def _is_acl(pair: tuple[bytes, bytes]) -> bool:
+    return pair[0].startswith(ACLS)
+
+
+def same_time(found_ns: int, wanted_ns: int) -> bool:
+    """Whether a time is the wanted one, as far as file systems keep it."""
+    return found_ns == wanted_ns or any(found_ns == wanted_ns - wanted_ns % step for step in _STEPS)
 
 
 def without_acls(descriptor: int) -> None:
-    """Remove the ACLs that a file or folder has from the folder that it was made in."""
+    """Remove the ACLs that a new file has from the folder that it was made in."""
     for name in (ACLS + b"access", ACLS + b"default"):
         with contextlib.suppress(OSError):
             os.removexattr(descriptor, name)

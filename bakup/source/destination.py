@@ -3,7 +3,7 @@ where others may write: nothing leaves the root, no link on the way is followed,
 only when it is whole.
 
 Order of calls: `make_dir` for folders (in key order, so that none is only implied), then files, links and
-special files in any order, then `hard_link`, then `finish_dirs`, deepest first, then `set_flags`. A folder
+special files in any order, then `hard_link`, then `finish_dir`, deepest first, then `set_flags`. A folder
 that is only implied keeps the mode 0700.
 
 A method that could not do its work for one path returns False and says why in `problems`; an error that would
@@ -16,16 +16,17 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Iterator
 
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
-from bakup.source.applying import Skipped, without_acls
+from bakup.source.applying import Held, Skipped, same_time, without_acls
 from bakup.source.folders import Folder, Refused
 from bakup.source.out import Facts, State
 from bakup.source.partfile import PartFile, PartFiles
 from bakup.source.paths import FILE_FLAGS
-from bakup.source.places import ERRORS, Places, temporary_name
+from bakup.source.places import ERRORS, Places
+from bakup.source.restorerun import RestoreRun
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _PRIVATE = 0o600
@@ -35,8 +36,6 @@ _SPECIAL = {
     SpecialType.CHARACTER: stat.S_IFCHR,
     SpecialType.BLOCK: stat.S_IFBLK,
 }
-_STEPS = (1, 100, 10_000_000, 1_000_000_000, 2_000_000_000)
-"""Nanoseconds that file systems cut times down to: NTFS to 100, exFAT to 10 ms, others to 1 s, FAT to 2 s."""
 _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.DIR, stat.S_IFLNK: Kind.SYMLINK}
 
 
@@ -46,7 +45,8 @@ class Destination:
     Args:
         root: the folder; made when missing.
         system: what names may be there; others are written as `names.escape` says.
-        spared: paths that are not taken for leftovers of a killed restore.
+        run: the restore that this is a part of.
+        spared: whether a path is to stay though a killed restore gave it its name.
 
     Raises:
         Failed: it cannot be made or opened.
@@ -55,9 +55,15 @@ class Destination:
     forks = True
     unsettled = 0
 
-    def __init__(self, root: str | bytes, system: names.System = names.SYSTEM, spared: Container[bytes] = ()) -> None:
+    def __init__(
+        self,
+        root: str | bytes,
+        system: names.System = names.SYSTEM,
+        run: RestoreRun | None = None,
+        spared: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         self.root = os.path.abspath(os.fsencode(root))
-        self._places = Places(self.root, system, spared)
+        self._places = Places(self.root, system, run or RestoreRun(self.root), spared)
         self._folders = self._places.folders
         self._applier = self._places.applier
         self._files = PartFiles(self._places)
@@ -72,6 +78,7 @@ class Destination:
         """Close what is open. Files that were begun and not ended keep their temporary names: `abandon`
         them."""
         self._files.close_all()
+        self._places.put_back()
         self._folders.close()
 
     @property
@@ -125,12 +132,21 @@ class Destination:
         if _KINDS.get(stat.S_IFMT(found.st_mode), Kind.SPECIAL) != kind:
             return "other kind"
         if kind == Kind.FILE:
-            same = found.st_size == size and _same_time(found.st_mtime_ns, mtime_ns)
+            same = found.st_size == size and same_time(found.st_mtime_ns, mtime_ns)
         elif kind == Kind.SYMLINK:
             same = os.readlink(name, dir_fd=folder.descriptor) == target
         else:
             same = kind == Kind.DIR or _special(found) == special
         return "equal" if same else "older" if found.st_mtime_ns < mtime_ns else "newer"
+
+    def inode(self, path: bytes) -> tuple[int, int] | None:
+        """Device and inode of what stands at a path."""
+        try:
+            with self._held(path) as held:
+                found = held.look()
+        except ERRORS:
+            return None
+        return found.st_dev, found.st_ino
 
     def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
         """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
@@ -147,19 +163,49 @@ class Destination:
             os.close(descriptor)
 
     def amend(self, path: bytes, attributes: Attributes) -> bool:
-        """Set mode, owner and extended attributes of a file that stands there, where they are others."""
+        """Set mode, owner, extended attributes and times of what stands there, where they are others."""
         try:
-            folder, name = self._folders.place(path, make=False)
-            descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
-            try:
-                self._applier.amend(descriptor, path, attributes)
-            finally:
-                os.close(descriptor)
+            with self._held(path) as held:
+                self._applier.amend(held, path, attributes)
         except ERRORS as error:
             return self._places.refuse(path, error)
         return True
 
-    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
+    def finish_dir(self, path: bytes, attributes: Attributes) -> bool:
+        """Set the same of a folder, once all that is in it is there."""
+        self._places.amended(path)
+        try:
+            self._applier.amend(Held(self._folders.open(path, make=False).descriptor), path, attributes)
+        except ERRORS as error:
+            return self._places.refuse(path, error)
+        return True
+
+    def differs(self, path: bytes, attributes: Attributes) -> bool:
+        """Whether what stands at a path has other attributes."""
+        try:
+            with self._held(path) as held:
+                return self._applier.differs(held, attributes)
+        except ERRORS:
+            return False
+
+    @contextlib.contextmanager
+    def _held(self, path: bytes) -> Iterator[Held]:
+        """What stands at a path: files and folders are opened, all else is reached by its name."""
+        if not path:
+            yield Held(self._folders.open(path).descriptor)
+            return
+        folder, name = self._folders.place(path, make=False)
+        found = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            yield Held(name, folder)
+            return
+        descriptor = os.open(name, FILE_FLAGS, dir_fd=folder.descriptor)
+        try:
+            yield Held(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = (), *, filled: bool = True) -> bool:
         """Make a folder, and those above it, if it is not there; leftovers of a killed restore in it are
         removed.
 
@@ -167,11 +213,12 @@ class Destination:
             path: below the destination.
             replace: whether a file or link that stands there gives way; one on the way to it never does.
             facts: of an object that stood for it; a folder takes none.
+            filled: whether something will be made in it.
         """
         try:
             if replace and path:
                 self._clear(path)
-            self._places.resume(path, self._folders.open(path))
+            self._places.resume(path, self._folders.open(path), filled=filled)
         except ERRORS as error:
             return self._places.refuse(path, error)
         return True
@@ -189,7 +236,7 @@ class Destination:
         Raises:
             Failed: no space, or another error that would meet every path.
         """
-        temporary = temporary_name()
+        temporary = self._places.run.temporary_name()
         folder = None
         try:
             folder, name = self._folders.place(path)
@@ -238,12 +285,12 @@ class Destination:
     def symlink(self, path: bytes, target: bytes, attributes: Attributes) -> bool:
         """Make a symbolic link, in place of a file or link that stands there; its target is never
         followed."""
-        temporary = temporary_name()
+        temporary = self._places.run.temporary_name()
         folder = None
         try:
             folder, name = self._folders.place(path)
             os.symlink(target, temporary, dir_fd=folder.descriptor)
-            self._applier.to_name(temporary, folder, path, attributes)
+            self._applier.amend(Held(temporary, folder), path, attributes)
             self._places.settle(folder, temporary, name)
         except ERRORS as error:
             self._places.drop(folder, temporary)
@@ -259,14 +306,13 @@ class Destination:
             device: `major << 32 | minor`, 0 unless a device.
             attributes: to set.
         """
-        temporary = temporary_name()
+        temporary = self._places.run.temporary_name()
         folder = None
         try:
             folder, name = self._folders.place(path)
             number = os.makedev(device >> 32, device & 0xFFFF_FFFF)
             os.mknod(temporary, _SPECIAL[SpecialType(kind)] | _PRIVATE, number, dir_fd=folder.descriptor)
-            self._applier.to_name(temporary, folder, path, attributes)
-            os.chmod(temporary, attributes.mode & 0o7777, dir_fd=folder.descriptor)
+            self._applier.amend(Held(temporary, folder), path, attributes)
             self._places.settle(folder, temporary, name)
         except ERRORS as error:
             self._places.drop(folder, temporary)
@@ -276,7 +322,7 @@ class Destination:
     def hard_link(self, path: bytes, to: bytes) -> bool:
         """Make a path another name of what was brought back at `to`, in place of a file or link that stands
         there. False if it cannot be, on another file system for one; that is noted nowhere."""
-        temporary = temporary_name()
+        temporary = self._places.run.temporary_name()
         folder = None
         try:
             source, old = self._folders.place(to, make=False)
@@ -294,25 +340,12 @@ class Destination:
             return False
         return True
 
-    def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
-        """Set the attributes of folders, when all that is in them is there.
-
-        Args:
-            folders: path and attributes in reverse key order, so that none is closed before what is in it.
-        """
-        for path, attributes in folders:
-            self.finish_dir(path, attributes)
-
-    def finish_dir(self, path: bytes, attributes: Attributes) -> bool:
-        """Set the attributes of one folder; see `finish_dirs`."""
+    def made(self, path: bytes) -> bool:
+        """Whether this restore, or one that it goes on with, made the folder at a path."""
         try:
-            folder = self._folders.open(path, make=False)
-            if not path or folder.inherits or not self.fresh:  # the root may have been there, with ACLs of its own
-                without_acls(folder.descriptor)
-            self._applier.to_descriptor(folder.descriptor, path, attributes, -1, -1)
-        except ERRORS as error:
-            return self._places.refuse(path, error)
-        return True
+            return self._folders.made(path)
+        except ERRORS:
+            return False
 
     def set_flags(self, path: bytes, flags: int) -> bool:
         """Set the inode flags of a file or folder, after all else; what is not allowed is noted in
@@ -333,10 +366,6 @@ def _write_all(descriptor: int, data: bytes | memoryview) -> None:
     written = os.write(descriptor, data) if data else 0
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
-
-
-def _same_time(found_ns: int, wanted_ns: int) -> bool:
-    return any(found_ns == wanted_ns - wanted_ns % step for step in _STEPS)
 
 
 def _special(found: os.stat_result) -> tuple[int, int]:

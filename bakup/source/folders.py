@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 from bakup.errors import Failed
 from bakup.source import names, paths
+from bakup.source.restorerun import EVERY_FOLDER, RestoreRun
 
 OPEN = 64
 """Descriptors of folders that are kept open at most, besides the root's."""
 
 
 _NO_NAMES = frozenset((b"", b".", b".."))
+_PRIVATE = 0o700
 _OUTSIDE = "is not a path inside the destination"
 
 
@@ -45,19 +47,26 @@ class Folders:
         root: absolute path, made with its parents when missing; links in it are followed, it is the user's
             word.
         system: what names may be here.
+        run: what is told of each folder that is made.
 
     Raises:
         Failed: the root cannot be made or opened.
     """
 
-    def __init__(self, root: bytes, system: names.System) -> None:
+    def __init__(self, root: bytes, system: names.System, run: RestoreRun) -> None:
         self._system = system
+        self._run = run
+        self._made: set[bytes] = set()
         try:
-            os.makedirs(root, exist_ok=True)
+            if not os.path.isdir(root):
+                os.makedirs(root, _PRIVATE, exist_ok=True)
+                self._note(b"")
             self._root = _opened(os.open(root, os.O_RDONLY | os.O_DIRECTORY), None)
             self.fresh = not os.listdir(self._root.descriptor)
         except OSError as error:
             raise Failed(f"cannot write to {os.fsdecode(root)}: {paths.reason(error)}") from error
+        if self.fresh:
+            run.made(EVERY_FOLDER)
         self._open: OrderedDict[bytes, Folder] = OrderedDict()
 
     def close(self) -> None:
@@ -65,6 +74,18 @@ class Folders:
         for folder in (self._root, *self._open.values()):
             os.close(folder.descriptor)
         self._open.clear()
+
+    def made(self, path: bytes) -> bool:
+        """Whether this restore, or one that it goes on with, made the folder at a path, so that nobody else had a say
+        in what it is like."""
+        if path in self._made or (self.fresh and path):
+            return True
+        private = stat.S_IMODE(os.fstat(self.open(path, make=False).descriptor).st_mode) & 0o777 == _PRIVATE
+        return private and self._run.was_made(path)
+
+    def _note(self, path: bytes) -> None:
+        self._made.add(path)
+        self._run.made(path)
 
     def place(self, path: bytes, make: bool = True) -> tuple[Folder, bytes]:
         """The folder that a path is in, and its name there as the system holds it.
@@ -99,7 +120,7 @@ class Folders:
         folder = self._open[path] if path else self._root
         for name in reversed(missing):
             path = path + b"/" + name if path else name
-            folder = self._keep(path, self._step(folder, name, make))
+            folder = self._keep(path, self._step(folder, path, name, make))
         return folder
 
     def _missing(self, path: bytes) -> list[bytes]:
@@ -120,7 +141,7 @@ class Folders:
             os.close(oldest.descriptor)
         return folder
 
-    def _step(self, parent: Folder, name: bytes, make: bool) -> Folder:
+    def _step(self, parent: Folder, path: bytes, name: bytes, make: bool) -> Folder:
         held = self.name(name)
         try:
             return self._opened(parent, held)
@@ -129,7 +150,9 @@ class Folders:
                 raise
         # Another process of the same restore may have made it since.
         with contextlib.suppress(FileExistsError):
-            os.mkdir(held, 0o700, dir_fd=parent.descriptor)
+            os.mkdir(held, _PRIVATE, dir_fd=parent.descriptor)
+            if not self.fresh:
+                self._note(path)
         return self._opened(parent, held)
 
     def _opened(self, parent: Folder, held: bytes) -> Folder:

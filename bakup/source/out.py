@@ -72,14 +72,24 @@ class Out(Protocol):
         """What stands at a path beside a file of `size` bytes, a link to `target`, a special file of a type and device;
         `facts` are what an object store knew of it."""
 
+    def inode(self, path: bytes) -> tuple[int, int] | None:
+        """What all names of what stands at a path share; None where there are no such names."""
+
     def read(self, path: bytes, offset: int, length: int, facts: Facts) -> bytes:
         """Bytes of a file that stands at a path; fewer where it ends, none where it cannot be read."""
 
     def amend(self, path: bytes, attributes: Attributes) -> bool:
-        """Set on a file that stands there what it is to have besides content, mtime and inode flags."""
+        """Set on what stands there what it is to have besides content and inode flags, where that differs."""
 
-    def make_dir(self, path: bytes, replace: bool, facts: Facts) -> bool:
-        """Make a folder; with `replace` a file that stands there gives way; `facts`: of an object that stood for it."""
+    def differs(self, path: bytes, attributes: Attributes) -> bool:
+        """Whether what stands there has other attributes."""
+
+    def make_dir(self, path: bytes, replace: bool, facts: Facts, *, filled: bool) -> bool:
+        """Make a folder; with `replace` a file that stands there gives way; `facts`: of an object that stood for it;
+        `filled`: whether something will be made in it."""
+
+    def made(self, path: bytes) -> bool:
+        """Whether this restore, or one that it goes on with, made the folder that is at a path."""
 
     def write_whole(self, path: bytes, data: bytes | memoryview, attributes: Attributes) -> bool:
         """Bring back a file that is whole in memory, now or by the next `settle`."""
@@ -100,8 +110,8 @@ class Out(Protocol):
         """Make a path another name of what was brought back at `to`. False if it cannot be; that is no problem yet,
         since the path may be brought back by itself."""
 
-    def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
-        """Set the attributes of folders, deepest first."""
+    def finish_dir(self, path: bytes, attributes: Attributes) -> bool:
+        """Set the attributes of a folder where they differ, when all that is in it is there; the deepest first."""
 
     def set_flags(self, path: bytes, flags: int) -> bool:
         """Set inode flags, after all else."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Mapping
 
 from bakup.source.destination import Destination
 from bakup.source.out import Out
+from bakup.source.restorerun import RestoreRun
 from bakup.store.buckets import open_bucket
 from bakup.store.counting import Counts
 from bakup.store.opening import is_url, local_path
@@ -42,14 +43,24 @@ class OutPlace:
             return not (os.path.isdir(self._folder) and os.listdir(self._folder))
         return not self._bucket.exists() or next(iter(self._bucket.list()), None) is None
 
-    def open(self, spared: Container[bytes] = ()) -> Out:
+    def exists(self) -> bool:
+        """Whether there is a folder, or a bucket."""
+        return os.path.isdir(self._folder) if self._bucket is None else self._bucket.exists()
+
+    def run(self, records: str, scope: bytes, *, write: bool) -> RestoreRun:
+        """A restore to this place (see `RestoreRun`); of one to a URL there is nothing to record."""
+        return RestoreRun(
+            os.path.abspath(os.fsencode(self._folder)), None if self._bucket else records, scope, write=write
+        )
+
+    def open(self, run: RestoreRun, spared: Callable[[bytes], bool] = lambda _: False) -> Out:
         """A folder is made when it is missing; paths that are `spared` are no leftovers of a killed restore in it.
 
         Raises:
             Failed: it cannot be made or opened.
         """
         if self._bucket is None:
-            return Destination(self._folder, spared=spared)
+            return Destination(self._folder, run=run, spared=spared)
         from bakup.source.upload import BucketDestination
 
         return BucketDestination(self._bucket)

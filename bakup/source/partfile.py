@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from bakup.model import Attributes
 from bakup.source.applying import without_acls
 from bakup.source.folders import Folder
-from bakup.source.places import ERRORS, Places, temporary_name
+from bakup.source.places import ERRORS, Places
 
 OPEN = 64
 """Files that are open at a time; others are opened again when they are written to."""
@@ -30,7 +30,7 @@ class PartFiles:
 
     def create(self, folder: Folder) -> bytes:
         """Make an empty file in a folder; its temporary name. Raises OSError."""
-        temporary = temporary_name()
+        temporary = self.places.run.temporary_name()
         self._keep(temporary, os.open(temporary, _NEW, _MODE, dir_fd=folder.descriptor))
         return temporary
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
-from collections.abc import Container
-from itertools import count
+import stat
+from collections.abc import Callable
 
 from bakup.errors import Failed
 from bakup.source import names, paths
 from bakup.source.applying import Applier
 from bakup.source.folders import Folder, Folders, Refused
+from bakup.source.restorerun import RestoreRun
 
 FATAL = {
     errno.ENOSPC,
@@ -28,8 +28,7 @@ FATAL = {
 ERRORS = (OSError, Refused, ValueError, OverflowError)
 """What making a path may raise; the last two where a value is none that the system can hold."""
 
-_OURS = re.compile(rb"\.bakup-([0-9a-f]+)-[0-9a-f]{12}\.part")
-_numbers = count(int.from_bytes(os.urandom(5), "big"))
+_EFFECTIVE = os.access in os.supports_effective_ids
 _AGAIN = "run the same command again when that is mended: it goes on where it stopped"
 
 
@@ -39,18 +38,27 @@ class Places:
     Args:
         root: absolute path.
         system: what names may be here.
-        spared: paths that are no leftovers, whatever their names.
+        run: the restore that this is a part of.
+        spared: whether a path is no leftover, whoever gave it its name.
 
     Raises:
         Failed: the root cannot be made or opened, or the system cannot open paths relative to a folder.
     """
 
-    def __init__(self, root: bytes, system: names.System, spared: Container[bytes] = ()) -> None:
+    def __init__(
+        self,
+        root: bytes,
+        system: names.System,
+        run: RestoreRun,
+        spared: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         if not paths.DESCRIPTORS:
             raise Failed("restoring into a folder is not possible on this system", code="no-descriptors")
         self.root = root
-        self.spared = spared
-        self.folders = Folders(root, system)
+        self.run = run
+        self.folders = Folders(root, system, run)
+        self._spared = spared
+        self._stood: dict[bytes, tuple[int, int]] = {}
         self.fresh = self.folders.fresh
         self.applier = Applier()
         self.problems: list[tuple[bytes, str]] = []
@@ -85,22 +93,36 @@ class Places:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=folder.descriptor)
 
-    def resume(self, path: bytes, folder: Folder) -> None:
-        """Make the folder at a path that was there before ready: open to us, without what a killed restore has left
-        in it.
-
-        That is temporary files of processes that are gone, but for those that are `spared`.
-        """
-        if self.fresh:
+    def resume(self, path: bytes, folder: Folder, *, filled: bool) -> None:
+        """Make the folder at a path that was there before ready: without what a killed restore has left in it, and, if
+        it is to be `filled`, open to us. What it was like then comes back with `put_back`, unless it is amended."""
+        if self.folders.made(path):
             return
-        mode = os.fstat(folder.descriptor).st_mode & 0o7777
-        if mode & 0o700 != 0o700:
-            with contextlib.suppress(OSError):
-                os.fchmod(folder.descriptor, mode | 0o700)
-        found = (_OURS.fullmatch(os.fsencode(name)) for name in os.listdir(folder.descriptor))
-        for ours in found:
-            if ours and not _alive(int(ours[1], 16)) and os.path.join(path, ours[0]) not in self.spared:
-                self.drop(folder, ours[0])
+        if filled:
+            found = os.fstat(folder.descriptor)
+            self._stood[path] = stat.S_IMODE(found.st_mode), found.st_mtime_ns
+            if not os.access(b".", os.W_OK | os.X_OK, dir_fd=folder.descriptor, effective_ids=_EFFECTIVE):
+                with contextlib.suppress(OSError):
+                    os.fchmod(folder.descriptor, stat.S_IMODE(found.st_mode) | 0o700)
+        for name in map(os.fsencode, os.listdir(folder.descriptor)) if self.run.killed else ():
+            if self.run.is_left_over(name) and not self._spared(os.path.join(path, name)):
+                self.drop(folder, name)
+
+    def amended(self, path: bytes) -> None:
+        """What stood at a path is not to come back."""
+        self._stood.pop(path, None)
+
+    def put_back(self) -> None:
+        """Give folders that were filled, and keep what they are like, the mode and the time that they had."""
+        while self._stood:
+            path, (mode, mtime_ns) = self._stood.popitem()
+            with contextlib.suppress(*ERRORS):
+                descriptor = self.folders.open(path, make=False).descriptor
+                found = os.fstat(descriptor)
+                if stat.S_IMODE(found.st_mode) != mode:
+                    os.fchmod(descriptor, mode)
+                if found.st_mtime_ns != mtime_ns:
+                    os.utime(descriptor, ns=(found.st_atime_ns, mtime_ns))
 
 
 def reason(error: Exception) -> str:
@@ -108,23 +130,3 @@ def reason(error: Exception) -> str:
     if isinstance(error, Refused):
         return error.reason
     return paths.reason(error) if isinstance(error, OSError) else "has a value that this system cannot hold"
-
-
-def is_temporary(path: bytes) -> bool:
-    """Whether a path has a name as `temporary_name` gives them."""
-    return _OURS.fullmatch(path.rpartition(b"/")[2]) is not None
-
-
-def temporary_name() -> bytes:
-    """A new name that no entry has: of this process, and the next of its numbers. What has it is not opened."""
-    return b".bakup-%x-%012x.part" % (os.getpid(), next(_numbers))
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        pass
-    return True

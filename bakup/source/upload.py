@@ -89,6 +89,9 @@ class BucketDestination:
             self._standing = Standing(self.bucket, self._pool)
         return self._standing.compare(self._key(path, facts), size, mtime_ns, facts)
 
+    def inode(self, path: bytes) -> None:
+        """Objects have one key."""
+
     def read(self, path: bytes, offset: int, length: int, facts: Facts = ()) -> bytes:
         """See `out.Out`."""
         try:
@@ -100,10 +103,18 @@ class BucketDestination:
             return b""
 
     def amend(self, path: bytes, attributes: Attributes) -> bool:
-        """An object that is equal has the metadata that it is to have."""
+        """An object that is equal has the metadata that it is to have, and folders have no attributes."""
         return True
 
-    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = ()) -> bool:
+    def differs(self, path: bytes, attributes: Attributes) -> bool:
+        """See `amend`."""
+        return False
+
+    def made(self, path: bytes) -> bool:
+        """See `amend`: it makes no difference."""
+        return True
+
+    def make_dir(self, path: bytes, replace: bool = False, facts: Facts = (), *, filled: bool = True) -> bool:
         """Put the object that stands for the folder, if one did; where a store has folders, files make them."""
         key = dict(facts).get("key")
         if self.bucket.keyed and key is not None:
@@ -151,8 +162,9 @@ class BucketDestination:
             return False
         return True
 
-    def finish_dirs(self, folders: Iterable[tuple[bytes, Attributes]]) -> None:
-        """Folders have no attributes there."""
+    def finish_dir(self, path: bytes, attributes: Attributes) -> bool:
+        """See `amend`."""
+        return True
 
     def set_flags(self, path: bytes, flags: int) -> bool:
         """There are none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import uuid
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 SPOOL = ".bakup-spool"
 """The folder that holds them. At the top of a local target it never holds objects."""
 _LOCK = "lock"
+_RUN = re.compile(r"[0-9a-f]{32}")
 
 
 class SpoolFolder:
@@ -44,9 +46,10 @@ class SpoolFolder:
 
 
 def remove_stale(top: str) -> None:
-    """Remove the folders below `top` whose runs are dead. The caller holds the lock of `top`."""
+    """Remove the folders below `top` whose runs are dead: each has the name and the lock of a run's. The caller holds
+    the lock of `top`."""
     for entry in list(os.scandir(top)):
-        if entry.is_dir(follow_symlinks=False) and _dead(entry.path):
+        if _RUN.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False) and _dead(entry.path):
             shutil.rmtree(entry.path, ignore_errors=True)
 
 
@@ -61,7 +64,7 @@ def try_lock(handle: int) -> bool:
 
 def _dead(folder: str) -> bool:
     try:
-        handle = _open(os.path.join(folder, _LOCK))
+        handle = os.open(os.path.join(folder, _LOCK), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return False
     try:

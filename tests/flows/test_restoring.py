@@ -13,15 +13,20 @@ from pathlib import Path
 
 import pytest
 from nobody import NOBODY, as_nobody
-from rig import Rig, raising
+from oddities import ACL
+from rig import Heard, Rig, raising
 from trees import assert_equal, noise, snapshot, write
 
 from bakup.cli.restore import exit_code, problems
 from bakup.errors import Failed, Usage
 from bakup.flows.reports import RestoreReport
+from bakup.flows.restore import RECORDS
 from bakup.source.destination import Destination
+from bakup.source.restorerun import RestoreRun
 
 FILES = {"a.txt": b"a", "docs/b.txt": b"bb", "docs/deep/c.txt": b"ccc", "img/d.jpg": noise(3000), "img/[e]*.jpg": b"e"}
+
+ALIKE = (1_500_000_000_000_000_000,) * 2
 
 
 @pytest.fixture
@@ -142,14 +147,139 @@ def test_a_second_restore_has_nothing_to_do(stored: Rig, monkeypatch: pytest.Mon
 
 
 def test_names_like_those_of_an_unfinished_restore(rig: Rig) -> None:
-    ours = ".bakup-7fffff-%012x.part"
-    write(rig.source, {ours % 1: b"1", "in/" + ours % 2: b"2"})
+    """What a name looks like says nothing of who gave it."""
+    ours = ".bakup-fffff0-%012x.part"
+    write(rig.source, {ours % 1: b"1", "in/" + ours % 2: b"2", "in/more": b"more"})
     rig.sync()
     out, _ = rig.restore()
-    write(out, {"in/" + ours % 3: b"left over"})
-    _, report = rig.restore(out)
-    assert counts(report) == (0, 0, 2, 0)
+    write(out, {"in/" + ours % 3: b"somebody's"})
+    (out / "in" / "more").unlink()
+    _, report = rig.restore(out, b"in/more")
+    assert counts(report) == (1, 0, 0, 0)
+    assert (out / "in" / (ours % 3)).read_bytes() == b"somebody's"
+    (out / "in" / (ours % 3)).unlink()
+    shutil.copystat(rig.source / "in", out / "in")
     assert_equal(snapshot(out), snapshot(rig.source))
+
+
+def like(path: Path) -> tuple[object, ...]:
+    """What a folder is like, besides what is in it."""
+    found = path.stat()
+    extended = [(name, os.getxattr(path, name)) for name in sorted(os.listxattr(path))]
+    return found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, extended
+
+
+@pytest.mark.parametrize("layout", ["sectors", "atbak"])
+@pytest.mark.parametrize("overwrite", [None, "always"])
+def test_a_chosen_path_changes_no_folder_that_stood(rig: Rig, layout: str, overwrite: str | None) -> None:
+    write(rig.source, {"a": b"a", "docs/b": b"bb", "docs/new/c": b"ccc"})
+    for folder, mode in ((".", 0o700), ("docs", 0o750), ("docs/new", 0o711)):
+        (rig.source / folder).chmod(mode)
+        os.setxattr(rig.source / folder, "user.stored", b"1")
+    rig.sync(layout=layout, sector_size=None)
+    out = rig.new_out()
+    (out / "docs").mkdir(parents=True)
+    for folder in (out, out / "docs"):
+        os.setxattr(folder, "system.posix_acl_default", ACL)
+        folder.chmod(0o1777)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+    before = [like(out), like(out / "docs")]
+    for path in (b"a", b"docs/b", b"docs/new", b"docs/n*/c"):
+        rig.restore(out, path, overwrite=overwrite)
+        assert [like(out), like(out / "docs")] == before
+    assert like(out / "docs" / "new") == like(rig.source / "docs" / "new"), "bakup made it"
+    rig.restore(out, b"docs", overwrite=overwrite)
+    assert (like(out), like(out / "docs") == before[1]) == (before[0], overwrite is None)
+    rig.restore(out, overwrite=overwrite)
+    assert like(out / "docs") == like(rig.source / "docs")
+    assert like(out) == (before[0] if overwrite is None else like(rig.source))
+
+
+def test_what_a_restore_made_of_a_path_that_was_killed_goes_on(stored: Rig) -> None:
+    (stored.source / "docs").chmod(0o750)
+    stored.sync()
+    out = stored.new_out()
+    out.mkdir()
+    records = stored.home / RECORDS
+    child = os.fork()
+    if not child:
+        run = RestoreRun(os.fsencode(out), str(records), b"docs")
+        Destination(out, run=run).make_dir(b"docs")
+        os._exit(0)
+    os.waitpid(child, 0)
+    stored.restore(out, b"docs")
+    assert (out / "docs").stat().st_mode & 0o777 == 0o750
+    assert not list(records.iterdir())
+
+
+def test_an_ordinary_user_restores_into_a_folder_of_somebody_else(unprivileged: Rig) -> None:
+    rig = unprivileged
+    write(rig.source, {"notes.txt": b"notes", "own/x": b"x", "theirs/y": b"y"})
+    for path in rig.source.rglob("*"):
+        os.chown(path, *(NOBODY, NOBODY) if os.geteuid() == 0 else (-1, -1))
+    (rig.source / "theirs").chmod(0o700)
+    with as_nobody():
+        rig.sync()
+    out = rig.new_out()
+    (out / "theirs").mkdir(parents=True)
+    for folder in (out, out / "theirs"):
+        folder.chmod(0o1777)
+    before = like(out)[:3], like(out / "theirs")[:3]
+    with as_nobody():
+        _, report = rig.restore(out, b"notes.txt", b"theirs/y")
+        assert exit_code(report) == 0
+        _, report = rig.restore(out)
+    assert (like(out)[:3], like(out / "theirs")[:3]) == before
+    assert {path for path, _ in report.skipped} <= {b"theirs"}, "it is another's: named, and no more"
+    assert (report.not_restored.files, (out / "own" / "x").read_bytes()) == (0, b"x")
+
+
+def test_what_stands_and_takes_other_attributes_is_told(stored: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, _ = stored.restore()
+    for path in (out, out / "docs", out / "a.txt"):
+        path.chmod(0o700)
+    shown: list[tuple[str, bytes]] = []
+    monkeypatch.setattr(Heard, "path", lambda _, mark, path, size: shown.append((mark, path)))
+    for options, told in (
+        ({"paths": [b"docs"]}, []),
+        ({}, [b"docs"]),
+        ({"paths": [b"docs"], "overwrite": "always"}, [b"docs"]),
+        ({"overwrite": "always"}, [b".", b"a.txt", b"docs"]),
+    ):
+        for dry_run in (True, False):
+            for path in (out, out / "docs", out / "a.txt"):
+                path.chmod(0o700)
+            shown.clear()
+            stored.restore(out, *options.get("paths", ()), overwrite=options.get("overwrite"), dry_run=dry_run)
+            assert shown == [("U", path) for path in told]
+    assert {path.stat().st_mode & 0o777 for path in (out, out / "docs")} == {0o755}
+
+
+@pytest.mark.parametrize("layout", ["sectors", "atbak"])
+def test_hard_links_that_came_apart_or_together_are_as_they_were(rig: Rig, layout: str) -> None:
+    write(rig.source, {"a": b"same", "other": b"same", "z": noise(200_000)})
+    for name, to in (("b", "a"), ("c", "a"), ("y", "z")):
+        os.link(rig.source / to, rig.source / name)
+    os.mkfifo(rig.source / "p")
+    os.link(rig.source / "p", rig.source / "q")
+    for name in ("a", "other"):
+        os.utime(rig.source / name, ns=ALIKE)
+    rig.sync(layout=layout, sector_size=None)
+    out, _ = rig.restore()
+    for name in "byq":
+        (out / name).unlink()
+        if name == "q":
+            os.mkfifo(out / name, 0o644)
+        else:
+            shutil.copy2(out / {"b": "a", "y": "z"}[name], out / name)
+    (out / "other").unlink()
+    os.link(out / "a", out / "other")
+    assert counts(rig.restore(out)[1])[:3] == (0, 0, 6)
+    assert counts(rig.restore(out, overwrite="always", dry_run=True)[1])[:3] == (3, 0, 3)
+    assert counts(rig.restore(out, overwrite="always")[1])[:3] == (3, 0, 3)
+    assert_equal(snapshot(out), snapshot(rig.source))
+    assert counts(rig.restore(out, overwrite="always")[1])[:3] == (0, 0, 6)
 
 
 def test_a_restore_that_was_killed_goes_on(rig: Rig) -> None:
@@ -316,7 +446,7 @@ def test_hard_links_of_what_is_there_already(rig: Rig) -> None:
         for name in missing:
             (out / name).unlink()
         rig.restore(out)
-        assert_equal(snapshot(out), snapshot(rig.source))
+        assert_equal(snapshot(out), snapshot(rig.source), root=False)
     assert (out / "a").samefile(out / "b")
     for name in ("a", "b"):
         (out / name).unlink()
@@ -341,9 +471,6 @@ def test_a_name_is_written_where_the_first_one_could_not_be(rig: Rig) -> None:
     assert (out / "b").read_bytes() == b"same"
     assert (out / "b").samefile(out / "c")
     assert os.readlink(out / "k") == os.readlink(out / "l") == "a"
-
-
-ALIKE = (1_500_000_000_000_000_000,) * 2
 
 
 @pytest.mark.parametrize("layout", ["sectors", "atbak"])

@@ -18,7 +18,8 @@ from bakup.model import Attributes, Dir, Kind, SpecialType, Symlink
 from bakup.source import paths
 from bakup.source.applying import NOTED, Skipped
 from bakup.source.destination import Destination
-from bakup.source.places import Places, temporary_name
+from bakup.source.places import Places
+from bakup.source.restorerun import RestoreRun
 from bakup.source.tree import LocalTree
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
@@ -67,8 +68,9 @@ def bring_back(source: bytes, out: bytes) -> Destination:
                 destination.special(entry.path, entry.special, entry.device, entry.attributes)
     for path, to in links:
         destination.hard_link(path, to)
-    folders = [found for found in entries if found.kind == Kind.DIR]
-    destination.finish_dirs((found.path, tree.attributes(found)) for found in reversed(folders))
+    for found in reversed(entries):
+        if found.kind == Kind.DIR:
+            destination.finish_dir(found.path, tree.attributes(found))
     return destination
 
 
@@ -183,6 +185,7 @@ def test_what_only_root_may_set_is_named_and_setuid_dropped(base: bytes, unprivi
             (b"file", "owner: operation not permitted"),
             (b"link", "owner: operation not permitted"),
             (b"file", "extended attribute trusted.x: operation not permitted"),
+            (b"link", "extended attribute trusted.x: operation not permitted"),
         )
     now = os.stat(base + b"/out/file")
     assert now.st_mode & 0o7777 == 0o755
@@ -294,19 +297,127 @@ def test_a_folder_is_never_replaced_by_a_file(base: bytes) -> None:
     assert not leftovers(base + b"/out")
 
 
-def test_leftovers_of_a_killed_restore_are_removed_and_those_of_a_living_one_stay(base: bytes) -> None:
-    os.makedirs(base + b"/out/folder")
+def killed(root: bytes, records: str, folder: bytes) -> bytes:
+    """What a restore has left in a folder of `root` when it was killed there."""
+    here, there = os.pipe()
     child = os.fork()
     if not child:
-        write(base + b"/out/folder/" + temporary_name())
+        name = folder + b"/" + RestoreRun(root, records).temporary_name()
+        write(root + b"/" + name)
+        os.write(there, name)
         os._exit(0)
     os.waitpid(child, 0)
-    ours = temporary_name()
-    write(base + b"/out/folder/" + ours)
-    write(base + b"/out/folder/.bakup-notes.part")
+    return os.read(here, 1000)
+
+
+def test_leftovers_of_killed_restores_are_known_by_their_records(base: bytes) -> None:
+    out, records = base + b"/out", os.fsdecode(base + b"/records")
+    os.makedirs(out + b"/folder")
+    os.makedirs(base + b"/other")
+    left, spared = killed(out, records, b"folder"), killed(out, records, b"folder")
+    of_another = killed(base + b"/other", records, b".")
+    living = RestoreRun(out, records)
+    others = [living.temporary_name(), b".bakup-fffff0-00000000abcd.part", b".bakup-notes.part", of_another[2:]]
+    for name in others:
+        write(out + b"/folder/" + name)
+    for scope, stays in ((b"other", False), (b"", False)):
+        run = RestoreRun(out, records, scope)
+        with Destination(out, run=run, spared=lambda path: path == spared) as destination:
+            destination.make_dir(b"folder")
+        run.end(well=True)
+        assert os.path.exists(out + b"/" + left) == stays
+    assert sorted(os.listdir(out + b"/folder")) == sorted([spared[7:], *others])
+    living.end(well=False)
+    assert len(os.listdir(records)) == 2, "the one that did not end well, and that of the other folder"
+
+
+def test_what_a_killed_restore_has_made_is_known(base: bytes) -> None:
+    records = os.fsdecode(base + b"/records")
+    os.makedirs(base + b"/out/stood")
+    child = os.fork()
+    if not child:
+        Destination(base + b"/out", run=RestoreRun(base + b"/out", records)).make_dir(b"stood/new")
+        os._exit(0)
+    os.waitpid(child, 0)
+    with Destination(base + b"/out", run=RestoreRun(base + b"/out", records)) as destination:
+        assert [destination.made(path) for path in (b"", b"stood", b"stood/new")] == [False, False, True]
+        os.chmod(base + b"/out/stood/new", 0o755)
+        assert not destination.made(b"stood/new"), "somebody gave it a mode meanwhile"
+
+
+def test_nothing_is_touched_that_is_equal(base: bytes, facts: Facts) -> None:
+    os.mkdir(base + b"/tree")
+    plant_odd_things(base + b"/tree")
+    bring_back(base + b"/tree", base + b"/out").close()
+    tree = LocalTree(base + b"/tree")
+    before = [os.lstat(base + b"/out/" + found.path).st_ctime_ns for found in tree.entries()]
     with Destination(base + b"/out") as destination:
-        destination.make_dir(b"folder")
-    assert sorted(os.listdir(base + b"/out/folder")) == sorted([ours, b".bakup-notes.part"])
+        for found in tree.entries():
+            assert not destination.differs(found.path, tree.attributes(found)), found.path
+            assert destination.amend(found.path, tree.attributes(found))
+        assert destination.skipped.pairs() == ()
+    assert [os.lstat(base + b"/out/" + found.path).st_ctime_ns for found in tree.entries()] == before
+
+
+@pytest.mark.parametrize("name", [b"folder", b"file", b"fifo", b"link"])
+def test_what_differs_is_set_on_what_stands(base: bytes, name: bytes) -> None:
+    os.mkdir(base + b"/folder")
+    write(base + b"/file")
+    os.mkfifo(base + b"/fifo")
+    os.symlink(b"nowhere", base + b"/link")
+    if name != b"link":
+        os.setxattr(base + b"/" + name, b"system.posix_acl_access", ACL)
+    special = ((b"trusted.x", b"1"),) if ROOT else ()
+    wanted = Attributes(0o640, os.geteuid(), os.getegid(), mtime_ns=5, xattrs=special)
+    if ROOT:
+        wanted = replace(wanted, uid=4_000_000, gid=4_000_001)
+    with Destination(base) as destination:
+        assert destination.differs(name, wanted)
+        assert destination.amend(name, wanted)
+        assert not destination.differs(name, wanted)
+        assert destination.skipped.pairs() == ()
+    now = os.lstat(base + b"/" + name)
+    assert (now.st_uid, now.st_gid, now.st_mtime_ns) == (wanted.uid, wanted.gid, 5)
+    assert now.st_mode & 0o7777 == (0o777 if name == b"link" else 0o640)
+    assert os.listxattr(base + b"/" + name, follow_symlinks=False) == [os.fsdecode(pair[0]) for pair in special]
+
+
+def test_what_is_no_file_takes_acls_and_extended_attributes(base: bytes) -> None:
+    """The default ACL of the folder around is not inherited."""
+    os.mkdir(base + b"/out")
+    os.setxattr(base + b"/out", b"system.posix_acl_default", ACL)
+    acl = ((b"system.posix_acl_access", ACL),)
+    trusted = ((b"trusted.x", b"1"),) if ROOT else ()
+    with Destination(base + b"/out") as destination:
+        for number, kind in enumerate((SpecialType.FIFO, SpecialType.SOCKET)):
+            assert destination.special(b"plain%d" % number, kind, 0, replace(HERE, mode=0o620))
+            assert destination.special(b"acl%d" % number, kind, 0, replace(HERE, mode=0o770, xattrs=acl + trusted))
+        assert destination.symlink(b"link", b"x", replace(HERE, xattrs=trusted))
+        assert destination.skipped.pairs() == ()
+    for number in range(2):
+        assert os.listxattr(base + b"/out/plain%d" % number) == []
+        assert os.stat(base + b"/out/plain%d" % number).st_mode & 0o777 == 0o620
+        assert os.getxattr(base + b"/out/acl%d" % number, b"system.posix_acl_access") == ACL
+        assert len(os.listxattr(base + b"/out/acl%d" % number)) == 1 + len(trusted)
+    assert len(os.listxattr(base + b"/out/link", follow_symlinks=False)) == len(trusted)
+
+
+def test_a_folder_that_is_closed_to_us_is_opened_only_to_be_filled(base: bytes, unprivileged: Unprivileged) -> None:
+    os.mkdir(base + b"/out")
+    os.chmod(base + b"/out", 0o777)
+    with unprivileged():
+        for name in (b"filled", b"left"):
+            os.mkdir(base + b"/out/" + name)
+            write(base + b"/out/" + name + b"/stood")
+            os.chmod(base + b"/out/" + name, 0o500)
+        before = os.stat(base + b"/out/left").st_ctime_ns
+        with Destination(base + b"/out") as destination:
+            assert destination.make_dir(b"filled", filled=True)
+            assert destination.make_dir(b"left", filled=False)
+            assert destination.write_whole(b"filled/new", b"x", replace(HERE, uid=os.geteuid(), gid=os.getegid()))
+        assert os.stat(base + b"/out/left").st_ctime_ns == before
+        assert os.stat(base + b"/out/filled").st_mode & 0o777 == 0o500
+        assert read(base + b"/out/filled/new") == b"x"
 
 
 def test_workers_after_a_fork(base: bytes) -> None:
@@ -325,7 +436,7 @@ def test_workers_after_a_fork(base: bytes) -> None:
 
 
 def test_an_error_that_would_meet_every_path_is_raised_with_the_path(base: bytes) -> None:
-    places = Places(base, "bytes")
+    places = Places(base, "bytes", RestoreRun(base))
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="No space") as no_space:
         full.write(b"x")
     with pytest.raises(Failed, match=r"cannot write /tmp/.*/file: no space left on device") as failed:

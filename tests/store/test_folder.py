@@ -146,6 +146,16 @@ def test_closing_leaves_nothing(target: FolderTarget) -> None:
     assert os.listdir(target.url) == []
 
 
+def test_a_folder_in_the_spool_that_is_no_run_s_stays(target: FolderTarget) -> None:
+    mine = os.path.join(target.url, SPOOL, "mine")
+    unlocked = os.path.join(target.url, SPOOL, "0" * 32)
+    for path in (mine, unlocked):
+        os.makedirs(path)
+    target.spool_folder()
+    assert os.path.isdir(mine)
+    assert os.path.isdir(unlocked)
+
+
 def test_spools_of_dead_runs_are_removed_those_of_living_ones_stay(target: FolderTarget) -> None:
     runs = [subprocess.Popen([sys.executable, "-c", RUN, target.url], stdout=subprocess.PIPE, text=True) for _ in "ab"]
     try:
