@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    from bakup.cli import streams
+
+    streams.stand()
     from bakup.cli.app import run
 
     sys.exit(run(sys.argv[1:]))

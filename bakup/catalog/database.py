@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Literal
 
 from bakup.errors import Failed
@@ -44,6 +45,45 @@ def open_state(folder: str) -> sqlite3.Connection:
         return _open(path, "state")
     except sqlite3.DatabaseError as error:
         raise _unusable(path, error) from error
+
+
+def can_write(folder: str) -> bool:
+    """Whether the databases of a BAKUP_HOME, there or not yet, can be written."""
+    places = (os.path.join(folder, name) for name in (CATALOG_FILE, STATE_FILE))
+    return _may(folder, os.W_OK | os.X_OK) and all(_may(place, os.W_OK) for place in places if os.path.exists(place))
+
+
+def _may(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+
+
+def copy(folder: str, into: str) -> None:
+    """Copy the databases of a BAKUP_HOME that cannot be written; what is not there is made there when it is opened.
+
+    Raises Failed when one cannot be read.
+    """
+    for name in (CATALOG_FILE, STATE_FILE):
+        path = os.path.join(folder, name)
+        try:
+            os.stat(path)
+            _copy(path, os.path.join(into, name))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise Failed(f"cannot read {path}: {(error.strerror or str(error)).lower()}", code="local-state") from error
+
+
+def _copy(path: str, into: str) -> None:
+    # SQLite reads beside a writer, but not where it cannot make the files it needs for that: then nobody writes.
+    try:
+        with closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as before:
+            before.execute("SELECT count(*) FROM sqlite_master")
+            with closing(sqlite3.connect(into)) as after:
+                before.backup(after)
+    except sqlite3.DatabaseError:
+        for suffix in ("", "-wal"):
+            if os.path.exists(path + suffix):
+                shutil.copyfile(path + suffix, into + suffix)
 
 
 def _unusable(path: str, error: sqlite3.DatabaseError) -> Failed:

@@ -63,12 +63,14 @@ def _module(name: str) -> ModuleType:
 def run(arguments: list[str]) -> int:
     """Run `bakup` with these arguments; gives the exit code and raises nothing."""
     memory.keep()
+    return _early(arguments).ended(_caught(arguments))
+
+
+def _caught(arguments: list[str]) -> int:
     try:
         return _dispatch(arguments)
     except BakupError as error:
         return _refused(arguments, error)
-    except BrokenPipeError:
-        return 0
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import machine, names, numbers, places, sync_json, versions
 from bakup.cli.command import command
-from bakup.cli.log import os_reason
 from bakup.cli.options import At, Source, WithTarget, argument
 from bakup.cli.problems import Problem
 from bakup.cli.rows import short_id
@@ -68,9 +66,7 @@ def cat(
                 watch=run.watch,
                 ask=run.ask,
             )
-        sink.flush()
-    except BrokenPipeError:
-        run.console.close_out()
+    except Unread:
         return run.finish({}, 0)
     except Failed as error:
         raise _hinted(error, place, wanted) from None
@@ -79,48 +75,32 @@ def cat(
     return run.finish(summary(report, place), 3 if report.cause or report.older or report.rolled_back else 0)
 
 
+class Unread(Exception):
+    """Standard output goes nowhere: there is no use in reading on."""
+
+
 class Sink:
     """Takes the file's bytes: to standard output as they are, or as objects of `--json`."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
         self._position = 0
-        self._out = sys.stdout.buffer
 
     def write(self, piece: memoryview | bytes, hole: bool) -> None:
-        """The next bytes. Raises BrokenPipeError when nobody reads them, Failed when they cannot be written."""
-        if self._run.console.machine:
+        """The next bytes. Raises Unread when they go nowhere."""
+        console = self._run.console
+        if console.machine:
             self._object(piece, hole)
-            return
-        self._run.watch.wipe()
-        try:
-            self._out.write(piece)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._full(error)
-
-    def flush(self) -> None:
-        """All of it is out. Raises as `write` does."""
-        try:
-            self._out.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            self._full(error)
+        else:
+            console.raw_out(piece)
+        if console.closed:
+            raise Unread
 
     def _object(self, piece: memoryview | bytes, hole: bool) -> None:
         data = None if hole else base64.b64encode(piece).decode()
         place = {"offset_bytes": self._position, "length_bytes": len(piece)}
         self._run.console.object({"message_type": "data", **place, "data_b64": data})
         self._position += len(piece)
-        if self._run.console.closed:
-            raise BrokenPipeError
-
-    def _full(self, error: OSError) -> None:
-        # What could not be written would be tried again at the end.
-        self._run.console.close_out()
-        raise Failed(f"cannot write to standard output: {os_reason(error)}", code="output") from error
 
 
 def problems(report: CatReport, dst: str, source: str | None = None, *, exact: bool = False) -> list[Problem]:

@@ -54,7 +54,11 @@ def check(
     from bakup.flows import check as flow
 
     place = places.target(dst)
-    with run.home(write=True) as home:
+    with run.home(write=True, remember=False) as home:
+        if not home.remembers:
+            run.watch.note(
+                f"{names.shown_text(home.folder)} cannot be written: what this check finds is not remembered"
+            )
         report = flow.check(
             home,
             place,

@@ -5,12 +5,11 @@ Whatever stands on the terminal for the moment (progress) is wiped before a line
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from bakup.cli import names, style
+from bakup.cli import names, streams, style
 from bakup.cli.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
@@ -29,7 +28,6 @@ class Console:
         self.level = level
         self.machine = machine
         self.exact = exact
-        self.closed = False
         self.wipe: Wipe = _nothing
         for stream in (sys.stdout, sys.stderr):
             _never_fail_on_letters(stream)
@@ -43,6 +41,16 @@ class Console:
     def err(self) -> TextIO:
         """Standard error."""
         return sys.stderr
+
+    @property
+    def closed(self) -> bool:
+        """Whether standard output goes nowhere: nobody reads it any more, or it cannot be written."""
+        return streams.goes_nowhere(self.out)
+
+    def loss(self) -> OSError | None:
+        """Why standard output could not be written, to be said once."""
+        self.flush()
+        return streams.loss(self.out)
 
     @property
     def interactive(self) -> bool:
@@ -129,7 +137,10 @@ class Console:
     def _shortened(self, problem: Problem, lines: list[str]) -> list[str]:
         if len(lines) <= SHOWN_LINES or not style.is_terminal(self.err):
             return lines
-        file = save_list(problem, lines)
+        try:
+            file = save_list(problem, lines)
+        except OSError:  # no room for it: better a long list than half of one
+            return lines
         return [*lines[:SHOWN_LINES], f"... and {len(lines) - SHOWN_LINES:,} more in {file}"]
 
     def _write_out(self, text: str) -> None:
@@ -137,26 +148,18 @@ class Console:
             return
         self.wipe()
         ready = style.painted(text) if style.has_colour(self.out) and not self.machine else style.plain(text)
-        try:
-            self.out.write(ready + "\n")
-            if style.is_terminal(self.out):
-                self.out.flush()
-        except BrokenPipeError:
-            self.close_out()
+        self.out.write(ready + "\n")
+        if style.is_terminal(self.out):
+            self.out.flush()
+
+    def raw_out(self, data: memoryview | bytes) -> None:
+        """Bytes to standard output, as they are."""
+        self.wipe()
+        self.out.buffer.write(data)
 
     def flush(self) -> None:
-        """Write out what is buffered; a closed pipe is no failure."""
-        try:
-            self.out.flush()
-        except BrokenPipeError:
-            self.close_out()
-
-    def close_out(self) -> None:
-        """Nobody reads standard output any more: the rest of it goes nowhere."""
-        self.closed = True
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.out.fileno())
-        os.close(nowhere)
+        """Write out what is buffered."""
+        self.out.flush()
 
     def _write_err(self, text: str) -> None:
         self.wipe()

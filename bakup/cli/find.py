@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -172,9 +171,8 @@ def _show(run: Run, report: FindReport, total: Total, *, print0: bool) -> None:
 
 
 def _print0(run: Run, report: FindReport, total: Total) -> None:
-    try:
-        for group in report.groups:
-            for path, _ in itertools.groupby(total.counted(group.source, group.versions), key=lambda one: one.path):
-                sys.stdout.buffer.write(path + b"\0")
-    except BrokenPipeError:
-        run.console.close_out()
+    for group in report.groups:
+        for path, _ in itertools.groupby(total.counted(group.source, group.versions), key=lambda one: one.path):
+            run.console.raw_out(path + b"\0")
+            if run.console.closed:
+                return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import time
@@ -12,6 +13,7 @@ from io import FileIO
 from bakup.cli import names, numbers
 from bakup.errors import Failed
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _UUIDS = frozenset({"sector", "check_point", "source", "box", "uuid", "id"})
 
 
@@ -22,7 +24,7 @@ class Log:
         self.file = file
         self._run = secrets.token_hex(2)
         self.fault: str | None = None
-        self._stream = _open(file) if file else None
+        self._stream = self._opened(file) if file else None
 
     def write(self, level: str, event: str, facts: Mapping[str, object]) -> None:
         """One line: local time with offset, level, run, event, `key=value`."""
@@ -39,13 +41,23 @@ class Log:
         if self._stream:
             self._stream.close()
 
+    def _opened(self, file: str) -> FileIO | None:
+        try:
+            return FileIO(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a")
+        except OSError as error:
+            fault = f"cannot write the log file {names.shown_text(file)}: {os_reason(error)}"
+            if error.errno not in _FULL:
+                raise Failed(fault, code="log-file") from error
+            self.fault = fault
+            return None
+
     def _append(self, lines: str) -> None:
         # A log that cannot be written stops no backup; what stopped it is told at the end.
         if self._stream:
             try:
                 self._stream.write(lines.encode("utf-8", "backslashreplace"))
             except OSError as error:
-                self.fault = f"cannot write the log file {self.file}: {os_reason(error)}"
+                self.fault = f"cannot write the log file {names.shown_text(self.file or '')}: {os_reason(error)}"
                 self._stream.close()
                 self._stream = None
 
@@ -68,14 +80,6 @@ def _word(text: str) -> str:
     if text.startswith("$'"):
         return text
     return names.quoted(text) if not text or set(text) & set(" \t\n\"'=") else names.shown_text(text)
-
-
-def _open(file: str) -> FileIO:
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise Failed(f"cannot write the log file {file}: {os_reason(error)}", code="log-file") from error
-    return FileIO(handle, "a")
 
 
 def os_reason(error: OSError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -112,7 +111,7 @@ def _show(run: Run, dst: str, found: Listing, listed: Listed) -> int:
     total = listing.Total()
     entries = total.counted(found.entries)
     if listed.print0:
-        _print0(found, total)
+        _print0(run, found, total)
     elif run.console.machine:
         for one in entries:
             run.console.object(listing.entry_facts(found.base, one))
@@ -135,9 +134,8 @@ def _told(run: Run, unknown: tuple[str, ...]) -> int:
     return 3 if unknown else 0
 
 
-def _print0(found: Listing, total: listing.Total) -> None:
-    try:
-        for one in total.counted(found.entries):
-            sys.stdout.buffer.write(listing.whole_path(found.base, one.path) + b"\0")
-    except BrokenPipeError:
-        return
+def _print0(run: Run, found: Listing, total: listing.Total) -> None:
+    for one in total.counted(found.entries):
+        run.console.raw_out(listing.whole_path(found.base, one.path) + b"\0")
+        if run.console.closed:
+            return

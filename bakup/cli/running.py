@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _AGAIN = "run the same command again: it goes on where it stopped"
 _GO_ON = ("sync", "restore")
+_WORKS = ("sync", "restore", "check", "rebuild")
 _CUT_SHORT = ("no-space", "no-answer")
 
 
@@ -44,12 +45,12 @@ class Run:
         return self.everywhere.bytes
 
     @contextmanager
-    def home(self, *, write: bool) -> Iterator[Home]:
-        """The local state, locked for writing or not. Raises Locked after `--lock-wait`."""
+    def home(self, *, write: bool, remember: bool = True) -> Iterator[Home]:
+        """The local state as `Home.open` gives it. Raises Locked after `--lock-wait`."""
         from bakup.flows.home import Home
 
         wait = self.everywhere.lock_wait
-        with Home.open(lock_wait=wait, write=write, command=self.command) as home:
+        with Home.open(lock_wait=wait, write=write, remember=remember, command=self.command) as home:
             yield home
 
     def account_home(self) -> str:
@@ -59,16 +60,30 @@ class Run:
         return home_folder()
 
     def finish(self, summary: dict[str, object], exit_code: int) -> int:
-        """Write the last object of `--json` and the last line of the log; gives the exit code back."""
+        """Write the last object of `--json` and the last line of the log; gives the exit code, 1 for a lost report."""
         self.console.object({**self._head("summary", exit_code), **summary, **self.watch.costs.fields()})
-        self.log.write("INFO", "end", {"exit_code": exit_code})
-        return exit_code
+        return self._end(exit_code)
 
     def fail(self, problem: Problem, exit_code: int) -> int:
         """Tell the error that ends the run; gives the exit code back."""
         self.watch.problem(problem)
         facts = {"code": problem.code, "message": problem.message, "hint": "; ".join(problem.hints)}
         self.console.object({**self._head("error", exit_code), **facts})
+        return self._end(exit_code)
+
+    def ended(self, exit_code: int) -> int:
+        """The exit code, which tells when standard output could not be written: 1 in place of 0."""
+        lost = self.console.loss()
+        if lost is None:
+            return exit_code
+        message = f"cannot write to standard output: {os_reason(lost)}"
+        if exit_code == 0 and self.command in _WORKS:
+            message += "\nall else is done"
+        self.watch.problem(Problem("error", message, code="output"))
+        return exit_code or 1
+
+    def _end(self, exit_code: int) -> int:
+        exit_code = self.ended(exit_code)
         self.log.write("INFO", "end", {"exit_code": exit_code})
         return exit_code
 

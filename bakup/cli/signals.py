@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -67,5 +67,6 @@ def _ending(interrupted: list[int]) -> _Handler:
 
 def _leave_at_once(number: int) -> NoReturn:
     if style.is_terminal(sys.stderr):
-        os.write(sys.stderr.fileno(), b"\n")
+        with suppress(OSError):
+            os.write(sys.stderr.fileno(), b"\n")
     os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import tempfile
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class Home:
         self.lock_wait = lock_wait
         self.locked = False
         self._lock: int | None = None
+        self._copies: tempfile.TemporaryDirectory[str] | None = None
         self._catalog: sqlite3.Connection | None = None
         self._state: sqlite3.Connection | None = None
         self._account: Account | None = None
@@ -49,9 +51,15 @@ class Home:
         *,
         lock_wait: float = 60.0,
         write: bool = False,
+        remember: bool = True,
         command: str = "bakup",
     ) -> Home:
         """Open the folder, made when missing (mode 0700). A writer waits up to `lock_wait` seconds for other runs.
+
+        Args:
+            write: for more than a look.
+            remember: whether what comes of it must be kept. Where it need not be, and for a look, a folder that cannot
+                be written serves too: the run works on copies of its databases, and nothing is remembered.
 
         Raises Locked when another run does not end, Failed when the folder cannot be used.
         """
@@ -59,7 +67,10 @@ class Home:
         try:
             os.makedirs(home.folder, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise Failed(f"cannot make {home.folder}: {(error.strerror or str(error)).lower()}") from error
+            if write and remember:
+                raise Failed(f"cannot make {home.folder}: {(error.strerror or str(error)).lower()}") from error
+        if not (write and remember) and not database.can_write(home.folder):
+            home._copy()
         if write:
             home.lock(lock_wait)
         return home
@@ -80,20 +91,41 @@ class Home:
         self._catalog = self._state = None
         if self._lock is not None:
             os.close(self._lock)
-            self._lock, self.locked = None, False
+        if self._copies is not None:
+            self._copies.cleanup()
+        self._lock, self._copies, self.locked = None, None, False
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what is written here is there for the next run."""
+        return self._copies is None
+
+    @property
+    def databases(self) -> str:
+        """The folder that the databases are in, and what a run spills to disk."""
+        return self.folder if self._copies is None else self._copies.name
+
+    def _copy(self) -> None:
+        """Work on copies of the databases, which no other run can use."""
+        self._copies, self.locked = tempfile.TemporaryDirectory(prefix="bakup-", ignore_cleanup_errors=True), True
+        try:
+            database.copy(self.folder, self._copies.name)
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def catalog(self) -> sqlite3.Connection:
         """The catalog's connection, opened on first use."""
         if self._catalog is None:
-            self._catalog = database.open_catalog(self.folder)
+            self._catalog = database.open_catalog(self.databases)
         return self._catalog
 
     @property
     def state(self) -> sqlite3.Connection:
         """The state's connection, opened on first use."""
         if self._state is None:
-            self._state = database.open_state(self.folder)
+            self._state = database.open_state(self.databases)
         return self._state
 
     @property

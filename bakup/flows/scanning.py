@@ -130,7 +130,7 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
         must,
         lost,
         Tally(),
-        Spool(home.folder, Planned[Found]),
+        Spool(home.databases, Planned[Found]),
     )
     job.missing = missing
     if head is not None:
@@ -185,7 +185,7 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
                 watch.progress(Progress("scanning", done_files=files, done_bytes=size, path=folder))
                 yield batch
 
-    connection = reader(home.folder)
+    connection = reader(home.databases)
     try:
         merged = changes(
             told(),

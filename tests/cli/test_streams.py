@@ -275,8 +275,10 @@ def test_verbose_lists_paths_and_sectors(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_closed_pipe_ends_quietly() -> None:
     program = """
 import sys
+from bakup.cli import streams
 from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
+streams.stand()
 run = Run("ls", Everywhere())
 def work():
     for number in range(200000):
