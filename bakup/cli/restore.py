@@ -129,7 +129,7 @@ def report_lines(report: RestoreReport, *, exact: bool = False, costs: Costs = N
 
 def problems(report: RestoreReport, *, exact: bool = False) -> list[Problem]:
     """What could not be restored, by cause."""
-    found = [_cause(cause, exact) for cause in report.causes]
+    found = [_cause(cause, report.out, exact) for cause in report.causes]
     if found and not report.partial and any(one.available for cause in report.causes for one in cause.lost):
         found[-1] = replace(found[-1], hints=(_PARTIAL,))
     return [*found, *_older(report), *_never_read(report), *_missing(report), *_skipped(report)]
@@ -165,7 +165,9 @@ def summary(report: RestoreReport, dst: str) -> dict[str, object]:
     }
 
 
-def _cause(cause: Cause, exact: bool) -> Problem:
+def _cause(cause: Cause, out: str, exact: bool) -> Problem:
+    if cause.lost and cause.lost[0].other:
+        return _others(cause, out)
     number = len(cause.lost)
     need = f"{numbers.count(number, 'file')} {'needs' if number == 1 else 'need'} it"
     joint = f"; {need}" if cause.message.startswith("sector ") else f": {numbers.count(number, 'file')}"
@@ -174,6 +176,16 @@ def _cause(cause: Cause, exact: bool) -> Problem:
     facts = lost_facts(cause.lost, reason=cause.message)
     rows = lost_cells(cause.lost, exact=exact)
     return Problem("warning", cause.message + joint, rows, code="not-restored", facts=facts)
+
+
+def _others(cause: Cause, out: str) -> Problem:
+    """Names that are one there."""
+    folded = [(one.other.lower() in one.path.lower().split(b"/")) for one in cause.lost]
+    which = "1 name is another's" if len(folded) == 1 else f"{len(folded):,} names are others'"
+    why = "where case does not count" if all(folded) else "where both are one name"
+    rows = tuple((one.path, f"{names.shown(one.other)} is there") for one in cause.lost)
+    facts = lost_facts(cause.lost, reason=cause.message)
+    return Problem("warning", f"{which} at {names.shown_text(out)}, {why}", rows, code="not-restored", facts=facts)
 
 
 def _older(report: RestoreReport) -> list[Problem]:

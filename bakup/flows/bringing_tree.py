@@ -56,6 +56,7 @@ def bring_tree(
 
     making = folders()
     next(making, None)  # the destination itself, before anything is in it
+    destination.expect(lambda: (version.path for version in tree.versions()))
     if not destination.fresh:
         for _ in making:
             pass
@@ -94,7 +95,10 @@ def bring_tree(
     write(set(firsts.values()))
     others = [(path, firsts[first], size) for path, first, size in left if path != firsts[first]]
     write({path for path, _, _ in _link(destination, brought, others)})
+    refused = {path for path, _ in destination.problems}
     for version in tree.versions(Kind.DIR, descending=True):
+        if version.path in refused:
+            continue
         if destination.made(version.path) or amended(version.path):
             destination.finish_dir(version.path, version.attributes)
             if version.attributes.inode_flags:

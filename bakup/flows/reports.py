@@ -162,11 +162,12 @@ class SyncReport(Struct, frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """A file that cannot be had whole; `available` of `bytes` are left."""
+    """A file that cannot be had whole; `available` of `bytes` are left. `other`: the name that is there instead."""
 
     path: Path
     bytes: int
     available: int
+    other: Path = b""
 
 
 class Listing(Struct, frozen=True):

@@ -29,6 +29,7 @@ from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.sector.naming import sector_name
+from bakup.source.alike import OtherName
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
 from bakup.source.restorerun import RestoreRun
@@ -36,6 +37,9 @@ from bakup.store.opening import is_url, local_path
 
 RECORDS = "restores"
 """The folder in a BAKUP_HOME where restores that are under way keep what they have made."""
+
+OTHERS = "its name is another's there"
+"""Why what differs from another path by case only is not brought back, where case does not count."""
 
 GLOB = re.compile(rb"[*?\[]")
 
@@ -193,7 +197,9 @@ def _refused(destination: Out, chosen: Chosen) -> tuple[Cause, ...]:
     causes: dict[str, list[Lost]] = {}
     for path, reason in destination.problems:
         version = history.version_at(chosen.connection, chosen.source.id, chosen.checkpoint.ordinal, path)
-        causes.setdefault(reason, []).append(Lost(path, (version and version.size) or 0, 0))
+        other = os.fsencode(reason) if isinstance(reason, OtherName) else b""
+        size = (version and version.size) or 0
+        causes.setdefault(OTHERS if other else reason, []).append(Lost(path, size, 0, other))
     return tuple(Cause(reason, tuple(files)) for reason, files in causes.items())
 
 

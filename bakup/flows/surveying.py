@@ -132,6 +132,7 @@ def surveyed(chosen: Chosen, place: OutPlace, run: RestoreRun, options: RestoreO
             _note(survey, version, "absent", options)
         return survey
     with place.open(run) as destination:
+        destination.expect(lambda: (version.path for version in chosen.versions()))
         _Surveying(survey, chosen, destination, options, HASHES[layout]).look()
     return survey
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
+from bakup.source.alike import alike
 from bakup.source.applying import Held, Skipped, same_time, without_acls
-from bakup.source.folders import Folder, Refused
+from bakup.source.folders import Another, Folder, Refused
 from bakup.source.out import Facts, State
 from bakup.source.partfile import PartFile, PartFiles
 from bakup.source.paths import FILE_FLAGS
@@ -52,7 +53,6 @@ class Destination:
         Failed: it cannot be made or opened.
     """
 
-    forks = True
     unsettled = 0
 
     def __init__(
@@ -85,6 +85,16 @@ class Destination:
     def fresh(self) -> bool:
         """Whether the folder was empty."""
         return self._places.fresh
+
+    @property
+    def forks(self) -> bool:
+        """Unless one process has to know what the others have made."""
+        return not self._places.run.alike
+
+    def expect(self, paths: Callable[[], Iterable[bytes]]) -> None:
+        """Find out which of the paths that are wanted are one name here: of those only the first is made."""
+        if self._folders.folds(trial=self.fresh and self._places.begun):
+            self._places.run.alike = alike(paths)
 
     @property
     def problems(self) -> list[tuple[bytes, str]]:
@@ -125,6 +135,11 @@ class Destination:
         try:
             folder, name = self._folders.place(path, make=False) if path else (self._folders.open(path), b".")
             found = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+            first = self._places.run.alike.get(path)
+            if first is not None and self._folders.is_one(folder, first, path):
+                return "absent"
+        except Another:
+            return "absent"
         except Refused:
             return "other kind"
         except OSError as error:
@@ -241,8 +256,7 @@ class Destination:
         try:
             folder, name = self._folders.place(path)
             self._write(folder, temporary, path, data, attributes)
-            at = folder.descriptor
-            os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
+            self._places.settle(path, folder, temporary, name)
         except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
@@ -291,7 +305,7 @@ class Destination:
             folder, name = self._folders.place(path)
             os.symlink(target, temporary, dir_fd=folder.descriptor)
             self._applier.amend(Held(temporary, folder), path, attributes)
-            self._places.settle(folder, temporary, name)
+            self._places.settle(path, folder, temporary, name)
         except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
@@ -313,7 +327,7 @@ class Destination:
             number = os.makedev(device >> 32, device & 0xFFFF_FFFF)
             os.mknod(temporary, _SPECIAL[SpecialType(kind)] | _PRIVATE, number, dir_fd=folder.descriptor)
             self._applier.amend(Held(temporary, folder), path, attributes)
-            self._places.settle(folder, temporary, name)
+            self._places.settle(path, folder, temporary, name)
         except ERRORS as error:
             self._places.drop(folder, temporary)
             return self._places.refuse(path, error)
@@ -332,7 +346,7 @@ class Destination:
                 os.link(old, temporary, src_dir_fd=at, dst_dir_fd=folder.descriptor, follow_symlinks=False)
             finally:
                 os.close(at)
-            self._places.settle(folder, temporary, name)
+            self._places.settle(path, folder, temporary, name)
             self._places.drop(folder, temporary)  # a rename between two names of one file does nothing
         except ERRORS as error:
             self._places.drop(folder, temporary)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bakup.errors import Failed
 from bakup.source import names, paths
+from bakup.source.alike import OtherName, parted, variants
 from bakup.source.restorerun import EVERY_FOLDER, RestoreRun
 
 OPEN = 64
@@ -29,6 +30,13 @@ class Refused(Failed):
     def __init__(self, reason: str) -> None:
         super().__init__(reason, code="refused")
         self.reason = reason
+
+
+class Another(Refused):
+    """A path whose name is taken by `other`, which is the same name here."""
+
+    def __init__(self, other: bytes) -> None:
+        super().__init__(OtherName(os.fsdecode(other)))
 
 
 class Folder(NamedTuple):
@@ -74,6 +82,50 @@ class Folders:
         for folder in (self._root, *self._open.values()):
             os.close(folder.descriptor)
         self._open.clear()
+
+    def folds(self, *, trial: bool) -> bool:
+        """Whether names that differ are one name here: by what is in the root, or, in a `trial`, by a file that is made
+        in it and removed."""
+        with contextlib.suppress(OSError):
+            at = self._root.descriptor
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    name = os.fsencode(entry.name)
+                    if others := variants(name):
+                        return any(_are_one(at, name, other) for other in others)
+            return trial and self._folds_in_trial(self._root, "A\N{LATIN SMALL LETTER E WITH ACUTE}".encode())
+        return False
+
+    def expect_own(self, folder: Folder, path: bytes) -> None:
+        """Raise Another if a path to be made in a folder has a name that is another's here: as the system says of two
+        such names in a folder that is made for that, and removed."""
+        first = self._run.alike.get(path)
+        if first is not None and parted(first, path)[0] == path.rpartition(b"/")[0]:
+            _, other, name = parted(first, path)
+            if self._folds_in_trial(folder, other, name):
+                raise Another(other)
+
+    def is_one(self, folder: Folder, first: bytes, path: bytes) -> bool:
+        """Whether the first of two paths that stand, the second in a folder, is there by the same name."""
+        common, other, name = parted(first, path)
+        in_folder = common == path.rpartition(b"/")[0]
+        return in_folder and _are_one(folder.descriptor, self.name(other), self.name(name))
+
+    def _folds_in_trial(self, folder: Folder, name: bytes, *others: bytes) -> bool:
+        trial = self._run.temporary_name()
+        os.mkdir(trial, _PRIVATE, dir_fd=folder.descriptor)
+        try:
+            at = _descriptor(folder, trial)
+            try:
+                held = self.name(name)
+                os.close(os.open(held, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=at))
+                one = any(_are_one(at, held, self.name(other)) for other in others or variants(name))
+                os.unlink(held, dir_fd=at)
+                return one
+            finally:
+                os.close(at)
+        finally:
+            os.rmdir(trial, dir_fd=folder.descriptor)
 
     def made(self, path: bytes) -> bool:
         """Whether this restore, or one that it goes on with, made the folder at a path, so that nobody else had a say
@@ -143,6 +195,10 @@ class Folders:
 
     def _step(self, parent: Folder, path: bytes, name: bytes, make: bool) -> Folder:
         held = self.name(name)
+        if make:
+            self.expect_own(parent, path)
+        elif (first := self._run.alike.get(path)) is not None and self.is_one(parent, first, path):
+            raise Another(first.rpartition(b"/")[2])
         try:
             return self._opened(parent, held)
         except FileNotFoundError:
@@ -158,6 +214,15 @@ class Folders:
     def _opened(self, parent: Folder, held: bytes) -> Folder:
         # Below a folder that was empty all is ours, and hands on what that does.
         return _opened(_descriptor(parent, held), parent.inherits if self.fresh else None)
+
+
+def _are_one(at: int, name: bytes, other: bytes) -> bool:
+    """Whether two names in a folder stand for the same; what has both names shows them both."""
+    try:
+        found, same = (os.stat(one, dir_fd=at, follow_symlinks=False) for one in (name, other))
+    except OSError:
+        return False
+    return os.path.samestat(found, same) and not {name, other} <= set(map(os.fsencode, os.listdir(at)))
 
 
 def _descriptor(parent: Folder, name: bytes) -> int:

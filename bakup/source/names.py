@@ -9,8 +9,7 @@ becomes its byte.
 - Windows and macOS refuse what is not UTF-8: each byte of such a run is escaped.
 - Elsewhere names are bytes, and stay as they are.
 
-Systems that do not tell `A` from `a` may still find two names to be one; the second is then in the way of the
-first.
+Systems that do not tell `A` from `a` may still find two names to be one: see `alike`.
 """
 
 from __future__ import annotations

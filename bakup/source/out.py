@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, Protocol, Self, TypeAlias
 
 from bakup.model import Attributes
@@ -54,7 +54,7 @@ class Out(Protocol):
 
     @property
     def problems(self) -> list[tuple[bytes, str]]:
-        """Paths that were not brought back, with the reason."""
+        """Paths that were not brought back, with the reason; an `alike.OtherName` is what is there instead."""
 
     @property
     def skipped(self) -> Skipped:
@@ -65,6 +65,9 @@ class Out(Protocol):
 
     def __exit__(self, *error: object) -> None:
         """Let go of what is open."""
+
+    def expect(self, paths: Callable[[], Iterable[bytes]]) -> None:
+        """All paths that are wanted, twice in key order: of those that are one name here only the first is made."""
 
     def compare(
         self, path: bytes, kind: int, size: int, mtime_ns: int, *, target: bytes, special: tuple[int, int], facts: Facts

@@ -121,7 +121,7 @@ class PartFile:
         mode = -1 if folder.inherits else _MODE
         self._places.applier.to_descriptor(descriptor, self.path, attributes, mode, folder.gid)
         self._files.close(self._temporary)
-        self._places.settle(folder, self._temporary, name)
+        self._places.settle(self.path, folder, self._temporary, name)
 
     def abandon(self) -> None:
         """Leave nothing behind."""
@@ -160,9 +160,10 @@ class PartFile:
         ranges = self._files.create(folder)
         os.write(self._files.descriptor(self.path, ranges), listed)
         self._files.close(ranges)
-        self._places.settle(folder, ranges, kept + b".ranges")
-        self._places.settle(folder, self._temporary, kept)
-        return self.path.rpartition(b"/")[0] + b"/" + kept if b"/" in self.path else kept
+        path = self.path.rpartition(b"/")[0] + b"/" + kept if b"/" in self.path else kept
+        self._places.settle(path + b".ranges", folder, ranges, kept + b".ranges")
+        self._places.settle(path, folder, self._temporary, kept)
+        return path
 
 
 def _partial_name(folder: Folder, name: bytes) -> bytes:

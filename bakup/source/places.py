@@ -57,6 +57,7 @@ class Places:
         self.root = root
         self.run = run
         self.folders = Folders(root, system, run)
+        self.begun = False
         self._spared = spared
         self._stood: dict[bytes, tuple[int, int]] = {}
         self.fresh = self.folders.fresh
@@ -82,8 +83,9 @@ class Places:
             code = "no-space" if error.errno == errno.ENOSPC else "cannot-write"
             raise Failed(f"cannot write {shown}: {paths.reason(error)}", hints=(_AGAIN,), code=code) from error
 
-    def settle(self, folder: Folder, temporary: bytes, name: bytes) -> None:
-        """Give what is whole its own name, in place of what has it; raises OSError."""
+    def settle(self, path: bytes, folder: Folder, temporary: bytes, name: bytes) -> None:
+        """Give what is whole its own name, in place of what has it; raises OSError, or Another."""
+        self.folders.expect_own(folder, path)
         at = folder.descriptor
         os.replace(temporary, name, src_dir_fd=at, dst_dir_fd=at)
 
@@ -96,6 +98,7 @@ class Places:
     def resume(self, path: bytes, folder: Folder, *, filled: bool) -> None:
         """Make the folder at a path that was there before ready: without what a killed restore has left in it, and, if
         it is to be `filled`, open to us. What it was like then comes back with `put_back`, unless it is amended."""
+        self.begun = True
         if self.folders.made(path):
             return
         if filled:

@@ -23,6 +23,8 @@ _FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_
 class RestoreRun:
     """A restore that is under way. For one process; forked ones may take temporary names as well.
 
+    `alike`: paths of it that may be another name of an earlier one, with that.
+
     Args:
         root: absolute path of the folder that is restored into.
         records: the folder of all records; without one, or where it cannot be written, nothing is recorded, and
@@ -32,6 +34,7 @@ class RestoreRun:
     """
 
     def __init__(self, root: bytes, records: str | None = None, scope: bytes = b"", *, write: bool = True) -> None:
+        self.alike: dict[bytes, bytes] = {}
         self.token = os.urandom(8).hex().encode()
         self.killed: set[bytes] = set()
         self._folders: set[bytes] = set()

@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
 from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes, Kind
+from bakup.source.alike import OtherName, above, alike, parted
 from bakup.source.applying import Skipped
 from bakup.source.fitting import put_fitting
 from bakup.source.out import Facts, State
@@ -51,10 +52,17 @@ class BucketDestination:
         self.problems: list[tuple[bytes, str]] = []
         self.skipped = Skipped()
         self._standing: Standing | None = None
+        self._alike: dict[bytes, bytes] = {}
+        self._one: dict[tuple[str, str], bool] = {}
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="put")
         self._under_way: deque[tuple[bytes, int, Future[str]]] = deque()
         self._under_way_bytes = 0
         self._failed: list[tuple[bytes, int]] = []
+
+    def expect(self, paths: Callable[[], Iterable[bytes]]) -> None:
+        """See `out.Out`; keys are never one."""
+        if not self.bucket.keyed:
+            self._alike = alike(paths)
 
     @property
     def unsettled(self) -> int:
@@ -123,6 +131,8 @@ class BucketDestination:
 
     def write_whole(self, path: bytes, data: bytes | memoryview, attributes: Attributes) -> bool:
         """See `out.Out`."""
+        if self._is_others(path):
+            return False
         facts = _facts(attributes)
         key = self._key(path, attributes.object)
         while self._under_way_bytes > IN_FLIGHT or len(self._under_way) > 4 * PARALLEL:
@@ -153,6 +163,8 @@ class BucketDestination:
 
     def hard_link(self, path: bytes, to: bytes) -> bool:
         """A copy: objects have one key. False if the store refuses it."""
+        if self._alike and any(name in self._alike for name in (path, *above(path))):
+            return False
         self._failed += self.settle()
         try:
             self.bucket.copy(self._key(to, ()), self._key(path, ()))
@@ -182,11 +194,30 @@ class BucketDestination:
             return not self._problem(path, error)
         return there and not self._refuse(path, "something else has that name")
 
+    def _is_others(self, path: bytes) -> bool:
+        """Whether the store takes a path's name, or that of a folder it is in, for another's; noted."""
+        for name in (path, *above(path)) if self._alike else ():
+            if (other := self._other(name)) is not None:
+                return not self._refuse(path, OtherName(other))
+        return False
+
+    def _other(self, path: bytes) -> str | None:
+        """The name that is there in place of that of a file or folder."""
+        first = self._alike.get(path)
+        if first is None:
+            return None
+        folder, other, name = (part.decode("utf-8", "surrogateescape") for part in parted(first, path))
+        if (folder, name) not in self._one:
+            self._one[folder, name] = self.bucket.are_one(folder, other, name)
+        return other if self._one[folder, name] else None
+
     def _key(self, path: bytes, facts: Facts) -> str:
         given = dict(facts).get("key") if self.bucket.keyed else None
         return path.decode("utf-8", "surrogateescape") if given is None else given
 
     def _put(self, path: bytes, key: str, body: Content, size: int, facts: Facts) -> bool:
+        if self._is_others(path):
+            return False
         try:
             self._note(path, put_fitting(self.bucket, key, body, size, facts))
         except StoreError as error:

@@ -125,6 +125,10 @@ class AzureBucket:
         """See `Bucket`."""
         self._call("puts", to, "start_copy_from_url", self._azure.blob(key).url)
 
+    def are_one(self, folder: str, name: str, other: str) -> bool:
+        """See `Bucket`."""
+        return False
+
     def close(self) -> None:
         """See `Bucket`."""
         self._line.wire.cut()

@@ -135,6 +135,10 @@ class GcsBucket:
                 return
             more = {"rewriteToken": answer["rewriteToken"]}
 
+    def are_one(self, folder: str, name: str, other: str) -> bool:
+        """See `Bucket`."""
+        return False
+
     def close(self) -> None:
         """See `Bucket`."""
         self._line.wire.cut()

@@ -195,6 +195,16 @@ class PlainBucket:
         found = self.facts(Listed(key, 0, 0))[0]
         self.put(to, self.read(found, 0, found.size), found.size, ())
 
+    def are_one(self, folder: str, name: str, other: str) -> bool:
+        """See `Bucket`."""
+        trial = "/".join(filter(None, (folder, f".bakup-{os.urandom(6).hex()}")))
+        try:
+            return self._ask("puts", trial, lambda fs: _are_one(fs, self._path(trial), name, other))
+        except NoAnswer:
+            raise
+        except StoreError:
+            return True
+
     def close(self) -> None:
         """See `Bucket`."""
         self._line.wire.cut()
@@ -267,6 +277,18 @@ def _entries(fs: Any, folder: str) -> list[dict[str, Any]]:
     if ftp is not None and not found:
         ftp.dir(folder, _nothing)
     return found
+
+
+def _are_one(fs: Any, trial: str, name: str, other: str) -> bool:
+    """Two names in a folder that is made for that, and removed."""
+    fs.makedirs(trial, exist_ok=True)
+    try:
+        fs.pipe_file(f"{trial}/{name}", b"")
+        one = bool(fs.exists(f"{trial}/{other}"))
+        fs.rm_file(f"{trial}/{name}")
+    finally:
+        fs.rmdir(trial)
+    return one
 
 
 def _nothing(_: str) -> None:

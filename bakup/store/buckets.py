@@ -133,6 +133,10 @@ class Bucket(Protocol):
     def copy(self, key: str, to: str) -> None:
         """Copy an object with its facts."""
 
+    def are_one(self, folder: str, name: str, other: str) -> bool:
+        """Whether two names are one in a folder, as the store says of an object of ours, or where it cannot say. Keys
+        that are any text never are."""
+
     def close(self) -> None:
         """Let go of connections; what is under way fails."""
 

@@ -58,8 +58,17 @@ Mounts = Callable[[int], Disk]
 class LoopDisk:
     """A file system of `kind` (ext4, xfs) in a file, mounted at `path`."""
 
-    def __init__(self, folder: Path, kind: str, size_mib: int = 400, *, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kind: str,
+        size_mib: int = 400,
+        *,
+        options: tuple[str, ...] = (),
+        mounting: tuple[str, ...] = (),
+    ) -> None:
         self.path = folder / "mounted"
+        self._mounting = mounting
         self._image = folder / f"{kind}.img"
         self.path.mkdir()
         if shutil.which(f"mkfs.{kind}") is None:
@@ -71,7 +80,7 @@ class LoopDisk:
 
     def mount(self) -> None:
         """Mount it; the journal is gone through."""
-        command("mount", "-o", "loop", self._image, self.path)
+        command("mount", *self._mounting, "-o", "loop", self._image, self.path)
 
     def unmount(self) -> None:
         """Unmount it, at once or when nobody uses it any more."""

@@ -164,6 +164,24 @@ def test_files_go_there_and_are_what_they_were(stores: Stores) -> None:
     assert stores.back.read(first, 20 * MIB, 500) == (FILES["large"] * 7)[20 * MIB :][:500]
 
 
+def test_names_that_differ_by_case_only(stores: Stores) -> None:
+    """Where they are one, the first is restored and the others are named; nothing is lost without a word."""
+    files = {"11/README.txt": b"upper", "11/readme.txt": b"lower", "Docs/x": b"1", "docs/x": b"2", "docs/z": b"3"}
+    for name, data in files.items():
+        path = stores.rig.source / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    stores.rig.sync()
+    others = {b"11/readme.txt", b"docs/x", b"docs/z"} if stores.name == "smb" else set()
+    for overwrite in (None, "always"):
+        report = stores.restore(overwrite=overwrite)
+        assert {(lost.path, lost.other) for cause in report.causes for lost in cause.lost} == {
+            (path, b"README.txt" if path.endswith(b".txt") else b"Docs") for path in others
+        }
+        found = {key: data for key, (data, _) in contents(stores.back).items()}
+        assert found == {name: data for name, data in files.items() if name.encode() not in others}
+
+
 @pytest.mark.parametrize(
     ("source", "out", "size", "fact", "left_out"),
     [
