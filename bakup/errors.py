@@ -3,6 +3,7 @@
     BakupError
     ├── Failed            1    nothing wrong was written
     ├── Usage             2    a choice that only the user can make
+    ├── NoSource         10    a known source of which nothing is left
     ├── NoTarget         10    the target is not there or denies access
     │   └── StoreError   10    an answer of the store
     │       └── NoAnswer  1    the store did not answer, or wants to be asked later: a retry may help
@@ -59,6 +60,12 @@ class Usage(BakupError):
     """A wrong call, or a choice that only the user can make."""
 
     exit_code = 2
+
+
+class NoSource(BakupError):
+    """Nothing is left of a source that held something: it is not mounted, or was emptied on purpose."""
+
+    exit_code = 10
 
 
 class NoTarget(BakupError):

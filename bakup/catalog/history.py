@@ -224,6 +224,16 @@ def size_below(connection: sqlite3.Connection, source: SourceRow | None, key: by
     return int(row[0])
 
 
+def files_below(connection: sqlite3.Connection, source: SourceRow | None, path: bytes) -> Iterator[bytes]:
+    """Paths of the files that stand below a path, in key order."""
+    key = path_key(path)
+    rows = connection.execute(
+        "SELECT key FROM versions WHERE source = ? AND last IS NULL AND key > ? AND key < ? AND kind = 1 ORDER BY key",
+        [source.id if source else None, key + b"\0" if key else b"", key + b"\1" if key else LAST_KEY],
+    )
+    return (bytes(row[0]).replace(b"\0", b"/") for row in rows)
+
+
 def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, str]:
     """Keys of the paths that could not be read at a check point, with the reasons."""
     rows = connection.execute("SELECT key, reason FROM unread WHERE checkpoint = ? ORDER BY key", [checkpoint])

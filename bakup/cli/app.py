@@ -121,7 +121,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _parse_and_call(commands: TyperGroup, arguments: list[str]) -> int:
     try:
-        with commands.make_context("bakup", arguments, help_option_names=["-h", "--help"]) as ctx:
+        with commands.make_context("bakup", arguments, obj=tuple(arguments), help_option_names=["-h", "--help"]) as ctx:
             return int(commands.invoke(ctx))
     except Exit as done:
         return done.exit_code

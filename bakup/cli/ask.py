@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from bakup.cli import card as cards
-from bakup.cli import numbers
+from bakup.cli import names, numbers
 from bakup.cli.console import Console
 from bakup.cli.log import os_reason
 from bakup.errors import Failed, Usage
@@ -54,8 +54,15 @@ class Questions:
                 hints=("to use it all the same, add --new-target",),
                 code="target-not-empty",
             )
+        return self._yes(f"{target} holds {others} and no sectors; use it? [y/N] ")
+
+    def allow_empty(self, said: str) -> bool:
+        """Whether a check point shall say that all of a source is gone; False without a terminal."""
+        return self.console.interactive and self._yes(f"{said}; was all of it deleted on purpose? [y/N] ")
+
+    def _yes(self, question: str) -> bool:
         try:
-            answer = self.console.ask(f"{target} holds {others} and no sectors; use it? [y/N] ")
+            answer = self.console.ask(names.safe(question))
         except EOFError:
             return False
         return answer.strip().lower() in ("y", "yes")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
+from typer._click.globals import get_current_context
+
 from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
 
@@ -39,7 +41,7 @@ def _flat(name: str, function: Callable[..., int]) -> Callable[..., int]:
     bundles = {p.name: p.annotation for p in parameters if is_dataclass(p.annotation)}
 
     def callback(**values: Any) -> int:
-        run = Run(name, _bundle(Everywhere, values))
+        run = Run(name, _bundle(Everywhere, values), _typed())
         arguments = {key: _bundle(bundle, values) for key, bundle in bundles.items()}
         return guarded(run, lambda: function(run, **arguments, **values))
 
@@ -49,6 +51,13 @@ def _flat(name: str, function: Callable[..., int]) -> Callable[..., int]:
     callback.__name__ = function.__name__
     callback.__annotations__ = {}
     return callback
+
+
+def _typed() -> tuple[str, ...]:
+    """The arguments of this call, as `bakup.cli.app` hands them on."""
+    context = get_current_context(silent=True)
+    typed: tuple[str, ...] = context.obj or () if context else ()
+    return typed
 
 
 def _fields(bundle: Any) -> list[inspect.Parameter]:

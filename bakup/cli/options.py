@@ -309,6 +309,10 @@ class How:
     checksum: Annotated[
         bool, option("-c", "--checksum", help="read every file; trust no size and no time", group=HOW)
     ] = False
+    ignore_inode: Annotated[
+        bool,
+        option("--ignore-inode", help="files of the same size and time are the same, whatever their inodes", group=HOW),
+    ] = False
     strict: Annotated[bool, option("--strict", help="exit 3 also for files that changed while read", group=HOW)] = False
     name: Annotated[
         str, option("--name", metavar="NAME", help="the source's name instead of host and path", group=HOW)
@@ -317,6 +321,9 @@ class How:
         list[str] | None, option("--tag", metavar="TAG", many=True, help="tag the check point", group=HOW)
     ] = None
     new_target: Annotated[bool, option("--new-target", help="DST is a new target, empty or not", group=HOW)] = False
+    allow_empty: Annotated[
+        bool, option("--allow-empty", help="nothing is left of SRC, and that is right", group=HOW)
+    ] = False
     always: Annotated[bool, option("--always", help="make a check point even when nothing changed", group=HOW)] = False
     standalone: Annotated[
         bool, option("--standalone", help="store all again; refer to no earlier sector", group=HOW)

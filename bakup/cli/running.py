@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -30,8 +30,9 @@ _CUT_SHORT = ("no-space", "no-answer")
 class Run:
     """What a command function needs besides its own arguments."""
 
-    def __init__(self, command: str, everywhere: Everywhere) -> None:
+    def __init__(self, command: str, everywhere: Everywhere, arguments: Sequence[str] = ()) -> None:
         self.command = command
+        self.arguments = tuple(arguments)
         self.everywhere = everywhere
         level = -1 if everywhere.quiet else everywhere.verbose
         self.console = Console(level=level, machine=everywhere.json, exact=everywhere.bytes)

@@ -6,21 +6,22 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Annotated
 
-from bakup.cli import names, numbers, places, sync_json
+from bakup.cli import machine, names, numbers, places, sync_json
 from bakup.cli.command import command
 from bakup.cli.costs import NONE, Costs
+from bakup.cli.habits import again
 from bakup.cli.options import HOW, How, What, WithTarget, habit, option
 from bakup.cli.problems import Problem
 from bakup.cli.rows import Rows, lost_cells, short_id
 from bakup.cli.running import Run
 from bakup.cli.style import bold
 from bakup.cli.watch import path_line
-from bakup.errors import NoTarget
+from bakup.errors import NoSource, NoTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bakup.flows.reports import SourceReport, SyncOptions, SyncReport
+    from bakup.flows.reports import Gone, SourceReport, SyncOptions, SyncReport
 
 _ALWAYS = habit(
     *("-a", "-z", "-P", "-H", "-A", "-X", "-S"),
@@ -115,6 +116,8 @@ def options(
         tags=tuple(how.tag or ()),
         dry_run=dry_run,
         new_target=how.new_target,
+        allow_empty=how.allow_empty,
+        ignore_inode=how.ignore_inode,
         always=how.always,
         standalone=how.standalone,
         layout=how.layout,  # type: ignore[arg-type]
@@ -165,6 +168,10 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
             report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
     except NoTarget as error:
         raise _with_way_out(error, sources, place) from None
+    except NoSource as error:
+        way = again(run.arguments, "--allow-empty")
+        hints = (*error.hints, f"if all of it was deleted on purpose:\n{way}")
+        raise NoSource(error.message, hints=hints, code=error.code) from None
     run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
     for facts in sync_json.paths(report):
         run.console.object(facts)
@@ -211,9 +218,23 @@ def _changes(rows: Rows, report: SyncReport, source: SourceReport) -> None:
     rows.count("deleted", source.deleted, "" if report.dry_run else ", still in earlier check points")
     rows.count("stored again", source.stored_again)
     rows.count("unchanged", source.unchanged, _time_of_the_look(report, source))
+    if why := _why(source):
+        rows.text("other", why)
     rows.count("vanished", source.vanished)
     rows.count("unreadable", unreadable)
     rows.count("changing", changing)
+
+
+def _why(source: SourceReport) -> str:
+    """What is new in a check point in which no file is."""
+    told: list[str] = []
+    if any(count.files for count in (source.new, source.changed, source.deleted, source.stored_again)):
+        return ""
+    if source.others:
+        told.append(f"{numbers.count(source.others, 'folder or the like', 'folders or the like')} changed")
+    if source.noted:
+        told.append(f"{numbers.count(source.noted, 'path')} with another inode or time, and alike in all else")
+    return ", ".join(told)
 
 
 def _time_of_the_look(report: SyncReport, source: SourceReport) -> str:
@@ -265,6 +286,8 @@ def _would_store(report: SyncReport, estimated: str) -> str:
 
 def _source_problems(report: SyncReport, source: SourceReport) -> list[Problem]:
     found = []
+    if source.gone:
+        found.append(_mostly_gone(report, source, source.gone))
     if source.unreadable:
         found.append(_unreadable(report, source))
     if source.changing:
@@ -275,6 +298,15 @@ def _source_problems(report: SyncReport, source: SourceReport) -> list[Problem]:
         facts = sync_json.changing(source)
         found.append(Problem("warning", message, rows, code="changing", facts=facts))
     return found
+
+
+def _mostly_gone(report: SyncReport, source: SourceReport, gone: Gone) -> Problem:
+    id = short_id(gone.checkpoint)
+    message = f"{gone.percent}% of the files that were in {id} are gone"
+    command = f"bakup restore {names.quoted(report.target)} OUT --at {id}"
+    hints = () if report.dry_run else (f"to bring them back: {command}",)
+    facts = {"message": message, "source": source.source, "check_point": machine.uuid_text(gone.checkpoint)}
+    return Problem("warning", message, hints=hints, code="mostly-gone", facts=({**facts, "percent": gone.percent},))
 
 
 def _unreadable(report: SyncReport, source: SourceReport) -> Problem:

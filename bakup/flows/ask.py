@@ -19,6 +19,9 @@ class Ask(Protocol):
     def use_folder(self, target: str, files: int) -> bool:
         """Whether a folder that holds other files and no sectors shall be a target."""
 
+    def allow_empty(self, said: str) -> bool:
+        """Whether a check point shall say that all of a source is gone; False without a terminal."""
+
     def passphrase(self, account: str) -> str:
         """The passphrase of the account's key file."""
 

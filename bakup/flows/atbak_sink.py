@@ -18,14 +18,16 @@ from bakup.atbak.writer import PIECE, Written
 from bakup.catalog import objects, recording
 from bakup.catalog.database import transaction
 from bakup.catalog.objects import ObjectRow
+from bakup.catalog.rows import EMPTY_DIGEST
 from bakup.errors import BakupError
 from bakup.flows.atbak_checkpoint import Told
 from bakup.flows.atbak_info import put_info
 from bakup.flows.atbak_making import Group, Making, Piece
 from bakup.flows.layouts import Begun
+from bakup.flows.marks import Facts as FileFacts
 from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.preamble import Facts
-from bakup.model import Attributes, Entry, Extent, File, SectorLine
+from bakup.model import Attributes, Entry, Extent, File, Kind, SectorLine
 from bakup.source.interface import Found, Grown, Large, Source
 
 if TYPE_CHECKING:
@@ -91,7 +93,9 @@ class AtbakSink(ReadingSink):
         if changing:
             self.outcome.changing.append((found.path, len(data)))
         facts = self._facts(found.path, attributes)
-        if self._dedup and (line := self._stored(facts.path, hashlib.sha256(data).digest())) is not None:
+        sha256 = hashlib.sha256(data).digest()
+        self.facts = FileFacts(Kind.FILE, attributes, len(data), sha256 if data else EMPTY_DIGEST)
+        if self._dedup and (line := self._stored(facts.path, sha256)) is not None:
             self._take_up(found.path, attributes, len(data), line)
             return
         name, spool = self._storing.new_object()
@@ -118,6 +122,7 @@ class AtbakSink(ReadingSink):
             _drop(spool)
         if not settled:
             self.outcome.changing.append((found.path, written.size))
+        self.facts = FileFacts(Kind.FILE, attributes, written.size, written.sha256 if written.size else EMPTY_DIGEST)
         if self._dedup and (line := self._stored(facts.path, written.sha256)) is not None:
             _drop(spool)
             self._take_up(found.path, attributes, written.size, line)

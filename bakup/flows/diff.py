@@ -7,21 +7,18 @@ import itertools
 import sqlite3
 from collections.abc import Iterator
 
-from msgspec import structs
-
 from bakup.catalog import difference, history
 from bakup.catalog.difference import Pair, Unread
 from bakup.catalog.history import CheckpointRow
-from bakup.catalog.rows import Version
 from bakup.flows.ask import Ask
 from bakup.flows.attach import attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, line_of
 from bakup.flows.home import Home
 from bakup.flows.looking_reports import DiffLine, DiffReport
+from bakup.flows.marks import facts_of, mark_of
 from bakup.flows.reports import TargetOptions
 from bakup.flows.unknown import unknown
-from bakup.flows.watch import Mark, Watch
-from bakup.model import Attributes, Kind
+from bakup.flows.watch import Watch
 
 
 def diff(
@@ -78,31 +75,6 @@ def _line(one: Pair | Unread, unread: Pair | Unread | None = None) -> DiffLine |
         return None
     if isinstance(unread, Unread):
         return DiffLine("!", shown.path, shown.kind, shown.size, unread.reason)
-    mark = _mark(one.before, one.after)
+    before, after = (facts_of(version) if version else None for version in (one.before, one.after))
+    mark = mark_of(before, after)
     return None if mark is None else DiffLine(mark, shown.path, shown.kind, shown.size)
-
-
-def _mark(before: Version | None, after: Version | None) -> Mark | None:
-    """None when a restore would bring back the same."""
-    if before is None:
-        return "+"
-    if after is None:
-        return "-"
-    if before.kind != after.kind:
-        return "T"
-    if (before.size, before.digest, before.extra) != (after.size, after.digest, after.extra):
-        return "M"
-    return "U" if _restored(before) != _restored(after) else None
-
-
-def _restored(version: Version) -> Attributes:
-    """The metadata that a restore brings back. A folder's time follows from what changed in it."""
-    attributes = version.attributes
-    return structs.replace(
-        attributes,
-        mtime_ns=0 if version.kind == Kind.DIR else attributes.mtime_ns,
-        ctime_ns=None,
-        inode=None,
-        birth_ns=None,
-        link_group=None if attributes.link_group is None else 0,
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from bakup.errors import BakupError, Failed, History, NoTarget, Untrusted, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
+from bakup.flows.moments import local_time
 from bakup.flows.remembered import Remembered
 from bakup.store.faults import absent
 
@@ -28,7 +28,7 @@ def _not_there(place: str, known: Remembered | None) -> NoTarget:
     if known is None:
         return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
     return NoTarget(
-        f"there is no {place}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+        f"there is no {place}; {known.sectors:,} {known.unit}s were there on {local_time(known.seen_ns)}",
         hints=(absent(place),),
         code="target-missing",
     )
@@ -75,7 +75,7 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
     if known is not None and known.sectors:
         what = f"holds no whole {known.unit}" if untrusted or damaged else "is empty"
         return NoTarget(
-            f"{place} {what}; {known.sectors:,} {known.unit}s were there on {_local(known.seen_ns)}",
+            f"{place} {what}; {known.sectors:,} {known.unit}s were there on {local_time(known.seen_ns)}",
             details=(*untrusted, *damaged),
             hints=(absent(place),),
             code="target-empty",
@@ -162,7 +162,3 @@ def _has(home: Home, source: history.SourceRow, checkpoint: bytes) -> bool:
         "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, checkpoint]
     ).fetchone()
     return found is not None
-
-
-def _local(time_ns: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(time_ns // 1_000_000_000))

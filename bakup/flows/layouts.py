@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bakup.flows.brought import Brought
     from bakup.flows.costs import ToGetBack
     from bakup.flows.ingest import Ingested
+    from bakup.flows.marks import Facts
     from bakup.flows.remembered import Remembered
     from bakup.flows.reports import SyncOptions
     from bakup.flows.sink import Outcome
@@ -107,6 +108,7 @@ class Sink(Protocol):
     outcome: Outcome
     done_bytes: int
     path: bytes
+    facts: Facts  # of what was read and stored last
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a deletion, or one whose chunks are all stored."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time, timedelta
+from time import localtime, strftime
 
 from bakup.errors import Usage
 
@@ -27,6 +28,11 @@ def span_of(text: str) -> tuple[int, int]:
             code="when",
         ) from None
     return begin, begin + _SECOND_NS - 1
+
+
+def local_time(time_ns: int) -> str:
+    """As users read it, to the second."""
+    return strftime("%Y-%m-%d %H:%M:%S", localtime(time_ns // _SECOND_NS))
 
 
 def _midnight(day: date) -> int:

@@ -26,6 +26,10 @@ class Count(Struct, frozen=True):
     files: int = 0
     bytes: int = 0
 
+    def plus(self, files: int, size: int) -> Count:
+        """More of them."""
+        return Count(self.files + files, self.bytes + size)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TargetOptions:
@@ -72,6 +76,8 @@ class SyncOptions(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     dry_run: bool = False
     new_target: bool = False
+    allow_empty: bool = False
+    ignore_inode: bool = False
     use_folder: bool = False  # the user answered yes to "DST holds 12 other files ..."
     always: bool = False
     standalone: bool = False
@@ -117,6 +123,13 @@ class PathLine(Struct, frozen=True):
     bytes: int | None
 
 
+class Gone(Struct, frozen=True):
+    """Of a large source so many percent of the files that were at a check point are gone."""
+
+    checkpoint: Uuid
+    percent: int
+
+
 class SourceReport(Struct, frozen=True):
     """What `sync` or `plan` found in one source. Rows of zero are left out when shown."""
 
@@ -129,6 +142,8 @@ class SourceReport(Struct, frozen=True):
     deleted: Count = Count()
     stored_again: Count = Count()
     unchanged: Count = Count()
+    others: int = 0  # paths that are no files and changed
+    noted: int = 0  # paths of which only an inode, a change time or a folder's time did
     vanished: Count = Count()
     unreadable: tuple[UnreadPath, ...] = ()
     changing: tuple[PathLine, ...] = ()
@@ -136,6 +151,7 @@ class SourceReport(Struct, frozen=True):
     excluded_by: tuple[tuple[str, int], ...] = ()  # pattern or rule -> files
     folders: tuple[tuple[Path, Count], ...] = ()  # plan: where the changes are, largest first, at most 5
     paths: tuple[PathLine, ...] = ()
+    gone: Gone | None = None
 
 
 class SyncReport(Struct, frozen=True):

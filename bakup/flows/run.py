@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from blake3 import blake3
-from msgspec import Struct
 from msgspec.structs import replace
 
 from bakup.catalog import applying, history, recording
-from bakup.catalog.rows import Version
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
+from bakup.flows.emptied import mostly_gone
 from bakup.flows.home import Home
 from bakup.flows.layouts import Begun, Sink, Storing, Task
 from bakup.flows.reports import (
@@ -28,51 +26,16 @@ from bakup.flows.reports import (
     SyncReport,
     UnreadPath,
 )
-from bakup.flows.scanning import TO_STORE, Job
-from bakup.flows.watch import Mark, Progress, Watch
-from bakup.format.constants import SMALL_FILE
+from bakup.flows.scanning import Job
+from bakup.flows.source_storing import SourceStoring, Stored
+from bakup.flows.watch import Progress, Watch
 from bakup.format.structures import encode_checkpoint
-from bakup.model import Checkpoint, Delete, Kind
-from bakup.plan.changes import Change, Planned, Tally
+from bakup.model import Checkpoint, Kind
+from bakup.plan.changes import Change, Planned
 from bakup.plan.cutting import chunker
 from bakup.source.interface import Found, Unreadable, Vanished
 from bakup.store.faults import faults
 from bakup.store.spool import SpoolFolder
-
-PROGRESS_EVERY = 64
-
-MARKS: dict[Change, Mark] = {
-    Change.NEW: "+",
-    Change.CONTENT: "M",
-    Change.METADATA: "U",
-    Change.TYPE: "T",
-    Change.DELETED: "-",
-    Change.UNREAD: "!",
-    Change.AGAIN: "M",
-}
-
-
-class Stored(Struct, frozen=True):
-    """What became of one source; `tally` counts the files that were really stored."""
-
-    job: Job
-    begun: Begun
-    sink: Sink
-    tally: Tally
-
-    @property
-    def files(self) -> int:
-        """Files in the source at this check point."""
-        return self.job.tally.counts[Change.SAME][0] + sum(count[0] for count in self.tally.counts.values())
-
-    @property
-    def size(self) -> int:
-        """Bytes of those files."""
-        return self.job.tally.counts[Change.SAME][1] + sum(count[1] for count in self.tally.counts.values())
-
-    def count(self, change: Change) -> Count:
-        """A row of the report."""
-        return Count(*self.tally.counts[change])
 
 
 class Run:
@@ -99,6 +62,7 @@ class Run:
         self.total_files = sum(job.files_to_store for job in jobs)
         self.total_bytes = sum(job.bytes_to_store for job in jobs)
         self.storing: Storing | None = None
+        self.under_way: SourceStoring | None = None
 
     def run(self, report: SyncReport) -> SyncReport:
         """Store what the jobs planned."""
@@ -134,7 +98,7 @@ class Run:
         if self.options.always or job.must or job.head is None:
             return True
         told = 0
-        for item in job.spool:
+        for item in job.items():
             if item.change == Change.SAME:
                 continue
             if item.path.replace(b"/", b"\0") not in job.unread or not _still_unreadable(job, item):
@@ -214,80 +178,12 @@ class Run:
     def _transfer(self, job: Job, storing: Storing) -> Stored:
         begun = self._begin(job)
         sink = storing.begin(begun, job.tree)
-        replaced: list[bytes] = []
-        incremental = begun.checkpoint.incremental
-        gone: bytes | None = None
-        stored = Tally()
-        for count, item in enumerate(_announced(job)):
-            change, path, size, found = item
-            if count % PROGRESS_EVERY == 0:
-                self._progress(sink)
-            if change == Change.DELETED:
-                if incremental and not _below(path, gone):
-                    gone = path
-                    sink.deleted(path)
-                self.watch.path("-", path, size)
-                continue
-            if change == Change.SAME:
-                self._same(job, sink, path)
-                continue
-            self.watch.path(MARKS[change], path, size if found and found.kind == Kind.FILE else None)
-            if found is None:
-                continue
-            if change == Change.UNREAD:
-                sink.unread(path, found.reason, size)
-                continue
-            if incremental and change == Change.TYPE:
-                gone = path
-                sink.entry(Delete(path))
-            if found.kind == Kind.FILE:
-                changing = len(sink.outcome.changing)
-                made = self._read(job, sink, found, incremental=incremental)
-                if len(sink.outcome.changing) > changing:
-                    # A row of its own; here it counts for the totals only.
-                    stored.add(Change.SAME, found.size)
-                elif made:
-                    stored.add(Change.CONTENT if change == Change.TYPE else change, found.size)
-                self.done_files += 1
-            else:
-                made = self._read(job, sink, found, incremental=incremental)
-            if made and incremental and change not in (Change.NEW, Change.TYPE):
-                replaced.append(path.replace(b"/", b"\0"))
-        sink.finish()
-        if replaced:
-            recording.add_replaced(self.home.catalog, begun.row, replaced)
-        outcome = Stored(job, begun, sink, stored)
-        sink.end(outcome.files, outcome.size)
+        self.under_way = SourceStoring(self.home.catalog, job, begun, sink, self.watch, self._progress)
+        stored = self.under_way.store()
+        self.done_files += self.under_way.done_files
         self.done_bytes += sink.done_bytes
-        return outcome
-
-    def _read(self, job: Job, sink: Sink, found: Found, *, incremental: bool) -> bool:
-        """Whether the path got an entry; one that could not be read keeps the version that stands."""
-        try:
-            return sink.file(found) if found.kind == Kind.FILE else sink.other(found)
-        except Unreadable as problem:
-            if not incremental and job.source is not None and job.head is not None:
-                version = history.version_at(self.home.catalog, job.source.id, job.head.ordinal, found.path)
-                if version is not None and version.kind == found.kind:
-                    self._again(sink, version, parts=True)
-            sink.unread(found.path, problem.reason, found.size)
-            return False
-
-    def _same(self, job: Job, sink: Sink, path: bytes) -> None:
-        """An unchanged path in a check point that lists everything: its version again, with known extents."""
-        if job.source is None or job.head is None:
-            return
-        version = history.version_at(self.home.catalog, job.source.id, job.head.ordinal, path)
-        if version is not None:
-            self._again(sink, version, parts=version.parted)
-
-    def _again(self, sink: Sink, version: Version, *, parts: bool) -> None:
-        """A version with known extents. A file in `parts` may stand after parts of a read that came to no end."""
-        extents = history.extents_of(self.home.catalog, version)
-        if version.kind == Kind.FILE and parts:
-            sink.known_file(version.path, version.attributes, extents)
-        else:
-            sink.entry(version.entry(tuple(extents)))
+        self.under_way = None
+        return stored
 
     def _begin(self, job: Job) -> Begun:
         head = None if self.options.new_target and job.head is None else job.head
@@ -330,7 +226,7 @@ class Run:
         self.watch.progress(
             Progress(
                 "storing",
-                done_files=self.done_files,
+                done_files=self.done_files + (self.under_way.done_files if self.under_way else 0),
                 total_files=self.total_files,
                 done_bytes=self.done_bytes + sink.done_bytes,
                 total_bytes=self.total_bytes,
@@ -342,7 +238,7 @@ class Run:
 
     def _stored(self, outcome: Stored) -> SourceReport:
         job, checkpoint = outcome.job, outcome.begun.checkpoint
-        read = outcome.sink.outcome
+        read, same = outcome.sink.outcome, job.count(Change.SAME)
         row = history.head(self.home.catalog, outcome.begun.source)
         line = CheckpointLine(
             checkpoint.uuid,
@@ -357,6 +253,9 @@ class Run:
             source_report(job, line, made=True),
             new=outcome.count(Change.NEW),
             changed=outcome.count(Change.CONTENT),
+            unchanged=same.plus(outcome.alike.files, outcome.alike.bytes),
+            others=outcome.others,
+            noted=outcome.noted,
             stored_again=outcome.count(Change.AGAIN),
             vanished=Count(len(read.vanished) + job.tree.vanished, sum(size for _, size in read.vanished)),
             unreadable=self._unreadable(job, read.unreadable),
@@ -372,7 +271,7 @@ class Run:
             )
         problems = [
             (item.path, job.unread.get(item.path.replace(b"/", b"\0"), ""), item.size)
-            for item in job.spool
+            for item in job.items()
             if item.found is not None and item.change != Change.SAME
         ]
         return replace(
@@ -405,28 +304,14 @@ def source_report(job: Job, line: CheckpointLine | None, *, made: bool) -> Sourc
         checkpoint=line,
         made=made,
         new=job.count(Change.NEW),
-        changed=job.count(Change.CONTENT),
+        changed=job.count(Change.CONTENT).plus(*job.tally.counts[Change.METADATA]),
         deleted=job.count(Change.DELETED),
         stored_again=job.count(Change.AGAIN),
         unchanged=job.count(Change.SAME),
         excluded=Count(sum(left.files for left in excluded.values()), sum(left.bytes for left in excluded.values())),
+        gone=mostly_gone(job),
         excluded_by=tuple((rule, left.files) for rule, left in excluded.items()),
     )
-
-
-def _announced(job: Job) -> Iterator[Planned[Found]]:
-    """The plan, its files announced so far ahead as the source likes."""
-    if not job.tree.lookahead:
-        yield from job.spool
-        return
-    window: deque[Planned[Found]] = deque()
-    for item in job.spool:
-        if item.found is not None and item.change in TO_STORE and item.size <= SMALL_FILE:
-            job.tree.announce(item.found)
-        window.append(item)
-        if len(window) > job.tree.lookahead:
-            yield window.popleft()
-    yield from window
 
 
 def _still_unreadable(job: Job, item: Planned[Found]) -> bool:
@@ -443,7 +328,3 @@ def _still_unreadable(job: Job, item: Planned[Found]) -> bool:
     except Vanished:
         return False
     return False
-
-
-def _below(path: bytes, folder: bytes | None) -> bool:
-    return folder is not None and path.startswith(folder + b"/" if folder else b"")

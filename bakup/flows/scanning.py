@@ -13,8 +13,10 @@ from msgspec import Struct, field
 
 from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
+from bakup.catalog.rows import Version
 from bakup.flows.attach import Attached
 from bakup.flows.home import Home
+from bakup.flows.marks import seen_mark
 from bakup.flows.reports import Count, SyncOptions
 from bakup.flows.watch import Progress, Watch
 from bakup.model import Kind
@@ -27,11 +29,18 @@ from bakup.store.opening import is_url, local_path
 
 SAMPLES = 24
 SAMPLE_BYTES = 64 << 10
-TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN)
+TO_STORE = (Change.NEW, Change.CONTENT, Change.TYPE, Change.AGAIN, Change.TOUCHED)
+READ = (Change.NEW, Change.CONTENT, Change.AGAIN, Change.TOUCHED)
+"""Rows of a tally: the files that will be read."""
+RENUMBERED = 3
+"""So many files with new inodes, and none with its old one, show that a source's inodes mean nothing."""
 
 
 class Job(Struct):
-    """One source of a run, planned. `full`: its check point lists everything; `must`: it is due in any case."""
+    """One source of a run, planned. `full`: its check point lists everything; `must`: it is due in any case.
+
+    `renumbered`: all its inodes changed, and mean nothing; `left`: something that is no folder was found in it.
+    """
 
     tree: Source
     host: str
@@ -47,6 +56,9 @@ class Job(Struct):
     unread: dict[bytes, str] = field(default_factory=dict)
     missing: tuple[bytes, ...] = ()
     gone: list[tuple[bytes, int]] = field(default_factory=list)
+    renumbered: bool = False
+    new_inodes: int = 0
+    left: bool = False
     folders: dict[bytes, list[int]] = field(default_factory=dict)
     samples: list[tuple[float, bytes, Found]] = field(default_factory=list)
 
@@ -58,12 +70,33 @@ class Job(Struct):
     @property
     def bytes_to_store(self) -> int:
         """Raw bytes of the files that will be read."""
-        return sum(self.tally.counts[change][1] for change in (Change.NEW, Change.CONTENT, Change.AGAIN))
+        return sum(self.tally.counts[change][1] for change in READ)
 
     @property
     def files_to_store(self) -> int:
         """Number of the files that will be read."""
-        return sum(self.tally.counts[change][0] for change in (Change.NEW, Change.CONTENT, Change.AGAIN))
+        return sum(self.tally.counts[change][0] for change in READ)
+
+    @property
+    def length(self) -> int:
+        """Number of the actions."""
+        return self.spool.length - (0 if self.full or not self.renumbered else self.new_inodes)
+
+    def items(self) -> Iterator[Planned[Found]]:
+        """The actions, in key order."""
+        for item in self.spool:
+            if item.change != Change.RENUMBERED:
+                yield item
+            elif not self.renumbered:
+                yield item._replace(change=Change.TOUCHED if item.kind == Kind.FILE else Change.METADATA)
+            elif self.full:
+                yield item._replace(change=Change.SAME)
+
+    def standing(self, connection: sqlite3.Connection, path: bytes) -> Version | None:
+        """The version of a path at the check point that this one follows."""
+        if self.source is None or self.head is None:
+            return None
+        return history.version_at(connection, self.source.id, self.head.ordinal, path)
 
     def count(self, change: Change) -> Count:
         """A row of the report."""
@@ -136,7 +169,7 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
     if head is not None:
         job.unread = history.unread_at(connection, head.id)
     try:
-        _scan(home, job, watch, anew=anew or options.checksum)
+        _scan(home, job, watch, anew=anew or options.checksum, ignore_inode=options.ignore_inode)
     except BaseException:
         job.spool.close()
         raise
@@ -170,7 +203,7 @@ def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
     return incremental > max(listed, 1000)
 
 
-def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
+def _scan(home: Home, job: Job, watch: Watch, *, anew: bool, ignore_inode: bool) -> None:
     paths = 0
 
     def told() -> Iterator[list[Found]]:
@@ -186,29 +219,66 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool) -> None:
                 yield batch
 
     connection = reader(home.databases)
+
+    def below(path: bytes) -> Iterator[bytes]:
+        return history.files_below(connection, job.source, path)
+
     try:
         merged = changes(
             told(),
             _rows(connection, job),
             job.tally,
+            look=lambda rows: job.tree.look([(row[0].replace(b"\0", b"/"), row[1]) for row in rows], below),
             lost=job.lost,
             everything=job.full and job.head is not None,
             checksum=anew,
             size_below=lambda key: history.size_below(connection, job.source, key),
         )
+        if ignore_inode:
+            merged = _without_inodes(connection, job, merged)
         job.spool.fill(_noted(job, merged))
     finally:
         connection.close()
     url = os.fsdecode(job.location)
     if paths == 1 and is_url(url) and not job.tree.excluded:
         watch.warning(f"nothing is at {url}", details=("is its name right?",), code="source-empty")
+    _judge_inodes(job, watch)
     for path in job.tree.missing:
         watch.warning(f"not in {job.label}: {os.fsdecode(path)}, which --files-from lists", code="files-from")
+
+
+def _without_inodes(
+    connection: sqlite3.Connection, job: Job, planned: Iterator[Planned[Found]]
+) -> Iterator[Planned[Found]]:
+    """With `--ignore-inode`: what differs in inode and change time alone has its content; its metadata is compared."""
+    for item in planned:
+        version = None
+        if item.found is not None and item.change in (Change.TOUCHED, Change.RENUMBERED, Change.METADATA):
+            version = job.standing(connection, item.path)
+        if item.found is None or version is None:
+            yield item
+            continue
+        change = Change.METADATA if seen_mark(job.tree, item.found, version) else Change.SAME
+        if item.kind == Kind.FILE:
+            job.tally.retake(item.change, change, item.size)
+        if change != Change.SAME or job.full:
+            yield item._replace(change=change)
+
+
+def _judge_inodes(job: Job, watch: Watch) -> None:
+    """Some file systems number their files anew at each mount: nothing else tells that from replaced files."""
+    counts = job.tally.counts
+    job.renumbered = job.tree.has_inodes and not counts[Change.SAME][0] and counts[Change.RENUMBERED][0] >= RENUMBERED
+    if job.renumbered:
+        watch.note(f"all inodes of {job.label} are new, and nothing else is: they are not counted as changes")
+    job.tally.move(Change.RENUMBERED, Change.SAME if job.renumbered else Change.TOUCHED)
 
 
 def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
     chance = random.Random(0)  # noqa: S311 - which files are sampled is no secret
     for item in planned:
+        job.new_inodes += item.change == Change.RENUMBERED
+        job.left = job.left or (item.found is not None and item.kind != Kind.DIR)
         if item.change in TO_STORE and item.found is not None and item.found.kind == Kind.FILE:
             folder = job.folders.setdefault(item.path.rpartition(b"/")[0], [0, 0]) if len(job.folders) < 1000 else None
             if folder is not None:

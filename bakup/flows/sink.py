@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 
 from msgspec import Struct, field
 
-from bakup.model import Delete, Entry, Unread
+from bakup.flows.marks import Facts, facts_of_entry
+from bakup.model import Attributes, Delete, Entry, Kind, Unread
 from bakup.source.interface import Found, Source, Vanished
 
 ATTEMPTS = 3
@@ -29,6 +30,7 @@ class ReadingSink(ABC):
         self.outcome = Outcome()
         self.done_bytes = 0
         self.path = b""
+        self.facts = Facts(Kind.DIR, Attributes())
         self._source = source
         self._small_bytes = small
 
@@ -56,10 +58,12 @@ class ReadingSink(ABC):
     def other(self, found: Found) -> bool:
         """A directory, link or special file. Whether it got an entry. Raises Unreadable."""
         try:
-            self.entry(self._source.entry(found))
+            entry = self._source.entry(found)
         except Vanished:
             self.outcome.vanished.append((found.path, 0))
             return False
+        self.facts = facts_of_entry(entry)
+        self.entry(entry)
         return True
 
     def file(self, found: Found) -> bool:
@@ -74,5 +78,5 @@ class ReadingSink(ABC):
         except Vanished:
             self.outcome.vanished.append((found.path, found.size))
             return False
-        self.done_bytes = before + found.size
+        self.done_bytes = before + (self.facts.size or 0)
         return True

@@ -13,6 +13,7 @@ from bakup.errors import Usage
 from bakup.flows import accounts, costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
+from bakup.flows.emptied import expect_something
 from bakup.flows.home import Home
 from bakup.flows.layouts import Estimated
 from bakup.flows.processors import worth_forking
@@ -25,10 +26,12 @@ from bakup.flows.reports import (
     SyncReport,
     UnreadPath,
 )
-from bakup.flows.run import MARKS, Run, source_report
+from bakup.flows.run import Run, source_report
 from bakup.flows.scanning import Job, open_tree, plan, sample
+from bakup.flows.source_storing import expected
 from bakup.flows.watch import Watch
 from bakup.model import Kind
+from bakup.plan.changes import Change
 from bakup.source.interface import Source
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url
@@ -76,9 +79,9 @@ def _sync(
         _expect_protection(attached, options)
         _say_where(attached, sources, options, watch)
         if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
-            return _planned_run(home, attached, trees, options, watch, begun)
+            return _planned_run(home, attached, trees, options, watch, ask, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
-        return _planned_run(home, attached, trees, options, watch, begun)
+        return _planned_run(home, attached, trees, options, watch, ask, begun)
 
 
 def _begin(tree: Source) -> None:
@@ -111,13 +114,20 @@ def _expect_protection(attached: Attached, options: SyncOptions) -> None:
 
 
 def _planned_run(
-    home: Home, attached: Attached, trees: Sequence[Source], options: SyncOptions, watch: Watch, begun: float
+    home: Home,
+    attached: Attached,
+    trees: Sequence[Source],
+    options: SyncOptions,
+    watch: Watch,
+    ask: Ask,
+    begun: float,
 ) -> SyncReport:
     jobs: list[Job] = []
     try:
         for tree in trees:
             _begin(tree)
             jobs.append(plan(home, attached, tree, options, watch))
+        expect_something(jobs, options, ask)
         return _carry_out(home, attached, jobs, options, watch, begun)
     finally:
         for job in jobs:
@@ -177,9 +187,9 @@ def _carry_out(
     home: Home, attached: Attached, jobs: list[Job], options: SyncOptions, watch: Watch, begun: float
 ) -> SyncReport:
     todo = sum(job.bytes_to_store for job in jobs)
-    entries = sum(job.spool.length for job in jobs)
+    entries = sum(job.length for job in jobs)
     files = sum(job.files_to_store for job in jobs)
-    checkpoints = sum(job.spool.length > 0 for job in jobs)
+    checkpoints = sum(job.length > 0 for job in jobs)
     work = Estimated(todo, files, entries, checkpoints, lambda: sample(jobs))
     estimate = attached.layout.estimate(options, work)
     estimated = estimate.size
@@ -197,7 +207,7 @@ def _carry_out(
         speed = remembered.rate(home.state, attached.url)
         return replace(
             report,
-            sources=tuple(_planned(job, options) for job in jobs),
+            sources=tuple(_planned(home, job, options) for job in jobs),
             estimated_seconds=estimated / speed if speed else None,
             estimated_puts=estimate.puts,
             estimated_gets=estimate.gets,
@@ -214,28 +224,30 @@ def _carry_out(
     return replace(stored, to_get_back=attached.layout.to_get_back(home.catalog, attached.row))
 
 
-def _planned(job: Job, options: SyncOptions) -> SourceReport:
+def _planned(home: Home, job: Job, options: SyncOptions) -> SourceReport:
     line = None
     if (head := job.head) is not None:
         line = CheckpointLine(
             head.uuid, job.label, head.time_ns, head.files or 0, head.size or 0, head.stored, head.tags
         )
     largest = sorted(job.folders.items(), key=lambda item: -item[1][1])[:FOLDERS_SHOWN]
+    report = source_report(job, line, made=False)
+    touched, paths = job.count(Change.TOUCHED), list[PathLine]()
+    changing = Count()
+    for mark, item in expected(home.catalog, job) if options.list_paths or touched.files else ():
+        if item.change == Change.TOUCHED:
+            changing = changing.plus(1, item.size)
+        if options.list_paths:
+            paths.append(PathLine(mark, item.path, item.size if item.kind == Kind.FILE else None))
     return replace(
-        source_report(job, line, made=False),
+        report,
         unreadable=tuple(
             UnreadPath(item.path, item.found.reason, None, item.size)
-            for item in job.spool
+            for item in job.items()
             if item.found is not None and item.found.kind == Kind.UNREAD
         ),
         folders=tuple((folder, Count(*count)) for folder, count in largest),
-        paths=_paths(job) if options.list_paths else (),
-    )
-
-
-def _paths(job: Job) -> tuple[PathLine, ...]:
-    return tuple(
-        PathLine(MARKS[item.change], item.path, item.size if item.found and item.found.kind == Kind.FILE else None)
-        for item in job.spool
-        if item.change in MARKS
+        paths=tuple(paths),
+        changed=report.changed.plus(changing.files, changing.bytes),
+        unchanged=report.unchanged.plus(touched.files - changing.files, touched.bytes - changing.bytes),
     )

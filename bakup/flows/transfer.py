@@ -20,11 +20,12 @@ from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, attributes_bound, entry_bound
 from bakup.flows.buffers import Buffer, Buffers
+from bakup.flows.marks import Facts
 from bakup.flows.populate import PART_EXTENTS, Filling, Stream
 from bakup.flows.sink import ATTEMPTS, ReadingSink
 from bakup.format.action import pack_action
 from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, PACK_TARGET, SMALL_FILE
-from bakup.model import Attributes, Closing, Entry, Extent, File
+from bakup.model import Attributes, Closing, Entry, Extent, File, Kind
 from bakup.plan.cutting import Cutter
 from bakup.source.interface import Found, Grown, Large, Source
 
@@ -181,8 +182,9 @@ class Transfer(ReadingSink):
         path = found.path
         bound = ENTRY_BYTES + EXTENT_BYTES + len(path) + attributes_bound(attributes)
         batch = self._batch
+        chunk = blake3(data).digest() if size else EMPTY_DIGEST
+        self.facts = Facts(Kind.FILE, attributes, size, chunk)
         if size:
-            chunk = blake3(data).digest()
             if chunk not in batch.chunks:
                 batch.chunks[chunk] = data
                 batch.raw += size
@@ -203,7 +205,9 @@ class Transfer(ReadingSink):
                     extents = self._read_large(found.path, file_id, large)
                     settled = large.consistent()
                     if settled or attempt == ATTEMPTS:
-                        self._close_large(found.path, file_id, extents, large.attributes())
+                        attributes = large.attributes()
+                        self._close_large(found.path, file_id, extents, attributes)
+                        self.facts = Facts(Kind.FILE, attributes, extents.size, extents.value())
                         if not settled:
                             self.outcome.changing.append((found.path, large.size))
                         return

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 
 from blake3 import blake3
 from msgspec.structs import replace
@@ -17,7 +17,19 @@ from bakup.source import keys
 from bakup.source.bucketfile import BucketFile
 from bakup.source.choosing import Chooser
 from bakup.source.filters import Rules
-from bakup.source.interface import Found, Grown, Journal, Left, Prepared, Small, Stat, Unreadable, Vanished
+from bakup.source.interface import (
+    Below,
+    Found,
+    Grown,
+    Journal,
+    Left,
+    Prepared,
+    Small,
+    Stat,
+    Stood,
+    Unreadable,
+    Vanished,
+)
 from bakup.source.ordering import Placed, in_order
 from bakup.source.reading import coarse, fresh
 from bakup.source.targets import refuse_target
@@ -42,6 +54,9 @@ PARALLEL = 16
 AHEAD_BYTES = 64 << 20
 """Bytes of small objects that are fetched before they are asked for."""
 
+BELIEVED = 256
+"""Names that were asked for and are gone, after which a listing that told nothing is believed."""
+
 FILE_MODE, FOLDER_MODE = 0o644, 0o755
 _ALL = Rules()
 
@@ -60,6 +75,7 @@ class BucketSource:
         Usage: a rule is wrong.
     """
 
+    has_inodes = False
     lookahead = 4 * PARALLEL
 
     def __init__(
@@ -78,6 +94,10 @@ class BucketSource:
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="fetch")
         self._ahead: dict[bytes, Future[Fetched]] = {}
         self._ahead_bytes = 0
+        self._empty = True
+        self._answers: dict[bytes, Found | None] = {}
+        self._gone: bytes | None = None
+        self._right = 0
 
     @property
     def location(self) -> bytes:
@@ -120,17 +140,74 @@ class BucketSource:
         yield batch
 
     def _listing(self) -> Iterator[Listed]:
-        empty = True
+        self._empty = True
         for listed in self.bucket.list():
-            empty = False
+            self._empty = False
             refuse_target(self.bucket.url, listed.key, partial(self._start, listed))
             if not (self._leave_out and f"{listed.key}/".startswith(self._leave_out)):
                 yield listed
-        if empty:
+        if self._empty:
             self._if_empty()
 
     def _start(self, listed: Listed, size: int) -> bytes:
         return self.bucket.read(listed, 0, min(size, listed.size)) if listed.size else b""
+
+    def look(self, asked: list[Stood], below: Below) -> list[Found | None]:
+        """See `interface.Source`: asks for each object, some at once. A listing that told nothing at all, and was
+        right in `BELIEVED` names, is believed in the rest."""
+        self._ask_for([one for one in asked if not self._is_gone(one[0])])
+        return [self._at(path, kind, below) for path, kind in asked]
+
+    def _at(self, path: bytes, kind: int, below: Below) -> Found | None:
+        if self._is_gone(path):
+            return None
+        found = self._answers.pop(path, None)
+        if found is None and kind == Kind.DIR:
+            if self._any_there(below(path)):
+                return _folder(path, None)
+            self._gone = path
+        self._right += found is None
+        return found
+
+    def _any_there(self, files: Iterator[bytes]) -> bool:
+        while part := [(path, int(Kind.FILE)) for path in islice(files, 4 * PARALLEL)]:
+            self._ask_for(part)
+            if any(self._answers[path] for path, _ in part):
+                return True
+        return False
+
+    def _is_gone(self, path: bytes) -> bool:
+        believed = self._empty and self._right >= BELIEVED
+        return believed or (self._gone is not None and path.startswith(self._gone + b"/"))
+
+    def _ask_for(self, stood: list[Stood]) -> None:
+        """Ask for objects, if that was not done, and keep the answers."""
+        asking = [one for one in stood if one[0] not in self._answers]
+        answers = self._pool.map(self._by_name, asking)
+        self._answers.update((path, found) for (path, _), found in zip(asking, answers, strict=True))
+
+    def _by_name(self, stood: Stood) -> Found | None:
+        path, kind = stood
+        key = path.decode("utf-8", "surrogateescape")
+        if self.bucket.keyed:
+            key = keys.to_key(path, folder=kind == Kind.DIR)
+        if self._leave_out and f"{key}/".startswith(self._leave_out):
+            return None
+        try:
+            answer = self.bucket.stat(key)
+        except StoreError as error:
+            said = failure(path, error)
+            if isinstance(said, Unreadable):
+                return _unread(path, said.reason)
+            if isinstance(said, Vanished):
+                return None
+            raise
+        if answer is None:
+            return None
+        placed = Placed(path, answer[0].folder, answer[0])
+        if not Chooser(self._rules).keeps(placed):
+            return None
+        return _folder(path, placed) if placed.folder else _file(placed)
 
     @property
     def excluded(self) -> dict[str, Left]:

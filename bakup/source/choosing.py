@@ -54,6 +54,10 @@ class Chooser:
         for placed in objects:
             yield from self._one(placed)
 
+    def keeps(self, placed: Placed) -> bool:
+        """Whether an object by itself is backed up; they may come in any order."""
+        return any(found is not None and found.path == placed.path for _, found in self._one(placed))
+
     def _one(self, placed: Placed) -> Iterator[tuple[bytes, Placed | None]]:
         parent, _, name = placed.path.rpartition(b"/")
         folder = self._enter(parent)

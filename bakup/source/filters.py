@@ -19,7 +19,6 @@ CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 """First bytes of the file `CACHEDIR.TAG` (Cache Directory Tagging Specification 0.6)."""
 
 BY_SIZE = "--exclude-larger-than"
-BY_DEVICE = "--one-file-system"
 BY_TAG = "CACHEDIR.TAG"
 
 TOO_LARGE = -1

@@ -159,6 +159,14 @@ Journal: TypeAlias = Callable[[Prepared], None]
 """Keeps a record for `restore_state`, durably, before it returns."""
 
 
+Below: TypeAlias = Callable[[bytes], Iterator[bytes]]
+"""Files that stood below a folder, by its path."""
+
+
+Stood: TypeAlias = tuple[bytes, int]
+"""A path and its kind."""
+
+
 class Source(Protocol):
     """A tree that is backed up."""
 
@@ -202,6 +210,16 @@ class Source(Protocol):
     def batches(self) -> Iterator[list[Found]]:
         """The same in lists of about a thousand. Each call is a new pass, with new counts."""
 
+    def look(self, asked: list[Stood], below: Below) -> list[Found | None]:
+        """What is at paths that the last pass did not yield, by their names and the same rules; None: nothing.
+
+        Paths come in key order, a few hundred at a time. One that cannot be looked at is UNREAD.
+
+        Args:
+            asked: what stood at the last check point.
+            below: of a folder that is there only for what is in it: the files that stood below.
+        """
+
     @property
     def excluded(self) -> Mapping[str, Left]:
         """What the last pass over `entries` left out, by rule (a pattern, or an option's name)."""
@@ -213,6 +231,10 @@ class Source(Protocol):
     @property
     def missing(self) -> tuple[bytes, ...]:
         """Paths that were asked for by name and were not there."""
+
+    @property
+    def has_inodes(self) -> bool:
+        """Whether `Found.inode` is a number that a file system gave, not what tells versions apart."""
 
     @property
     def lookahead(self) -> int:

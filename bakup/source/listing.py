@@ -12,7 +12,7 @@ import heapq
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
 from typing import BinaryIO, TypeAlias
 
 from bakup.source import paths
@@ -37,7 +37,8 @@ NO_STAT = os.stat_result((0,) * 10, dict.fromkeys(("st_mtime_ns", "st_ctime_ns",
 
 
 def names(folder: bytes, size: int) -> Iterable[bytes]:
-    """The names in the folder at an absolute path, in order of their bytes.
+    """The names in the folder at an absolute path, in order of their bytes, each once: a folder that changes meanwhile,
+    or a file system with a fault, may list some twice.
 
     Args:
         size: of the folder itself, in bytes, as its stat says.
@@ -46,16 +47,14 @@ def names(folder: bytes, size: int) -> Iterable[bytes]:
         OSError: it cannot be listed; at once, or (a large one) before the first name is yielded.
     """
     if size < LARGE_FOLDER:
-        found = paths.list_folder(folder)
-        found.sort()
-        return found
+        return sorted(set(paths.list_folder(folder)))
     return _many(folder)
 
 
 def _many(folder: bytes) -> Iterable[bytes]:
     with paths.scan_folder(folder) as found:
-        first = sorted(islice(found, RUN))
-        return first if len(first) < RUN else _spilled(first, found)
+        first = list(islice(found, RUN))
+        return sorted(set(first)) if len(first) < RUN else _spilled(sorted(first), found)
 
 
 def _spilled(run: list[bytes], found: Iterator[bytes]) -> Iterator[bytes]:
@@ -70,7 +69,8 @@ def _spilled(run: list[bytes], found: Iterator[bytes]) -> Iterator[bytes]:
 
 def _merged(spill: BinaryIO, ends: list[int]) -> Iterator[bytes]:
     with spill:
-        yield from heapq.merge(*(_laid_aside(spill, *span) for span in pairwise(ends)))
+        merged = heapq.merge(*(_laid_aside(spill, *span) for span in pairwise(ends)))
+        yield from (name for name, _ in groupby(merged))
 
 
 def _laid_aside(spill: BinaryIO, offset: int, end: int) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from bakup.errors import Failed, Usage
 from bakup.model import Kind
 from bakup.source import listing, paths, recorded
-from bakup.source.filters import BY_DEVICE, BY_TAG, CACHE_TAG, Filter, Rules, Wanted, is_cache
+from bakup.source.devices import Devices
+from bakup.source.filters import BY_TAG, CACHE_TAG, Filter, Rules, Wanted, is_cache
 from bakup.source.interface import Found, Stat
 from bakup.source.listing import Looked
 
@@ -55,11 +56,13 @@ class Scan:
     """
 
     def __init__(self, base: bytes, rules: Rules) -> None:
-        self._base = base.rstrip(b"/")
+        self._base = base
+        self._below = os.path.join(base, b"")
         self._filter = Filter(rules)
-        self._left_out = {identity for path in rules.leave_out if (identity := _identity(path))}
+        self._left_out = left_out(rules)
         self._root = _root(base)
         self.device = self._root.st_dev
+        self._devices = Devices(self.device, one=rules.one_file_system)
         self._batch: list[Found] = []
         self._held: list[Found] = []  # excluded folders on the way down, kept only if something in them is
         self._reasons: dict[bytes, str] = {}
@@ -76,7 +79,7 @@ class Scan:
         judge = self._filter.judge if self._filter.judges else None
         new = tuple.__new__
         batch, held = self._batch, self._held
-        batch.append(_found(b"", _DIR, self._root))
+        batch.append(found_of(b"", _DIR, self._root))
         stack: list[_Frame] = []
         slices, pairs, prefix, wanted, outer = self._first()
         while True:
@@ -153,14 +156,14 @@ class Scan:
         except OSError as error:
             self._unlisted(path, stat, error)
             return None
-        (self._batch if by is None else self._held).append(_found(path, _DIR, stat))
+        (self._batch if by is None else self._held).append(found_of(path, _DIR, stat))
         return _Frame(slices, iter(()), path + b"/", wanted, by)
 
     def _slices(self, path: bytes, stat: os.stat_result, wanted: Wanted | None) -> Iterator[list[Looked]]:
-        folder = self._base + b"/" + path
+        folder = self._below + path
         failed = partial(self._failed, path, wanted is not None)
-        if self._filter.rules.one_file_system and stat.st_dev != self._root.st_dev:
-            self._filter.count(BY_DEVICE, 1, 0)
+        if (rule := self._devices.barred(stat.st_dev)) is not None:
+            self._filter.count(rule, 1, 0)
             return iter(())
         if self._filter.rules.caches and is_cache(folder):
             self._count_cache(folder, stat)
@@ -188,17 +191,19 @@ class Scan:
             self.vanished += 1
             return
         self._release()
-        self._batch += _found(path, _DIR, stat), _unread(path, paths.reason(error))
+        self._batch += found_of(path, _DIR, stat), unread_of(path, paths.reason(error))
 
     def _other(self, path: bytes, kind: int, stat: os.stat_result) -> Found:
         if kind == _UNREAD:
-            return _unread(path, self._reasons.pop(path, "of a kind that is not known"))
-        return _found(path, kind, stat)
+            return unread_of(path, self._reasons.pop(path, "of a kind that is not known"))
+        return found_of(path, kind, stat)
 
 
-def _found(path: bytes, kind: int, stat: os.stat_result) -> Found:
+def found_of(path: bytes, kind: int, stat: os.stat_result) -> Found:
+    """A path of any kind, as its stat says."""
     kept = _stat(stat)
-    return Found(path, kind, 0, kept.st_mtime_ns, kept.st_ctime_ns, kept.st_ino, kept)
+    size = kept.st_size if kind == _FILE else 0
+    return Found(path, kind, size, kept.st_mtime_ns, kept.st_ctime_ns, kept.st_ino, kept)
 
 
 def _stat(found: os.stat_result) -> Stat:
@@ -219,7 +224,8 @@ def _stat(found: os.stat_result) -> Stat:
 _NO_STAT = Stat(0, 0, 0, 0, 0)
 
 
-def _unread(path: bytes, reason: str) -> Found:
+def unread_of(path: bytes, reason: str) -> Found:
+    """A path that cannot be looked at."""
     return Found(path, _UNREAD, 0, 0, 0, 0, _NO_STAT, reason)
 
 
@@ -232,6 +238,11 @@ def _root(base: bytes) -> os.stat_result:
     if not S_ISDIR(found.st_mode):
         raise Usage(f"{shown} is not a folder", code="no-folder")
     return found
+
+
+def left_out(rules: Rules) -> set[tuple[int, int]]:
+    """Device and inode of each folder that is left out whole."""
+    return {identity for path in rules.leave_out if (identity := _identity(path))}
 
 
 def _identity(path: bytes) -> tuple[int, int] | None:

@@ -10,8 +10,9 @@ from itertools import chain
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
 from bakup.source import attributes, paths, reading, statx
 from bakup.source.ahead import Ahead
+from bakup.source.byname import ByName
 from bakup.source.filters import Rules
-from bakup.source.interface import Found, Journal, Left, Prepared, Small, Unreadable
+from bakup.source.interface import Below, Found, Journal, Left, Prepared, Small, Stood, Unreadable
 from bakup.source.scan import Scan
 
 SMALL_LIMIT = 8 << 20
@@ -40,6 +41,7 @@ class LocalTree:
         self._rules = rules
         self._scan: Scan | Ahead = Scan(self._base, rules)
         self._begun: Ahead | None = None
+        self._names: ByName | None = None
         self.device = self._scan.device
 
     @property
@@ -74,8 +76,15 @@ class LocalTree:
     def batches(self) -> Iterator[list[Found]]:
         """The same in lists of about a thousand. Each call is a new pass, with new counts."""
         begun, self._begun = self._begun, None
+        self._names = None
         self._scan = begun or Scan(self._base, self._rules)
         return self._scan.batches()
+
+    def look(self, asked: list[Stood], below: Below) -> list[Found | None]:
+        """See `interface.Source`."""
+        if self._names is None:
+            self._names = ByName(self._base, self._rules, self.device, below)
+        return self._names.look([path for path, _ in asked])
 
     @property
     def excluded(self) -> dict[str, Left]:
@@ -116,6 +125,7 @@ class LocalTree:
         finally:
             os.close(descriptor)
 
+    has_inodes = True
     lookahead = 0
     counts = None
 

@@ -46,6 +46,9 @@ class Nobody:
     def use_folder(self, target: str, files: int) -> bool:
         return False
 
+    def allow_empty(self, said: str) -> bool:
+        return False
+
     def passphrase(self, account: str) -> str:
         raise Usage("nobody is there")
 

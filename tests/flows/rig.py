@@ -56,6 +56,9 @@ class Answers:
     def use_folder(self, target: str, files: int) -> bool:
         return True
 
+    def allow_empty(self, said: str) -> bool:
+        return False
+
     def passphrase(self, account: str) -> str:
         raise AssertionError(f"asked for the passphrase of {account}")
 

@@ -199,3 +199,23 @@ def test_what_has_no_time_is_not_older(url: str, monkeypatch: pytest.MonkeyPatch
             standing = Standing(bucket, pool)
             assert standing.compare("a.txt", 9, 2, ()) == state
             standing.close()
+
+
+def test_an_object_that_a_listing_misses_is_asked_for(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = source(url, patterns=("*.txt",))
+    every = scanned(tree)
+    monkeypatch.setattr(tree.bucket, "list", lambda: iter(()))
+    assert [one.path for one in tree.entries()] == [b""]
+    fsspec.filesystem("memory").rm(f"/{url.removeprefix('memory://')}/z")
+    stood = [(b"a", Kind.DIR), (b"a/b", Kind.FILE), (b"a/c", Kind.DIR), (b"a/c/d", Kind.FILE), (b"a.txt", Kind.FILE)]
+    found = tree.look([*stood, (b"z", Kind.FILE)], lambda path: iter([b"a/b", b"a/c/d"]))
+    assert [one and one.path for one in found] == [b"a", b"a/b", b"a/c", b"a/c/d", None, None]
+    assert found[1] == every[b"a/b"]
+
+
+def test_a_folder_whose_objects_are_gone_is_gone(url: str) -> None:
+    tree = source(url)
+    list(tree.entries())
+    fsspec.filesystem("memory").rm(f"/{url.removeprefix('memory://')}/a", recursive=True)
+    stood = [(b"a", Kind.DIR), (b"a/b", Kind.FILE), (b"a/c", Kind.DIR), (b"a/c/d", Kind.FILE)]
+    assert tree.look(stood, lambda path: iter([b"a/b", b"a/c/d"])) == [None] * 4
