@@ -17,6 +17,7 @@ from bakup.source.tree import LocalTree
 from bakup.store.buckets import Pairs, open_bucket
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
+from bakup.store.secrets import links
 from bakup.store.target import TERMS, Terms
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], inside: 
 def _refuse_object(url: str, options: Mapping[str, object], terms: Terms) -> None:
     """Raise Usage if a URL below which nothing is names an object."""
     above, slash, name = url.rstrip("/").rpartition("/")
-    if "::" in url or not slash or above.endswith("/"):
+    if len(links(url)) > 1 or not slash or above.endswith("/"):
         return
     with closing(open_bucket(above, options, terms)) as bucket:
         found = bucket.stat(name if bucket.keyed else unquote(name))

@@ -16,6 +16,7 @@ from bakup.errors import Usage
 from bakup.store.backend import Page
 from bakup.store.faults import reason
 from bakup.store.folders import Folders
+from bakup.store.secrets import links
 from bakup.store.target import Capabilities
 from bakup.store.wire import Body, Wire
 
@@ -100,7 +101,11 @@ def _of_last(url: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The options as fsspec takes them: of a chain the last one is the store, and has them."""
     kind = last_kind(url)
     given = _signed_in(options) if kind in ("http", "https") else dict(options)
-    return {kind: {**_UNCACHED, **given}} if "::" in url else given
+    if kind in ("sftp", "ssh"):
+        given = {"known_hosts": (), **given}  # sshfs asks nobody for it by itself
+    if kind == "ftp" and given.get("tls"):
+        raise Usage("in a chain, ftp:// has no TLS that checks who is there", code="url")
+    return {kind: {**_UNCACHED, **given}} if len(links(url)) > 1 else given
 
 
 def _signed_in(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,4 +121,4 @@ def _signed_in(options: Mapping[str, Any]) -> dict[str, Any]:
 
 def last_kind(url: str) -> str:
     """The scheme of the store itself, which stands last in a chain."""
-    return url.rpartition("::")[2].partition("://")[0]
+    return links(url)[-1].partition("://")[0]

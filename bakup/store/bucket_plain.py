@@ -12,22 +12,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar, runtime_checkable
-from urllib.parse import unquote
+from typing import Any, TypeVar
 
-import fsspec
 from fsspec.archive import AbstractArchiveFileSystem
-from fsspec.implementations.ftp import FTPFileSystem
 
-from bakup.errors import NoAnswer, NoTarget, StoreError, Usage
+from bakup.errors import NoAnswer, NoTarget, StoreError
 from bakup.store.answers import meaning
 from bakup.store.anyfs import ONE_AT_A_TIME, last_kind
 from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING, reason
+from bakup.store.faults import OBJECT_MISSING
+from bakup.store.files import HasFilesystem
 from bakup.store.kinds import backend
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
+from bakup.store.secrets import links
 from bakup.store.wire import Request
 
 Result = TypeVar("Result")
@@ -63,17 +62,6 @@ READS = 3
 """An object that changes is read so often."""
 
 
-@runtime_checkable
-class HasFilesystem(Protocol):
-    """A backend that speaks to its store through a file system of fsspec's kind."""
-
-    root: str
-
-    @property
-    def filesystem(self) -> Any:
-        """It."""
-
-
 class PlainBucket:
     """See `buckets.Bucket`."""
 
@@ -89,7 +77,8 @@ class PlainBucket:
         self._kind = kind.removesuffix("s")
         self._reads = backend(self.url, self._options, line)
         self._guard = threading.Lock()
-        self._turns = threading.Lock() if kind in ONE_AT_A_TIME else nullcontext()
+        alone = kind in ONE_AT_A_TIME and len(links(url)) > 1
+        self._turns = threading.Lock() if alone else nullcontext()
         self._fs, self._root = self._opened()
         self._made: set[str] = set()
 
@@ -104,7 +93,7 @@ class PlainBucket:
 
     def list(self) -> Iterator[Listed]:
         """See `Bucket`; a folder at a time."""
-        yield from self._below(self._root, self._ask("lists", None, lambda fs: _entries(fs, self._root or "/")))
+        yield from self._below(self._root, self._ask("lists", None, lambda fs: fs.ls(self._root or "/", detail=True)))
         yield from self._hidden()
 
     def _below(self, folder: str, entries: Iterable[Mapping[str, Any]]) -> Iterator[Listed]:
@@ -124,7 +113,7 @@ class PlainBucket:
         key = self._key(path)
         listed = Listed(key, 0, 0, folder=True)
         try:
-            entries = self._ask("lists", key, lambda fs: _entries(fs, path))
+            entries = self._ask("lists", key, lambda fs: fs.ls(path, detail=True))
         except NoAnswer:
             raise
         except NoTarget as error:
@@ -253,30 +242,14 @@ class PlainBucket:
                 self._fs, self._root = self._opened()
 
     def _opened(self) -> tuple[Any, str]:
-        if isinstance(self._reads, HasFilesystem):
-            return self._reads.filesystem, self._reads.root
-        try:
-            filesystem, root = fsspec.url_to_fs(self.url, skip_instance_cache=True, **self._options)
-        except ValueError as error:
-            raise Usage(f"{self.url}: {reason(error)}", code="url") from None
-        return filesystem, unquote(str(root)).rstrip("/")
+        assert isinstance(self._reads, HasFilesystem), self.url
+        return self._reads.filesystem, self._reads.root
 
     def _key(self, path: str) -> str:
         return path[len(self._root) :].lstrip("/")
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
-
-
-def _entries(fs: Any, folder: str) -> list[dict[str, Any]]:
-    """What is in a folder. FTP is asked whether it is one, and lists: fsspec takes a refusal for an empty folder."""
-    ftp = fs.ftp if isinstance(fs, FTPFileSystem) else None
-    if ftp is not None:
-        ftp.cwd(folder)
-    found: list[dict[str, Any]] = fs.ls(folder, detail=True)
-    if ftp is not None and not found:
-        ftp.dir(folder, _nothing)
-    return found
 
 
 def _are_one(fs: Any, trial: str, name: str, other: str) -> bool:
@@ -289,10 +262,6 @@ def _are_one(fs: Any, trial: str, name: str, other: str) -> bool:
     finally:
         fs.rmdir(trial)
     return one
-
-
-def _nothing(_: str) -> None:
-    """For each line of a listing."""
 
 
 def _looked(fs: Any, path: str) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from bakup.errors import StoreError
 from bakup.store.answers import causes
 from bakup.store.counting import Counts
 from bakup.store.faults import reason
-from bakup.store.secrets import Place
+from bakup.store.secrets import Place, links
 from bakup.store.target import TERMS, Terms
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def open_bucket(url: str, options: Mapping[str, object] | None = None, terms: Te
 
 
 def _bucket(place: Place, options: Mapping[str, object], line: Line) -> Bucket:
-    match "" if "::" in place else urlsplit(place).scheme:
+    match urlsplit(place).scheme if len(links(place)) == 1 else "":
         case "s3" | "s3a":
             from bakup.store.bucket_s3 import S3Bucket
 

@@ -1,24 +1,28 @@
-"""FTP (RFC 959, with MLSD and SIZE of RFC 3659), through Python's ftplib."""
+"""FTP and FTP over TLS."""
 
 from __future__ import annotations
 
 import ftplib
 import posixpath
-import queue
-import socket
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bakup.store.backend import Page, half_name
+from bakup.store.certificates import checking
 from bakup.store.coroutines import SILENCE_S
 from bakup.store.folders import Folders
+from bakup.store.ftp_files import FtpFiles
+from bakup.store.ftp_pool import Pool
+from bakup.store.ftp_session import Server, Session
 from bakup.store.logins import login
 from bakup.store.target import Capabilities
-from bakup.store.wire import PIECE, Body, Sink, Wire
+from bakup.store.wire import Body, Sink, Wire
 
-_MISSING = "550"
+_IMPLICIT_PORT = 990
+"""Where servers speak TLS from the first byte."""
 
 
 class Ftp:
@@ -31,31 +35,26 @@ class Ftp:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         parts = urlsplit(url)
-        self._root = unquote(parts.path).rstrip("/") or "/"
-        self._host, self._port = parts.hostname or "", parts.port or ftplib.FTP_PORT
-        self._secure = bool(options.get("tls", parts.scheme == "ftps"))
-        self._user, self._password = login(self._host, options) or ("", "")
-        self._timeout = float(options.get("timeout", SILENCE_S))
+        path = unquote(parts.path).rstrip("/")
+        self.root = path[1:] if path == "/~" or path.startswith("/~/") else path
+        self._pool = Pool(server(url, options))
         self._wire = wire
         self._folders = Folders(self._entries)
-        self._idle: queue.SimpleQueue[ftplib.FTP] = queue.SimpleQueue()
-        self._busy: set[ftplib.FTP] = set()
+
+    @property
+    def filesystem(self) -> Any:
+        """The same connections, as what sources and restores ask."""
+        return FtpFiles(self._pool)
 
     def exists(self) -> bool:
         """Whether the folder is there: whether one can go into it."""
-        with self._connection() as ftp:
-            try:
-                ftp.cwd(self._root)
-            except ftplib.error_perm as error:
-                if str(error).startswith(_MISSING):
-                    return False
-                raise
-            return True
+        with self._pool.session() as ftp:
+            return ftp.is_folder(self._path(ftp))
 
     def create(self) -> None:
         """MKD."""
-        with self._connection() as ftp:
-            ftp.mkd(self._root)
+        with self._pool.session() as ftp:
+            ftp.mkd(self._path(ftp))
 
     def page(self, after: str | None) -> Page:
         """A folder's files."""
@@ -63,28 +62,21 @@ class Ftp:
 
     def size(self, key: str) -> int | None:
         """SIZE."""
-        with self._connection() as ftp:
-            try:
-                return ftp.size(self._path(key))
-            except ftplib.error_perm as error:
-                if str(error).startswith(_MISSING):
-                    return None
-                raise
+        with self._pool.session() as ftp:
+            return ftp.bytes_of(self._path(ftp, key))
 
     def get(self, key: str, offset: int, length: int) -> bytes:
-        """RETR from `offset`, hung up when enough has come. Raises ConnectionError when less comes than SIZE says."""
-        path, sink = self._path(key), Sink(self._wire)
-        with self._connection() as ftp:
-            if offset + length > (ftp.size(path) or 0):
-                length = max(0, (ftp.size(path) or 0) - offset)
-            if not length:
+        """RETR from `offset`, hung up when enough has come. Raises ConnectionError when less comes than there is."""
+        sink = Sink(self._wire)
+        with self._pool.session() as ftp:
+            path = self._path(ftp, key)
+            length = min(length, _there(ftp, path) - offset)
+            if length <= 0:
                 return b""
-            with ftp.transfercmd(f"RETR {path}", rest=offset or None) as stream:
+            with _opened(ftp, path, offset) as stream:
                 while sink.size < length and (piece := stream.recv(min(sink.piece, length - sink.size))):
                     sink.take(piece)
-            # Servers say 226, or 426 since we hung up: both end the transfer.
-            with suppress(ftplib.error_temp):
-                ftp.voidresp()
+            ftp.hung_up()
             # A connection that broke ends like a file that does.
             if sink.size < length:
                 raise ConnectionError(f"{sink.size} of {length} bytes came")
@@ -92,11 +84,11 @@ class Ftp:
 
     def put(self, key: str, body: Body) -> None:
         """STOR under another name, then RNFR and RNTO."""
-        final = self._path(key)
-        half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
-        with self._connection() as ftp:
+        with self._pool.session() as ftp:
+            final = self._path(ftp, key)
+            half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
             try:
-                ftp.storbinary(f"STOR {half}", body, blocksize=PIECE)
+                ftp.store(half, body)
                 ftp.rename(half, final)
             except BaseException:
                 with suppress(Exception):
@@ -105,70 +97,47 @@ class Ftp:
 
     def throw_away(self, key: str) -> None:
         """DELE."""
-        with self._connection() as ftp:
-            ftp.delete(self._path(key))
+        with self._pool.session() as ftp:
+            ftp.delete(self._path(ftp, key))
 
     def close(self) -> None:
         """Hang up."""
-        while True:
-            try:
-                self._busy.add(self._idle.get_nowait())
-            except queue.Empty:
-                break
-        for ftp in list(self._busy):
-            if ftp.sock is not None:
-                with suppress(OSError):
-                    ftp.sock.shutdown(socket.SHUT_RDWR)
-            ftp.close()
+        self._pool.close()
 
-    def _path(self, key: str) -> str:
-        return posixpath.join(self._root, key)
-
-    @contextmanager
-    def _connection(self) -> Iterator[ftplib.FTP]:
-        """One that nobody else uses; kept for the next, unless something went wrong on it."""
-        try:
-            ftp = self._idle.get_nowait()
-        except queue.Empty:
-            ftp = self._connect()
-        self._busy.add(ftp)
-        try:
-            yield ftp
-        except ftplib.error_perm:
-            self._idle.put(ftp)
-            raise
-        except BaseException:
-            ftp.close()
-            raise
-        else:
-            self._idle.put(ftp)
-        finally:
-            self._busy.discard(ftp)
-
-    def _connect(self) -> ftplib.FTP:
-        ftp = (ftplib.FTP_TLS if self._secure else ftplib.FTP)(timeout=self._timeout)
-        try:
-            ftp.connect(self._host, self._port)
-            ftp.login(self._user, self._password)
-            if isinstance(ftp, ftplib.FTP_TLS):
-                ftp.prot_p()
-            ftp.voidcmd("TYPE I")
-        except BaseException:
-            ftp.close()
-            raise
-        return ftp
+    def _path(self, ftp: Session, key: str = "") -> str:
+        return ftp.path(f"{self.root}/{key}".rstrip("/"))
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        with self._connection() as ftp:
-            try:
-                found = [*ftp.mlsd(posixpath.join(self._root, folder), ["type", "size"])]
-            except ftplib.error_perm:
-                # It is kept for the next, which wants no text.
-                ftp.voidcmd("TYPE I")
-                raise
-            ftp.voidcmd("TYPE I")
-        return [
-            (name, None if facts["type"] == "dir" else int(facts.get("size", 0)))
-            for name, facts in found
-            if facts.get("type") in ("file", "dir")
-        ]
+        with self._pool.session() as ftp:
+            found = [*ftp.entries(self._path(ftp, folder))]
+        return [(one.name, None if one.kind == "directory" else one.size) for one in found if one.kind != "other"]
+
+
+def server(url: str, options: Mapping[str, Any]) -> Server:
+    """Where a URL leads. `ftps://` is FTP over TLS, at port 990 from the first byte, else by AUTH TLS."""
+    parts, given = urlsplit(url), dict(options)
+    host = parts.hostname or ""
+    context: ssl.SSLContext | None = checking(given)
+    if not given.get("tls", parts.scheme == "ftps"):
+        context = None
+    implicit = bool(given.get("implicit", context is not None and parts.port == _IMPLICIT_PORT))
+    port = parts.port or int(given.get("port", _IMPLICIT_PORT if implicit else ftplib.FTP_PORT))
+    user, password = login(host, given) or ("", "")
+    return Server(host, port, user, password, context, implicit, float(given.get("timeout", SILENCE_S)))
+
+
+def _there(ftp: Session, path: str) -> int:
+    found = ftp.bytes_of(path)
+    if found is None:
+        raise FileNotFoundError(path)
+    return found
+
+
+def _opened(ftp: Session, path: str, offset: int) -> Any:
+    """Data of a file that is there. Raises PermissionError where the server does not give it."""
+    try:
+        return ftp.transfercmd(f"RETR {path}", rest=offset or None)
+    except ftplib.error_perm as error:
+        if str(error).startswith("550"):
+            raise PermissionError(str(error)) from error
+        raise

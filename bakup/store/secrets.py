@@ -12,14 +12,32 @@ from bakup.errors import BakupError, Usage
 _USER_INFO = re.compile(r"(?<=://)[^/?#]*@")
 _TORN = re.compile(r"://(?!\[|arn:)[^/?#@]*:(?!\d*/)[^/?#@]*[/?#].*@")
 """What follows the host's colon is no port, and an @ comes later: a password that a `/`, `?` or `#` tears in two."""
+_LINK = re.compile(r"::(?![0-9A-Fa-f:.]*(?:%\w+)?\])")
+"""Stands between the links of a chain; in brackets it is a piece of an IPv6 address."""
 _SHORTEST = 5
 """A value this short is a flag or a number, and stands in ordinary words too."""
 _OPEN = frozenset(
-    ["endpoint_url", "base_url", "region_name", "account_name", "account_host", "host", "port", "project", "profile"]
+    [
+        "endpoint_url",
+        "base_url",
+        "region_name",
+        "account_name",
+        "account_host",
+        "host",
+        "port",
+        "project",
+        "profile",
+        "verify",
+    ]
 )
 """Options whose values are addresses and names."""
 _KEYS = ("AccountKey=", "SharedAccessSignature=")
 _AZURE = ("abfs://", "abfss://", "az://")
+
+
+def links(url: str) -> list[str]:
+    """The URLs of a chain, as fsspec writes one; of any other URL only itself."""
+    return _LINK.split(url)
 
 
 def without_user(url: str) -> str:
@@ -37,7 +55,7 @@ class Place(str):
         """From what was typed; a Place stays what it is. Raises Usage, which does not show it, for a torn password."""
         if isinstance(typed, Place):
             return typed
-        if any(map(_TORN.search, typed.split("::"))):
+        if any(map(_TORN.search, links(typed))):
             hints = ("write %2F for /, %3F for ?, %23 for #", "or give it by --store-option password=env:NAME")
             raise Usage("a password in a URL has a bare /, ? or #", hints=hints, code="url")
         place = super().__new__(cls, without_user(typed))
@@ -75,6 +93,6 @@ def _texts(options: Mapping[Any, Any]) -> Iterable[str]:
 
 
 def _user_info(url: str) -> dict[str, str]:
-    parts = urlsplit(url.rpartition("::")[2])  # of a chain the last one is the store
+    parts = urlsplit(links(url)[-1])  # of a chain the last one is the store
     given = {"username": parts.username, "password": parts.password}
     return {name: unquote(text) for name, text in given.items() if text}

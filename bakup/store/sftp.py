@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -16,7 +17,9 @@ import asyncssh
 
 from bakup.store.backend import Page, Upload, half_name
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.files import Reading
 from bakup.store.folders import Folders
+from bakup.store.sftp_files import SftpFiles
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
@@ -36,8 +39,8 @@ class Sftp:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         parts = urlsplit(url)
-        path = unquote(parts.path)
-        self._root = path.removeprefix("/~/").rstrip("/") if path.startswith("/~/") else path.rstrip("/") or "/"
+        path = unquote(parts.path).rstrip("/")
+        self.root = path[3:] or "." if path == "/~" or path.startswith("/~/") else path
         self._options: dict[str, Any] = {
             "connect_timeout": CONNECT_S,
             "login_timeout": 2 * CONNECT_S,
@@ -53,6 +56,11 @@ class Sftp:
         self._connecting = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
+
+    @property
+    def filesystem(self) -> Any:
+        """The same connection, as what sources and restores ask."""
+        return SftpFiles(self._coroutines, self._sftp, partial(self._write, offset=0, mode="xb"))
 
     def exists(self) -> bool:
         """Whether the folder is there."""
@@ -95,7 +103,7 @@ class Sftp:
 
     def part(self, upload: Upload, number: int, offset: int, body: Body) -> str:
         """Bytes in their place."""
-        self._coroutines.run(self._write(upload.token, offset, body), body)
+        self._coroutines.run(self._write(upload.token, body, offset), body)
         return ""
 
     def finish(self, upload: Upload, parts: Iterable[str]) -> None:
@@ -119,7 +127,7 @@ class Sftp:
         self._coroutines.end(self._disconnect())
 
     def _path(self, key: str) -> str:
-        return posixpath.join(self._root, key)
+        return f"{self.root}/{key}"
 
     async def _sftp(self) -> asyncssh.SFTPClient:
         async with self._connecting:
@@ -138,15 +146,15 @@ class Sftp:
             self._connection.abort()
 
     async def _is_folder(self) -> bool:
-        return bool(await (await self._sftp()).isdir(self._root or "."))
+        return bool(await (await self._sftp()).isdir(self.root or "/"))
 
     async def _make(self) -> None:
-        await (await self._sftp()).mkdir(self._root)
+        await (await self._sftp()).mkdir(self.root)
 
     async def _entries(self, folder: str) -> list[tuple[str, int | None]]:
         sftp = await self._sftp()
         found: list[tuple[str, int | None]] = []
-        async for entry in sftp.scandir(posixpath.join(self._root or ".", folder)):
+        async for entry in sftp.scandir(self._path(folder).rstrip("/") or "/"):
             mode, name = entry.attrs.permissions or 0, str(entry.filename)
             if stat.S_ISDIR(mode) and name not in (".", ".."):
                 found.append((name, None))
@@ -182,9 +190,9 @@ class Sftp:
         async with (await self._sftp()).open(path, "xb"):
             pass
 
-    async def _write(self, path: str, offset: int, body: Body) -> None:
+    async def _write(self, path: str, body: Body | Reading, offset: int, mode: str = "r+b") -> None:
         sftp = await self._sftp()
-        async with sftp.open(path, "r+b") as file:
+        async with sftp.open(path, mode) as file:
 
             async def write(piece: bytes, at: int) -> None:
                 await file.write(piece, at)

@@ -14,6 +14,7 @@ from smbprotocol.exceptions import SMBConnectionClosed, SMBOSError
 from bakup.store.backend import Page, Upload, half_name
 from bakup.store.coroutines import CONNECT_S
 from bakup.store.folders import Folders
+from bakup.store.smb_files import SmbFiles, write
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
@@ -32,8 +33,8 @@ class Smb:
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or int(options.get("port", _PORT))
-        share, _, below = unquote(parts.path).strip("/").partition("/")
-        self._root = f"\\\\{self._host}\\{share}\\" + below.replace("/", "\\")
+        share, _, self.root = unquote(parts.path).strip("/").partition("/")
+        self._share = f"\\\\{self._host}\\{share}\\"
         self._cache: dict[str, Any] = {}
         self._session: dict[str, Any] = {
             "connection_timeout": CONNECT_S,
@@ -44,13 +45,18 @@ class Smb:
         self._wire = wire
         self._folders = Folders(self._entries)
 
+    @property
+    def filesystem(self) -> Any:
+        """The same connection, as what sources and restores ask."""
+        return SmbFiles(self._call, self._below_share)
+
     def exists(self) -> bool:
         """Whether the folder is there."""
-        return bool(self._call(smbclient.path.isdir, self._root))
+        return bool(self._call(smbclient.path.isdir, self._path("")))
 
     def create(self) -> None:
         """Make the folder."""
-        self._call(smbclient.mkdir, self._root)
+        self._call(smbclient.mkdir, self._path(""))
 
     def page(self, after: str | None) -> Page:
         """A folder's files."""
@@ -97,7 +103,7 @@ class Smb:
         with self._call(smbclient.open_file, upload.token, mode="r+b", buffering=0, share_access="rw") as file:
             file.seek(offset)
             while piece := body.read(PIECE):
-                _write(file, piece)
+                write(file, piece)
             file.flush()
         return ""
 
@@ -125,7 +131,10 @@ class Smb:
         smbclient.reset_connection_cache(fail_on_error=False, connection_cache=self._cache)
 
     def _path(self, key: str) -> str:
-        return ntpath.join(self._root, key.replace("/", "\\"))
+        return self._below_share(f"{self.root}/{key}")
+
+    def _below_share(self, path: str) -> str:
+        return self._share + path.strip("/").replace("/", "\\")
 
     def _call(self, function: Any, path: str, *more: Any, **words: Any) -> Any:
         """Ask, on the connection that is kept; one that broke is not."""
@@ -139,7 +148,7 @@ class Smb:
             raise OSError(error.errno, error.strerror, path) from error
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        return self._call(_listed, self._path(folder) if folder else self._root)  # type: ignore[no-any-return]
+        return self._call(_listed, self._path(folder))  # type: ignore[no-any-return]
 
 
 def _listed(path: str, **words: Any) -> list[tuple[str, int | None]]:
@@ -149,9 +158,3 @@ def _listed(path: str, **words: Any) -> list[tuple[str, int | None]]:
             for entry in entries
             if not entry.is_symlink()
         ]
-
-
-def _write(file: Any, piece: bytes) -> None:
-    view = memoryview(piece)
-    while view:
-        view = view[file.write(view) :]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Any, cast
+from contextlib import closing, contextmanager, suppress
 
 from msgspec import Struct
 
 from bakup.errors import BakupError
 from bakup.store.faults import missing
+from bakup.store.files import HasFilesystem
 from bakup.store.opening import is_url, local_path, open_target
 from bakup.store.secrets import Place
 from bakup.store.target import TERMS, Target, Terms
@@ -42,7 +42,7 @@ def trial(place: str, options: Mapping[str, object] | None = None, terms: Terms 
         yield made
     finally:
         with suppress(Exception):  # whatever the store's library raises: what is left is told
-            _remove(below, given)
+            _remove(below, given, terms)
         made.left = _left(made.target)
         made.target.close()
 
@@ -56,26 +56,21 @@ def _expect_there(place: str, options: Mapping[str, object], terms: Terms) -> No
         target.close()
 
 
-def _remove(place: str, options: Mapping[str, object]) -> None:
+def _remove(place: str, options: Mapping[str, object], terms: Terms) -> None:
     if not is_url(place):
         shutil.rmtree(local_path(place))
         return
-    store, root = _filesystem(place, options)
-    store.rm(root, recursive=True)
-
-
-def _filesystem(place: str, options: Mapping[str, object]) -> tuple[Any, str]:
-    """The store as fsspec has it, since a target removes nothing; and the place in it."""
     import fsspec  # 60 ms that folders need not wait for
 
-    if not place.startswith(("webdav", "dav")):
-        return cast(tuple[Any, str], fsspec.url_to_fs(place, **options))
-    from bakup.store.webdav import address
+    from bakup.store.kinds import backend
+    from bakup.store.line import Line
 
-    given = dict(options)
-    base, root = address(place, given)
-    user, password = given.pop("username", None), given.pop("password", "")
-    return fsspec.filesystem("webdav", base_url=base, **({"auth": (user, password)} if user else {}), **given), root
+    with closing(backend(place, options, Line(place, options, terms))) as store:
+        if isinstance(store, HasFilesystem):
+            store.filesystem.rm(store.root, recursive=True)
+        else:
+            fs, root = fsspec.url_to_fs(place, **options)
+            fs.rm(root, recursive=True)
 
 
 def _left(target: Target) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from tests.servers import azure, ceph, ftp, gcs, moto, rclone, sftp, smb, webdav
+from tests.servers import azure, ceph, ftp, gcs, moto, rclone, sftp, smb, vsftpd, webdav
 from tests.servers.served import Served
 
 SERVERS: dict[str, Callable[[Path], AbstractContextManager[Served]]] = {
@@ -21,6 +21,7 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[Served]]] = {
     "sftp": sftp.serve,
     "webdav": webdav.serve,
     "ftp": ftp.serve,
+    "vsftpd": vsftpd.serve,
     "smb": smb.serve,
 }
 

@@ -7,7 +7,7 @@ azurite=3.35.0
 venv=.venv-servers
 
 declare -A program=(
-    [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [openssh-server]=sshd [samba]=smbd [npm]=npm)
+    [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [openssh-server]=sshd [samba]=smbd [npm]=npm [openssl]=openssl [vsftpd]=vsftpd)
 missing=()
 for package in "${!program[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${program[$package]}" >/dev/null || missing+=("$package")

@@ -215,6 +215,7 @@ def test_memory_keeps_the_contract(spool: Path) -> None:
         ("sftp", set()),
         ("webdav", {"exclusive"}),
         ("ftp", {"exclusive"}),
+        ("vsftpd", {"exclusive"}),
         ("smb", set()),
     ],
 )
