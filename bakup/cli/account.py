@@ -97,7 +97,7 @@ def new(
     home = run.account_home()
     _refuse_both(run, keyring)
     _refuse_second(home)
-    draft = accounts.draft(places.target(dst) if dst else None)
+    draft = accounts.draft(None if dst is None else places.target(dst))
     if words_file is None:
         run.ask.new_account(draft.card)
         accounts.keep(home, draft, run.ask.given_passphrase(), keyring=keyring)

@@ -58,7 +58,7 @@ def inspect(run: Run, file: Annotated[str, argument("FILE")], target: WithTarget
     """Look into an object."""
     from bakup.flows import atbak_objects as flow
 
-    place = places.target(file)
+    place = places.target(file, "FILE")
     with run.home(write=False) as home:
         report = flow.inspect(home, place, target=target.options(), watch=run.watch, ask=run.ask)
     run.console.product(*inspect_lines(report, exact=run.exact))
@@ -82,7 +82,8 @@ def decrypt(
     """Bring back what an object holds."""
     from bakup.flows import atbak_objects as flow
 
-    place, options = places.target(file), target.options()
+    out = places.folder(out)
+    place, options = places.target(file, "FILE"), target.options()
     with run.home(write=False) as home:
         report = flow.decrypt(home, place, out, overwrite=overwrite, target=options, watch=run.watch, ask=run.ask)
     size = numbers.size(report.preamble.size, exact=run.exact)

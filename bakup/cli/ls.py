@@ -55,7 +55,7 @@ def ls(
     place = places.target(dst)
     if path is None and listed.at is None and not listed.recursive:
         return _checkpoints(run, place, listed, target)
-    return _entries(run, place, places.inside(path or "."), listed, target)
+    return _entries(run, place, places.inside("." if path is None else path), listed, target)
 
 
 def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:

@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
-from bakup.cli.habits import refuse_other_machine
+from bakup.cli.habits import refuse_check_point_as_place, refuse_other_machine
 from bakup.cli.options import argument
+from bakup.errors import Usage
+from bakup.store.placename import expect_place
 from bakup.store.secrets import Place
 
 Sources = Annotated[list[str], argument("SRC...")]
@@ -15,15 +17,36 @@ Target = Annotated[str, argument("DST")]
 
 
 def source(place: str) -> bytes:
-    """A source's folder as raw bytes; a trailing slash means nothing. Raises Usage for `host:path`."""
+    """A source's folder as raw bytes; a trailing slash means nothing. Raises Usage for `host:path` and for no place."""
+    expect_place(place, "SRC")
     refuse_other_machine(place)
     return _without_slash(os.fsencode(place))
 
 
-def target(place: str) -> str:
-    """A target as it may be shown, which keeps its user info to itself. Raises Usage for `host:path`."""
+def target(place: str, word: str = "DST") -> str:
+    """A target, or what else a `word` names, as it may be shown, which keeps its user info to itself. Raises Usage for
+    `host:path` and for no place."""
+    expect_place(place, word)
     refuse_other_machine(place)
     return Place(place)
+
+
+def out(place: str) -> str:
+    """A place to restore to. Raises Usage for `host:path`, for a check point, and for no place."""
+    expect_place(place, "OUT")
+    refuse_check_point_as_place(place)
+    refuse_other_machine(place)
+    return place
+
+
+def folder(place: str) -> str:
+    """A place here to restore to. Raises Usage for a URL, and for no place."""
+    from bakup.store.opening import is_url, local_path  # not loaded for help
+
+    expect_place(place, "OUT")
+    if is_url(place):
+        raise Usage(f"OUT is a place here, no URL: {place}", hints=("give a folder, and copy it then",), code="usage")
+    return local_path(place)
 
 
 def absolute(place: str) -> str:
@@ -52,7 +75,11 @@ def store_options(
 
 
 def inside(path: str) -> bytes:
-    """A path inside a source as raw bytes; `.` is the root."""
+    """A path inside a source as raw bytes; `.` is the root. Raises Usage for none."""
+    if not path:
+        raise Usage(
+            "PATH is empty", hints=("is a variable unset, or empty?", "the root of the source: ."), code="usage"
+        )
     raw = _without_slash(os.fsencode(path))
     while raw.startswith(b"./"):
         raw = raw[2:].lstrip(b"/")

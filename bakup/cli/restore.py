@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-from bakup.cli import habits, machine, names, numbers, places, sync_json
+from bakup.cli import machine, names, numbers, places, sync_json
 from bakup.cli.command import command
 from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import At, Source, WithTarget, argument, habit, option
@@ -89,8 +89,7 @@ def restore(
     from bakup.flows.reports import RestoreOptions
 
     place = places.target(dst)
-    habits.refuse_check_point_as_place(out)
-    habits.refuse_other_machine(out)
+    out = places.out(out)
     chosen = RestoreOptions(
         source=source,
         at=at or "latest",

@@ -50,7 +50,7 @@ def inspect(run: Run, file: Annotated[str, argument("FILE")], target: WithTarget
     """Look into a sector."""
     from bakup.flows import sectors as flow
 
-    place = places.target(file)
+    place = places.target(file, "FILE")
     with run.home(write=False) as home:
         report = flow.inspect(home, place, target=target.options(), watch=run.watch, ask=run.ask)
     run.console.product(*report_lines(report, exact=run.exact))
@@ -76,7 +76,8 @@ def restore(
     """Bring back what sectors hold."""
     from bakup.flows import sectors as flow
 
-    named = [places.target(file) for file in files]
+    out = places.folder(out)
+    named = [places.target(file, "FILE") for file in files]
     with run.home(write=False) as home:
         report = flow.restore(home, named, out, target=target.options(), watch=run.watch, ask=run.ask)
     run.console.report(*restore_lines(report, out, exact=run.exact))

@@ -17,6 +17,7 @@ from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow
 from bakup.errors import Failed, Usage
 from bakup.flows import costs, remembered
+from bakup.flows.apart import refuse_out_at_target, refuse_target_in_the_way
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
@@ -33,7 +34,6 @@ from bakup.source.alike import OtherName
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
 from bakup.source.restorerun import RestoreRun
-from bakup.store.opening import is_url, local_path
 
 RECORDS = "restores"
 """The folder in a BAKUP_HOME where restores that are under way keep what they have made."""
@@ -53,11 +53,12 @@ def restore(
     unclear choice.
     """
     begun = time.monotonic()
-    _refuse_target_as_out(dst, out)
+    refuse_out_at_target(dst, options.target.store, out, options.out_options)
     with closing(OutPlace(out, options.out_options, options.target.terms(watch))) as place:
         with attach(home, dst, options.target, watch, ask) as attached:
             _refuse_check_point_as_out(home.catalog, attached.row, out)
             chosen = _choose(home.catalog, attached, dst, paths, options)
+            refuse_target_in_the_way(chosen, dst, options.target.store, out, options.out_options)
             run = place.run(os.path.join(home.folder, RECORDS), b"/".join(sorted(paths)), write=not options.dry_run)
             well = False
             try:
@@ -253,15 +254,6 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
         for sector, positions in brought.findings.items():
             remembered.add_findings(home.state, attached.url, sector, positions, "found by restore")
             places.mark_damaged(home.catalog, attached.row, sector, positions)
-
-
-def _refuse_target_as_out(dst: str, out: str) -> None:
-    if _place(dst) == _place(out):
-        raise Usage(f"OUT is DST: {out}", hints=("give another folder: what is restored is not put among sectors",))
-
-
-def _place(text: str) -> str:
-    return text.rstrip("/") if is_url(text) else os.path.realpath(local_path(text))
 
 
 def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out: str) -> None:

@@ -53,7 +53,7 @@ class Chosen(Struct):
         every = history.versions_at(
             self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, plain=plain, descending=descending
         )
-        return filter(self._wanted, every) if self.paths or self.patterns else every
+        return filter(self.wants, every) if self.paths or self.patterns else every
 
     def has(self, path: bytes) -> bool:
         """Whether something is stored at or below a path, or it could not be read."""
@@ -92,7 +92,8 @@ class Chosen(Struct):
             return always or bool(path)
         return always and self.means(path)
 
-    def _wanted(self, version: Version) -> bool:
+    def wants(self, version: Version) -> bool:
+        """Whether a version of the check point is one of these."""
         path = version.path
         on_the_way = version.kind == Kind.DIR and any(
             not path or wanted.startswith(path + b"/") for wanted in self.paths

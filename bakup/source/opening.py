@@ -17,6 +17,7 @@ from bakup.source.tree import LocalTree
 from bakup.store.buckets import Pairs, open_bucket
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
+from bakup.store.placename import expect_place
 from bakup.store.secrets import links
 from bakup.store.target import TERMS, Terms
 
@@ -47,6 +48,7 @@ def open_source(
         Usage: it is no folder, or a target itself; a kind of store that is not known or not installed.
     """
     shown = os.fsdecode(place)
+    expect_place(shown, "SRC")
     if is_url(shown):
         inside = key_inside(target, target_options or {}, shown, options) if is_url(target) else ""
         return _open_bucket(shown, rules, options, inside, terms)

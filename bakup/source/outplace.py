@@ -11,6 +11,7 @@ from bakup.source.restorerun import RestoreRun
 from bakup.store.buckets import open_bucket
 from bakup.store.counting import Counts
 from bakup.store.opening import is_url, local_path
+from bakup.store.placename import expect_place
 from bakup.store.target import TERMS, Terms
 
 
@@ -24,6 +25,7 @@ class OutPlace:
     """
 
     def __init__(self, place: str, options: Mapping[str, object], terms: Terms = TERMS) -> None:
+        expect_place(place, "OUT")
         self._folder = local_path(place)
         self._bucket = open_bucket(place, options, terms) if is_url(place) else None
 

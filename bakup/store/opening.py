@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from bakup.errors import NoTarget, Usage
 from bakup.store.folder import FolderTarget
 from bakup.store.limited import limited
+from bakup.store.placename import expect_place
 from bakup.store.secrets import Place
 from bakup.store.target import TERMS, Locator, Target, Terms
 
@@ -32,6 +33,7 @@ def open_target(
     folder is made. `options` are the store's own. Raises Usage for an unknown or not installed kind of store.
     """
     target: Target
+    expect_place(place, "DST")
     place = Place(place)
     if is_url(place):
         from bakup.store.kinds import remote  # fsspec takes 60 ms to load, and folders need none of it
@@ -51,6 +53,7 @@ def open_object(
 
     Raises NoTarget when it is not there.
     """
+    expect_place(place, "FILE")
     place = Place(place)
     folder, _, name = (place if is_url(place) else os.path.abspath(local_path(place))).rpartition("/")
     target = open_target(folder or "/", options={**place.credentials, **(options or {})}, terms=terms)

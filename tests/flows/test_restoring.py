@@ -366,12 +366,43 @@ def test_folders_on_the_way_to_what_a_glob_means_are_as_stored(stored: Rig) -> N
     assert all(node == wanted[path] for path, node in found.items())
 
 
-def test_out_is_never_the_target(stored: Rig) -> None:
+def test_out_is_never_the_target_nor_inside_it(stored: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     os.symlink(stored.target, stored.folder / "way")
+    monkeypatch.chdir(stored.folder)
     before = snapshot(stored.target)
-    for out in (stored.target, stored.folder / "way", stored.source / ".." / "target"):
-        assert raising(lambda out=out: stored.restore(out), Usage).exit_code == 2  # type: ignore[attr-defined, misc]
+    places = [stored.target, stored.folder / "way", stored.source / ".." / "target", Path("target"), Path("way")]
+    for place in places:
+        for out in (str(place), f"{place}/", f"{place}/new/deep", f"file://{place.absolute()}/new"):
+            refused = raising(lambda out=out: stored.restore(out), Usage)  # type: ignore[misc]
+            assert (refused.exit_code, refused.code) == (2, "out-at-target")  # type: ignore[attr-defined]
     assert_equal(snapshot(stored.target), before)
+    stored.restore(stored.folder / "target2")
+
+
+@pytest.mark.parametrize("out", ["{dst}", "{dst}/", "{dst}/out/x", "{dst}//"])
+def test_out_at_a_url_is_never_the_target_nor_inside_it(rig: Rig, out: str) -> None:
+    rig.target = f"memory://{rig.folder.name}/dst"  # type: ignore[assignment]
+    write(rig.source, {"a": b"a"})
+    rig.sync()
+    refused = raising(lambda: rig.restore(out.format(dst=rig.target)), Usage)  # type: ignore[arg-type]
+    assert refused.code == "out-at-target"  # type: ignore[attr-defined]
+    rig.restore(f"{rig.target}2")  # type: ignore[arg-type]
+
+
+def test_nothing_is_restored_into_a_target_below_out(stored: Rig) -> None:
+    out = stored.folder / "around"
+    write(stored.source, {"backup/mine": b"mine"})
+    stored.sync()
+    out.mkdir()
+    os.rename(stored.target, out / "backup")
+    stored.target = out / "backup"
+    before = snapshot(stored.target)
+    for paths in ((), (b"backup",), (b"backup/mine",), (b"back*",)):
+        refused = raising(lambda paths=paths: stored.restore(out, *paths), Usage)  # type: ignore[misc]
+        assert refused.code == "out-at-target"  # type: ignore[attr-defined]
+    assert_equal(snapshot(stored.target), before)
+    stored.restore(out, b"docs")
+    assert (out / "docs" / "b.txt").read_bytes() == b"bb"
 
 
 def test_each_path_that_is_not_there_is_named(stored: Rig) -> None:
