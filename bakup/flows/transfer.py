@@ -197,13 +197,16 @@ class Transfer(ReadingSink):
             self._seal_batch()
 
     def _large(self, found: Found) -> None:
+        last: bytes | None = None
         for attempt in range(1, ATTEMPTS + 1):
             self._file_ids += 1
             file_id = self._file_ids
             try:
                 with self._source.open_large(found) as large:
                     extents = self._read_large(found.path, file_id, large)
-                    settled = large.consistent()
+                    # What two reads in a row give is what is there, whatever the system tells meanwhile.
+                    settled = large.consistent() or extents.value() == last
+                    last = extents.value()
                     if settled or attempt == ATTEMPTS:
                         attributes = large.attributes()
                         self._close_large(found.path, file_id, extents, attributes)

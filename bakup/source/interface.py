@@ -118,7 +118,7 @@ class Large(Protocol):
     """A file that is open for one sequential read, in one thread at a time; a context manager closes it."""
 
     size: int
-    """Bytes, when it was opened; more are not read."""
+    """Bytes, as the system told when it was opened; what is added meanwhile is not read."""
 
     def __enter__(self) -> Large:
         """Itself."""
@@ -127,7 +127,7 @@ class Large(Protocol):
         """Close the file."""
 
     def runs(self) -> Iterator[Run]:
-        """The runs that tile the file from 0 to `size`, in order; holes where the system tells of them."""
+        """The runs that tile the file, in order; holes where the system tells of them. The last may be cut short."""
 
     def seek(self, offset: int) -> None:
         """Go to an offset in bytes; needed only after a hole."""

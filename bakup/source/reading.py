@@ -25,7 +25,11 @@ up to 10 ms: only what is read later than this counts as a consistent read."""
 COARSE_NS = 2_020_000_000
 """The same where a time is one of whole seconds, as all are on old and simple file systems: FAT counts by two."""
 
+READ_ON = 1 << 16
+"""Bytes that are asked for beyond the size that a system tells: it may be wrong."""
+
 _SECOND_NS = 1_000_000_000
+_ENDLESS = 1 << 62
 
 _new = tuple.__new__
 _NO_ATIME: int = getattr(os, "O_NOATIME", 0)
@@ -67,7 +71,7 @@ def read_small(path: bytes, found: Found, device: int, limit: int) -> Small:
     descriptor = open_file(path, found.path)
     try:
         unsettled = fresh(found.ctime_ns)
-        data = os.read(descriptor, found.size) if found.size else b""
+        data = os.read(descriptor, found.size + 1)  # one more: some systems tell a size that is not the file's
         now = statx.look(descriptor)
         if unsettled or now[:4] != found[2:6] or len(data) != found.size:
             return _read_again(descriptor, found, device, limit)
@@ -94,18 +98,23 @@ def _settles_ns(ctime_ns: int) -> int:
 
 
 def _read_again(descriptor: int, found: Found, device: int, limit: int) -> Small:
-    """The file as one consistent read; else as it was read last, with the facts from before that read."""
+    """The file as one consistent read; else as it was read last, with the facts from before that read.
+
+    What two reads in a row give is what is there, whatever the system tells of size and times meanwhile.
+    """
+    read: list[bytes] = []
     for wait_s in WAITS_S:
-        before = _settled(descriptor)
+        before, last = _settled(descriptor), read[-1:]
         unsettled = fresh(before.st_ctime_ns)
         data = _read_whole(descriptor, before, found.path, limit)
         now = statx.look(descriptor)
-        changing = unsettled or len(data) != before.st_size or now[:4] != _facts(before)
-        if not changing:
+        read = [data]
+        steady = not unsettled and len(data) == before.st_size and now[:4] == _facts(before)
+        if steady or last == read:
             break
         time.sleep(wait_s)
     facts = attributes.of_descriptor(descriptor, before, device, now.birth_ns)
-    return Small(data, replace(facts, ctime_ns=None) if changing else facts, changing)
+    return Small(data, facts if steady else replace(facts, ctime_ns=None), not steady and last != read)
 
 
 def _settled(descriptor: int) -> os.stat_result:
@@ -130,10 +139,12 @@ def _read_whole(descriptor: int, before: os.stat_result, shown: bytes, limit: in
         raise Grown(shown, before.st_size)
     os.lseek(descriptor, 0, os.SEEK_SET)
     parts: list[bytes] = []
-    rest = before.st_size
-    while rest and (part := os.read(descriptor, rest)):
+    size = 0
+    while part := os.read(descriptor, max(before.st_size - size, 0) + READ_ON):
         parts.append(part)
-        rest -= len(part)
+        size += len(part)
+        if size > limit:
+            raise Grown(shown, size)
     return b"".join(parts)
 
 
@@ -164,6 +175,7 @@ class LargeFile:
         _read_ahead(descriptor)
         self._unsettled = fresh(self._opened.st_ctime_ns)
         self.size = self._opened.st_size
+        self._whole = True
 
     def __enter__(self) -> LargeFile:
         return self
@@ -172,11 +184,25 @@ class LargeFile:
         self._file.close()
 
     def runs(self) -> Iterator[Run]:
-        """The runs that tile the file; holes are looked for only if it has fewer blocks than bytes."""
+        """The runs that tile the file, and one more without an end if it goes on behind the size that the system tells.
+
+        Holes are looked for only if it has fewer blocks than bytes. What is added meanwhile is not read.
+        """
+        told = self.size
         blocks: int | None = getattr(self._opened, "st_blocks", None)
-        if blocks is None or blocks * 512 >= self.size or not hasattr(os, "SEEK_HOLE"):
-            return iter((Run(0, self.size, False),) if self.size else ())
-        return self._sparse_runs()
+        if blocks is None or blocks * 512 >= told or not hasattr(os, "SEEK_HOLE"):
+            yield from ((Run(0, told, False),) if told else ())
+        else:
+            yield from self._sparse_runs()
+        if self._goes_on(told) and os.fstat(self._file.fileno()).st_size == told:
+            self.size = _ENDLESS
+            yield Run(told, _ENDLESS, False)
+
+    def _goes_on(self, offset: int) -> bool:
+        try:
+            return bool(os.pread(self._file.fileno(), 1, offset))
+        except OSError as error:
+            raise failure(self._path, error) from error
 
     def _sparse_runs(self) -> Iterator[Run]:
         offset = 0
@@ -205,15 +231,20 @@ class LargeFile:
         self._file.seek(offset)
 
     def readinto(self, buffer: memoryview) -> int:
-        """Fill as much of the buffer as there is, up to `size` as it was when opened; 0 at the end."""
+        """Fill as much of the buffer as there is, up to `size`; 0 at the end."""
+        position = self._file.tell()
         try:
-            return self._file.readinto(buffer[: max(0, self.size - self._file.tell())]) or 0
+            count = self._file.readinto(buffer[: max(0, self.size - position)]) or 0
         except OSError as error:
             raise failure(self._path, error) from error
+        if not count and len(buffer) and position != self.size:
+            self._whole = False
+            self.size = position
+        return count
 
     def consistent(self) -> bool:
-        """Whether the file is what it was when it was opened."""
-        return not self._unsettled and _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
+        """Whether the file is what it was when it was opened, and as long as the system told."""
+        return self._whole and not self._unsettled and _facts(os.fstat(self._file.fileno())) == _facts(self._opened)
 
     def attributes(self) -> Attributes:
         """The facts of the moment of opening; without ctime if it changed since."""

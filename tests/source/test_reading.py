@@ -16,7 +16,8 @@ import pytest
 
 from bakup.model import Kind, SpecialType
 from bakup.source import attributes, reading, statx
-from bakup.source.interface import Found, Grown, Run, Unreadable, Vanished
+from bakup.source.filters import Rules
+from bakup.source.interface import Found, Grown, Large, Run, Unreadable, Vanished
 from bakup.source.tree import LocalTree
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
@@ -328,3 +329,61 @@ def test_reading_from_many_threads(base: bytes) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_file_that_is_told_to_be_empty_is_read_to_its_end() -> None:
+    """As all are in /proc, and some on FUSE."""
+    tree = LocalTree("/proc/sys/kernel", Rules(files_from=(b"ostype", b"random/uuid")))
+    found = scan(tree)
+    assert found[b"ostype"].size == 0
+    small = tree.read_small(found[b"ostype"])
+    assert (small.data, small.changing, small.attributes.ctime_ns) == (b"Linux\n", False, None)
+    assert tree.read_small(found[b"random/uuid"]).changing
+
+
+def test_a_large_file_that_is_told_to_be_empty_is_read_to_its_end() -> None:
+    """The kernel's list of its names takes some MB."""
+    tree = LocalTree("/proc", Rules(files_from=(b"kallsyms",)))
+    found = scan(tree)[b"kallsyms"]
+    with open("/proc/kallsyms", "rb") as file:
+        wanted = file.read()
+    assert found.size == 0
+    assert len(wanted) > 1 << 20
+    with pytest.raises(Grown):
+        tree.read_small(found, 1 << 20)
+    with tree.open_large(found) as large:
+        assert read_large(large) == wanted
+        assert not large.consistent()
+        assert large.attributes().ctime_ns is None
+
+
+def test_a_file_cut_short_while_it_is_read_is_not_taken_for_whole(base: bytes) -> None:
+    write(base + b"/file", b"x" * 100_000)
+    tree = LocalTree(base)
+    found = scan(tree)[b"file"]
+    with tree.open_large(found) as large:
+        os.truncate(base + b"/file", 10)
+        assert read_large(large) == b"x" * 10
+        assert not large.consistent()
+
+
+def test_what_is_added_to_a_large_file_while_it_is_read_waits_for_the_next_read(base: bytes) -> None:
+    write(base + b"/file", b"x" * 100_000)
+    tree = LocalTree(base)
+    with tree.open_large(scan(tree)[b"file"]) as large, open(base + b"/file", "ab") as file:
+        file.write(b"more")
+        file.flush()
+        assert read_large(large) == b"x" * 100_000
+        assert not large.consistent()
+
+
+def read_large(large: Large) -> bytes:
+    read = bytearray()
+    buffer = memoryview(bytearray(1 << 16))
+    for run in large.runs():
+        left = run.length
+        large.seek(run.offset)
+        while left and (count := large.readinto(buffer[: min(left, len(buffer))])):
+            read += buffer[:count]
+            left -= count
+    return bytes(read)
