@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -62,6 +63,12 @@ def shown(path: bytes) -> str | bytes:
 def raw(path: str | bytes) -> bytes:
     """The bytes of a path of the catalog."""
     return path.encode("utf-8") if isinstance(path, str) else path
+
+
+def known_as(text: str) -> str:
+    """A text that a user typed, as databases and check points hold it: of one that is not UTF-8, the bytes that are
+    not stand as `\\xe9`."""
+    return text if text.isascii() else os.fsencode(text).decode("utf-8", "backslashreplace")
 
 
 def encode_extents(extents: Iterable[Extent]) -> bytes:

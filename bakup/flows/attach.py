@@ -15,6 +15,7 @@ from msgspec import Struct
 from bakup.account.keys import Account, PublicKeys
 from bakup.catalog import applying, history, listing, places, recording
 from bakup.catalog.database import transaction
+from bakup.catalog.rows import known_as
 from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.expecting import expect_ours, expect_there, guard_history
@@ -61,7 +62,7 @@ class Attached(Struct):
     @property
     def url(self) -> str:
         """The target as state.db knows it."""
-        return self.target.url
+        return known_as(self.target.url)
 
     def protection(self, options: SyncOptions) -> Protection:
         """How a sync protects what it stores: a target keeps the protection that it was made with."""
@@ -115,16 +116,17 @@ def attach(
 
 
 def _open(home: Home, target: CountingTarget, asked: Asked, watch: Watch, ask: Ask) -> Attached:
-    known = remembered.recall(home.state, target.url)
+    url = known_as(target.url)
+    known = remembered.recall(home.state, url)
     if asked.new_target and known is not None and home.locked:
-        remembered.forget(home.state, target.url)
+        remembered.forget(home.state, url)
     there = target.exists()
     expect_there(asked, known, there)
     may_write = home.locked or home.try_lock()
     if not may_write and asked.rebuild:
         home.lock(home.lock_wait)
     account = home.account(ask) if home.has_account and not asked.options.key_file else None
-    row = recording.target_id(home.catalog, target.url) if may_write else _row(home, target.url)
+    row = recording.target_id(home.catalog, url) if may_write else _row(home, url)
     at = _At(home, target, row, there, known, account, asked, watch)
     layout, ingested, rebuilt = _refreshed(at) if may_write else (_as_it_stands(at), Ingested(), None)
     public = account.public if account else None
@@ -193,7 +195,7 @@ def _forget_refusals(at: _At) -> None:
 
 
 def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[Ingested, RebuildReport | None]:
-    connection, row, url = at.home.catalog, at.row, at.target.url
+    connection, row, url = at.home.catalog, at.row, known_as(at.target.url)
     begun = time.monotonic()
     reads, read_bytes = at.target.counts.reads, at.target.counts.read_bytes
     empty = comparison.known == 0 and not comparison.adopted

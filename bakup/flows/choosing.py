@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from bakup.catalog import history
 from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.catalog.rows import known_as
 from bakup.errors import Failed, Usage
 from bakup.flows.moments import span_of
 from bakup.flows.reports import CheckpointLine
@@ -28,7 +29,7 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     if not found:
         raise Failed(f"{place} holds no complete check point", hints=(f"see why: bakup check {place}",), code="nothing")
     if name is not None:
-        fitting = [source for source in found if _means(source, name)]
+        fitting = [source for source in found if _means(source, name) or _means(source, known_as(name))]
         if not fitting:
             raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
         found = fitting
@@ -126,7 +127,7 @@ def _means(source: SourceRow, name: str) -> bool:
 
 
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:
-    return tuple((source.label,) for source in sources)
+    return tuple((os.fsencode(source.label),) for source in sources)
 
 
 def _newest_of_each(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bakup.catalog import history, places
-from bakup.catalog.rows import Version
+from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
@@ -36,7 +36,7 @@ def checkpoints(
             for row in history.sources(connection, attached.row)
             if chosen is None or row.id == chosen.id
             for line in _lines(home, attached, row)
-            if tag is None or tag in line.tags
+            if tag is None or known_as(tag) in line.tags
         ]
         count, size = connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 
 from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.catalog.rows import known_as
 from bakup.flows.layouts import UNITS
 
 
@@ -102,7 +103,7 @@ def set_head(state: sqlite3.Connection, url: str, source: SourceRow, head: Check
         "INSERT INTO heads (url, source, signer, checkpoint, digest, sequence, label) VALUES (?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET checkpoint = excluded.checkpoint, digest = excluded.digest,"
         " sequence = excluded.sequence, label = excluded.label, away = 0 WHERE excluded.sequence >= heads.sequence",
-        [url, source.uuid, source.signer, head.uuid, head.digest, head.sequence, source.label],
+        [url, source.uuid, source.signer, head.uuid, head.digest, head.sequence, known_as(source.label)],
     )
 
 
@@ -113,7 +114,9 @@ def set_away(state: sqlite3.Connection, url: str) -> None:
 
 def begin_run(state: sqlite3.Connection, url: str, source: str) -> int:
     """A sync of `source` begins; returns the run's number."""
-    cursor = state.execute("INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, source, time.time_ns()])
+    cursor = state.execute(
+        "INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, known_as(source), time.time_ns()]
+    )
     return int(cursor.lastrowid or 0)
 
 
@@ -149,7 +152,7 @@ def open_run(state: sqlite3.Connection, url: str, source: str) -> tuple[int, int
     """(begun_ns, stored bytes) of the last run of `source` when it did not come to its end but put something."""
     row = state.execute(
         "SELECT begun_ns, stored_bytes, ended_ns FROM runs WHERE url = ? AND source = ? ORDER BY id DESC LIMIT 1",
-        [url, source],
+        [url, known_as(source)],
     ).fetchone()
     return None if row is None or row[2] is not None or not row[1] else (int(row[0]), int(row[1]))
 

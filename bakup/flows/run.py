@@ -11,6 +11,7 @@ from blake3 import blake3
 from msgspec.structs import replace
 
 from bakup.catalog import applying, history, recording
+from bakup.catalog.rows import known_as
 from bakup.flows import remembered
 from bakup.flows.attach import Attached, remember
 from bakup.flows.emptied import mostly_gone
@@ -112,7 +113,7 @@ class Run:
                 "SELECT begun_ns, stored_bytes FROM runs WHERE url = ? AND source = ? AND id < ? AND ended_ns IS NULL"
                 " AND stored_bytes > 0 AND id > (SELECT coalesce(max(id), 0) FROM runs WHERE url = ? AND source = ?"
                 " AND ended_ns IS NOT NULL) ORDER BY id DESC LIMIT 1",
-                [self.attached.url, job.label, run_id, self.attached.url, job.label],
+                [self.attached.url, known_as(job.label), run_id, self.attached.url, known_as(job.label)],
             ).fetchone()
             if row is not None:
                 self.watch.event("continued", begun_ns=row[0], bytes=row[1])

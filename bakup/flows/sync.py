@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 from msgspec.structs import replace
 
+from bakup.catalog.rows import known_as
 from bakup.errors import Usage
 from bakup.flows import accounts, costs, remembered
 from bakup.flows.ask import Ask
@@ -50,6 +51,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     """
     begun = time.monotonic()
     _check_options(options, sources)
+    options = replace(options, name=known_as(options.name), tags=tuple(map(known_as, options.tags)))
     with ExitStack() as opened:
         trees: list[Source] = []
         for source in sources:
