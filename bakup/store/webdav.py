@@ -5,36 +5,22 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
-from webdav4.client import Client, HTTPError, ResourceAlreadyExists, ResourceNotFound
-from webdav4.fsspec import WebdavFileSystem
+from webdav4.client import HTTPError, ResourceAlreadyExists, ResourceNotFound
 
 from bakup.store.backend import Page, half_name
+from bakup.store.certificates import checking
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.folders import Folders
 from bakup.store.logins import login
 from bakup.store.target import Capabilities
+from bakup.store.webdav_client import WebdavClient
+from bakup.store.webdav_files import WebdavFiles
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
-_PARTIAL, _WHOLE, _OUT_OF_RANGE, _METHOD_NOT_ALLOWED = 206, 200, 416, 405
-
-
-class _Client(Client):  # type: ignore[misc] # webdav4 has no types
-    """Takes a path as it is; webdav4 takes `%25` in one for `%`, and none with `#`, `?` or a tabulator.
-
-    Asks for no depth that is not bounded.
-    """
-
-    def join_url(self, path: str, add_trailing_slash: bool = False) -> httpx.URL:
-        """The URL of a path."""
-        url: httpx.URL = super().join_url(quote(path), add_trailing_slash)
-        return url
-
-    def propfind(self, path: str, data: Any = None, headers: Any = None, follow_redirects: bool = False) -> Any:
-        """Of the resource alone unless `headers` say else; without a depth it is all below it, which servers refuse."""
-        return super().propfind(path, data, {"Depth": "0", **(headers or {})}, follow_redirects)
+_PARTIAL, _OUT_OF_RANGE = 206, 416
 
 
 class Webdav:
@@ -54,19 +40,18 @@ class Webdav:
         for name in ("username", "password"):
             given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))
-        self._client = _Client(base, retry=False, **given)
-        self._base = base
+        self._client = WebdavClient(base, retry=False, verify=checking(given), **given)
         self._wire = wire
         self._folders = Folders(self._entries)
 
     @property
     def filesystem(self) -> Any:
-        """webdav4's, asking once."""
-        return WebdavFileSystem(self._base, client=self._client)
+        """The same connections, as what sources and restores ask."""
+        return WebdavFiles(self._client)
 
     def exists(self) -> bool:
         """Whether the folder is there."""
-        return bool(self._client.exists(self.root))
+        return self._client.is_folder(self.root)
 
     def create(self) -> None:
         """MKCOL, which makes no parents."""
@@ -82,7 +67,7 @@ class Webdav:
     def size(self, key: str) -> int | None:
         """PROPFIND of one resource."""
         try:
-            return int(self._client.content_length(self._path(key)) or 0)
+            return int(self._client.look(self._path(key))["size"])
         except ResourceNotFound:
             return None
 
@@ -108,7 +93,7 @@ class Webdav:
         half = posixpath.join(posixpath.dirname(final), half_name(self._wire.mark))
         try:
             self._send(half, body)
-            self._client.move(half, final, overwrite=False)
+            self._client.rename(half, final)
         except ResourceAlreadyExists:
             self._remove(half)
             raise FileExistsError(key) from None
@@ -125,7 +110,7 @@ class Webdav:
         self._client.http.close()
 
     def _path(self, key: str) -> str:
-        return posixpath.join(self.root, key)
+        return f"{self.root}/{key}".rstrip("/")
 
     def _send(self, path: str, body: Body) -> None:
         headers = {"Content-Length": str(len(body)), "Content-Type": "application/octet-stream"}
@@ -138,15 +123,8 @@ class Webdav:
             return
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
-        found = self._client.ls(posixpath.join(self.root, folder), detail=True, allow_listing_resource=False)
-        return [
-            (
-                posixpath.basename(str(one["name"]).rstrip("/")),
-                None if one["type"] == "directory" else int(one["content_length"] or 0),
-            )
-            for one in found
-            if isinstance(one, dict)
-        ]
+        found = self._client.children(self._path(folder))
+        return [(posixpath.basename(one["name"]), None if one["type"] == "directory" else one["size"]) for one in found]
 
 
 def address(url: str, options: dict[str, Any]) -> tuple[str, str]:

@@ -24,7 +24,10 @@ def noise(size: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("name", "layout"),
-    [(name, "sectors") for name in ("ceph", "rclone", "azure", "gcs", "sftp", "webdav", "ftp", "vsftpd", "smb")]
+    [
+        (name, "sectors")
+        for name in ("ceph", "rclone", "azure", "gcs", "sftp", "webdav", "ftp", "vsftpd", "apache", "smb")
+    ]
     + [(name, "atbak") for name in ("ceph", "azure", "gcs", "sftp")],
 )
 def test_a_tree_goes_there_and_comes_back(fleet: Fleet, name: str, layout: str, tmp_path: Path) -> None:

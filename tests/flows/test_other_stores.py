@@ -29,7 +29,7 @@ pytestmark = pytest.mark.peer
 
 MIB = 1 << 20
 KEYED = ("azure", "gcs")
-FOLDERS = ("sftp", "webdav", "smb", "ftp", "vsftpd")
+FOLDERS = ("sftp", "webdav", "smb", "ftp", "vsftpd", "apache")
 FILES = {
     **{f"folder {number % 3}/ünï {number}": os.urandom(number * 700) for number in range(8)},
     "large": os.urandom(3 * MIB),
@@ -58,6 +58,7 @@ NOT_THERE = {
     "gcs": set(),
     "sftp": set(),
     "webdav": {b"what?", LARGE_ODD, b"line\nbreak", b"tab\tbed"},
+    "apache": {b"what?", LARGE_ODD, b"line\nbreak", b"tab\tbed"},
     "smb": {b"what?", LARGE_ODD, b"a:b", b"back\\slash", b"dot.", b"blank ", b"line\nbreak", b"tab\tbed", b"*"},
     "ftp": {b"line\nbreak"},
     "vsftpd": {b"line\nbreak"},

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from tests.servers import azure, ceph, ftp, gcs, moto, rclone, sftp, smb, vsftpd, webdav
+from tests.servers import apache, azure, ceph, ftp, gcs, moto, rclone, sftp, smb, vsftpd, webdav
 from tests.servers.served import Served
 
 SERVERS: dict[str, Callable[[Path], AbstractContextManager[Served]]] = {
@@ -20,6 +20,7 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[Served]]] = {
     "gcs": gcs.serve,
     "sftp": sftp.serve,
     "webdav": webdav.serve,
+    "apache": apache.serve,
     "ftp": ftp.serve,
     "vsftpd": vsftpd.serve,
     "smb": smb.serve,

@@ -7,7 +7,8 @@ azurite=3.35.0
 venv=.venv-servers
 
 declare -A program=(
-    [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [openssh-server]=sshd [samba]=smbd [npm]=npm [openssl]=openssl [vsftpd]=vsftpd)
+    [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [openssh-server]=sshd [samba]=smbd [npm]=npm [openssl]=openssl [vsftpd]=vsftpd
+    [apache2]=apache2 [nginx-light]=nginx [lighttpd]=lighttpd)
 missing=()
 for package in "${!program[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${program[$package]}" >/dev/null || missing+=("$package")

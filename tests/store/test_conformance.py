@@ -214,6 +214,7 @@ def test_memory_keeps_the_contract(spool: Path) -> None:
         ("gcs", {"exclusive"}),
         ("sftp", set()),
         ("webdav", {"exclusive"}),
+        ("apache", {"exclusive"}),
         ("ftp", {"exclusive"}),
         ("vsftpd", {"exclusive"}),
         ("smb", set()),
