@@ -194,11 +194,15 @@ class Teller:
             self.note(f"going on from the run of {numbers.local_time(begun)}; {told} need not be sent")
 
     def _little_space(self, facts: dict[str, object]) -> None:
+        at, to = names.shown_text(str(facts.get("target", ""))), facts.get("to", "store")
         needed, free = facts.get("needed_bytes"), facts.get("free_bytes")
         if isinstance(needed, int) and isinstance(free, int):
             exact = self.console.exact
-            told = f"about {numbers.size(needed, exact=exact)} to store, {numbers.size(free, exact=exact)} free"
-            self.warning(f"{told} at {names.shown_text(str(facts.get('target', '')))}", code=_SPACE)
+            told = f"about {numbers.size(needed, exact=exact)} to {to}, {numbers.size(free, exact=exact)} free"
+            self.warning(f"{told} at {at}", code=_SPACE)
+        needed, free = facts.get("needed_files"), facts.get("free_files")
+        if isinstance(needed, int) and isinstance(free, int):
+            self.warning(f"about {numbers.count(needed, 'name')} to {to}, room for {free:,} at {at}", code=_SPACE)
 
 
 def path_line(mark: str, path: bytes, size: int | None, *, exact: bool = False) -> str:

@@ -81,6 +81,7 @@ class Task(Struct, frozen=True):
     Args:
         spool: this run's folder for objects in the making.
         spool_place: what the user knows it by.
+        estimated: about how many bytes it will put.
         on_visible: told of each check point that became visible.
         on_put: told of the bytes and objects stored so far.
         on_growing: told of each object that may go up in parts from now on, by its name.
@@ -95,6 +96,7 @@ class Task(Struct, frozen=True):
     spool: str
     spool_place: str
     watch: Watch
+    estimated: int
     on_visible: Callable[[Begun], None]
     on_put: Callable[[int, int], object]
     on_growing: Callable[[str], object]

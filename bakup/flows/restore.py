@@ -26,6 +26,7 @@ from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_pat
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
+from bakup.flows.space import tell_little_space
 from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
 from bakup.flows.watch import Watch
 from bakup.model import Kind
@@ -97,6 +98,7 @@ def _restore(
         dry_run=options.dry_run,
         rebuilt=attached.rebuilt,
     )
+    tell_little_space(chosen, survey, place, watch)
     for path in survey.amended:
         watch.path("U", path or b".", None)
     if options.dry_run:

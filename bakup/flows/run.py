@@ -77,7 +77,7 @@ class Run:
         if work:
             self.attached.target.create()
             self._leave_mark()
-            results = self._store(work, run_ids)
+            results = self._store(work, run_ids, report.estimated_bytes)
         remember(self.home, self.attached, encrypted=self.protection.encrypt, signed=self.protection.sign)
         elapsed = time.monotonic() - self.begun
         for run_id in run_ids:
@@ -136,7 +136,7 @@ class Run:
         if mark is not None:
             remembered.set_mark(self.home.state, self.attached.url, mark)
 
-    def _store(self, work: list[Job], run_ids: list[int]) -> dict[int, SourceReport]:
+    def _store(self, work: list[Job], run_ids: list[int], estimated: int) -> dict[int, SourceReport]:
         connection, state, url = self.home.catalog, self.home.state, self.attached.url
         with self._spool() as (spool, place):
             task = Task(
@@ -147,6 +147,7 @@ class Run:
                 spool,
                 place,
                 self.watch,
+                estimated,
                 on_visible=self._visible,
                 on_put=lambda size, objects: remembered.stored_so_far(state, run_ids, size, objects),
                 on_growing=lambda name: remembered.add_upload(state, url, name),

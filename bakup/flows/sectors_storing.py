@@ -34,6 +34,7 @@ class SectorsStoring:
                 encrypt=protection.encrypt,
                 sign=protection.sign,
                 limit=min(sector_size(options), target.limits.largest),
+                expected=task.estimated,
             ),
             replace(trust, accept_plain=True, accept_unsigned=True),
             signer=protection.signer,

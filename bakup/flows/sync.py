@@ -35,7 +35,8 @@ from bakup.model import Kind
 from bakup.plan.changes import Change
 from bakup.source.interface import Source
 from bakup.store.inside import key_inside
-from bakup.store.opening import is_url
+from bakup.store.opening import is_url, local_path
+from bakup.store.room import room
 from bakup.store.secrets import without_user
 
 SECTOR_MIN = 16 << 20
@@ -201,10 +202,12 @@ def _carry_out(
         dry_run=options.dry_run,
         estimated_bytes=estimated,
         estimated_sectors=estimate.objects,
-        free_bytes=attached.target.free_bytes() if attached.target.exists() else None,
+        free_bytes=_free_bytes(attached),
         strict=options.strict,
         unit=attached.layout.unit,
     )
+    if report.free_bytes is not None and estimated > report.free_bytes:
+        watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
     if options.dry_run:
         speed = remembered.rate(home.state, attached.url)
         return replace(
@@ -216,14 +219,20 @@ def _carry_out(
             to_get_back=attached.layout.to_get_back(home.catalog, attached.row) + estimate.to_get_back,
             elapsed=time.monotonic() - begun,
         )
-    if report.free_bytes is not None and estimated > report.free_bytes:
-        watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
     if attached.remembered is None and (
         caveat := attached.layout.caveat(encrypted=attached.protection(options).encrypt)
     ):
         watch.note(caveat)
     stored = Run(home, attached, jobs, options, watch, begun).run(report)
     return replace(stored, to_get_back=attached.layout.to_get_back(home.catalog, attached.row))
+
+
+def _free_bytes(attached: Attached) -> int | None:
+    """Space at the target, or where its folder will be made."""
+    if attached.target.exists():
+        return attached.target.free_bytes()
+    there = None if is_url(attached.place) else room(local_path(attached.place))
+    return there.free if there else None
 
 
 def _planned(home: Home, job: Job, options: SyncOptions) -> SourceReport:

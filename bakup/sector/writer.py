@@ -68,6 +68,10 @@ class FinishedSector(Struct, frozen=True):
         return object_name(self.uuid)
 
 
+_BLOCK = 512
+"""Bytes that `st_blocks` counts in."""
+
+
 class SectorWriter:
     """One sector being built; sizes in bytes. A build that died is thrown away, never continued.
 
@@ -81,6 +85,7 @@ class SectorWriter:
         target_field: the target's own opaque header field, at most 4,096 bytes.
         certificate: a writer's, when `account` is a writer.
         limit: longest sector that `fits` allows.
+        expected: bytes that are to be stored in all, for messages.
     """
 
     def __init__(
@@ -94,9 +99,11 @@ class SectorWriter:
         target_field: bytes | None = None,
         certificate: bytes | None = None,
         limit: int = SECTOR_MAX,
+        expected: int = SECTOR_MAX,
     ) -> None:
         self.uuid = uuid.uuid4().bytes
         self.limit = limit
+        self._need = min(limit, expected)
         self._account = account
         self._folder = spool_folder
         self._place = place or spool_folder
@@ -108,7 +115,7 @@ class SectorWriter:
         self._begun: set[bytes] = set()
         self._rows: list[TableRow] = []
         self.path = os.path.join(spool_folder, object_name(self.uuid))
-        with self._faults():
+        with faults(self._place, folder=spool_folder, need=self._need):
             self._file = cast(BinaryIO, open(self.path, "xb", buffering=0, opener=_private))  # noqa: SIM115
             self._meta_file = cast(BinaryIO, tempfile.TemporaryFile(dir=spool_folder, buffering=0))  # noqa: SIM115
             self._file.seek(self._header_length)
@@ -226,7 +233,12 @@ class SectorWriter:
                 step()
 
     def _faults(self) -> AbstractContextManager[None]:
-        return faults(self._place, folder=self._folder, need=self.limit)
+        return faults(self._place, folder=self._folder, need=self._need, held=self._held)
+
+    def _held(self) -> int:
+        """Bytes of the disk that this build has, and gives back when it is thrown away."""
+        files = [file for file in (self._file, self._meta_file) if not file.closed]
+        return sum(_BLOCK * getattr(os.fstat(file.fileno()), "st_blocks", 0) for file in files)
 
     def _append(self, region: RegionSpool, header: BoxHeader, content: Buffer) -> None:
         if not 1 <= header.length <= BOX_MAX:

@@ -12,6 +12,7 @@ from bakup.store.buckets import open_bucket
 from bakup.store.counting import Counts
 from bakup.store.opening import is_url, local_path
 from bakup.store.placename import expect_place
+from bakup.store.room import Room, room
 from bakup.store.target import TERMS, Terms
 
 
@@ -44,6 +45,10 @@ class OutPlace:
         if self._bucket is None:
             return not (os.path.isdir(self._folder) and os.listdir(self._folder))
         return not self._bucket.exists() or next(iter(self._bucket.list()), None) is None
+
+    def room(self) -> Room | None:
+        """What may be made there; None where nobody says."""
+        return None if self._bucket else room(self._folder)
 
     def exists(self) -> bool:
         """Whether there is a folder, or a bucket."""

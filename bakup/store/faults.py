@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bakup.errors import BakupError, Failed, NoTarget, StoreError
@@ -17,18 +17,21 @@ _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
 @contextmanager
-def faults(place: str, *, folder: str | None = None, need: int | None = None) -> Iterator[None]:
+def faults(
+    place: str, *, folder: str | None = None, need: int | None = None, held: Callable[[], int] = lambda: 0
+) -> Iterator[None]:
     """Raise what goes wrong inside as NoTarget, StoreError or Failed.
 
     Args:
         place: the target or folder as the user knows it.
         folder: a local folder, to tell the space left when it is full.
         need: size in bytes of what is being written.
+        held: bytes of the folder that are given back when it cannot be written.
     """
     try:
         yield
     except OSError as error:
-        raise _mapped(error, place, folder, need) from error
+        raise _mapped(error, place, folder, need, held) from error
 
 
 def missing(place: str) -> NoTarget:
@@ -68,9 +71,9 @@ def reason(error: BaseException) -> str:
     return (text or type(error).__name__).rstrip(".").lower()
 
 
-def _mapped(error: OSError, place: str, folder: str | None, need: int | None) -> BakupError:
+def _mapped(error: OSError, place: str, folder: str | None, need: int | None, held: Callable[[], int]) -> BakupError:
     if error.errno in _FULL:
-        return no_space(place, folder, need)
+        return no_space(place, folder, need, held())
     if error.errno == errno.EFBIG:
         size = "" if need is None else f" of {shown(need)}"
         return Failed(f"a file{size} is too large for {place}", hints=("a smaller one fits: --sector-size SIZE",))
@@ -83,11 +86,11 @@ def _mapped(error: OSError, place: str, folder: str | None, need: int | None) ->
     return StoreError(f"{place}: {reason(error)}", code="store")
 
 
-def no_space(place: str, folder: str | None, need: int | None) -> Failed:
-    """The error for a full target; `need` in bytes, `folder` to tell the space left."""
+def no_space(place: str, folder: str | None, need: int | None, held: int = 0) -> Failed:
+    """The error for a full target; `need` in bytes, `folder` to tell the space left, with what is `held` of it."""
     message = f"no space left at {place}"
     if folder is not None and os.path.isdir(folder):
-        message += f": {shown(shutil.disk_usage(folder).free)} free"
+        message += f": {shown(shutil.disk_usage(folder).free + held)} free"
         message += "" if need is None else f", a sector needs {shown(need)}"
     hint = "make room and run the same command again: it goes on where it stopped"
     return Failed(message, hints=(hint,), code="no-space")

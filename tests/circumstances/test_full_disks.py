@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from computer import Computer
-from disks import Disk, Mounts
+from disks import Disk, Mounts, command
 from likeness import assert_alike, portrait
 from place import SMALL_SECTORS, Place, assert_nothing_half, leftovers
 
@@ -29,6 +30,41 @@ def test_full_target(place: Place, mounts: Mounts) -> None:
     place.assert_restores(target=target)
     place.assert_restores(place.elsewhere(), target)
     place.computer.call("check", target, "--read-data")
+
+
+def test_too_little_space_is_told_before_a_sync(place: Place, mounts: Mounts) -> None:
+    """Also where DST's folder is not there yet; and what is needed is what is to be stored, not a sector's size."""
+    disk = mounts(8 << 10)
+    target = disk.path / "target"
+    place.write("large", 12 << 20)
+    told = f"about 12.0 MiB to store, 8.00 MiB free at {target}"
+    assert told in place.computer.call("plan", place.source, target).err
+    said = place.computer.call("sync", place.source, target, "--no-encrypt", code=1)
+    assert f"warning: {told}" in said.err
+    assert f"error: no space left at {target}: 8.00 MiB free, a sector needs 12.0 MiB" in said.err
+    disk.resize(ROOM_KIB)
+    assert "free" not in place.computer.call("sync", place.source, target, *SMALL_SECTORS).err
+
+
+def test_too_little_space_is_told_before_a_restore(place: Place, mounts: Mounts) -> None:
+    """What is there already, holes and further names of a file need none."""
+    for name in ("a", "b"):
+        place.write(name, 3 << 20)
+    os.link(place.source / "b", place.source / "c")
+    with open(place.source / "sparse", "wb") as file:
+        file.truncate(1 << 30)
+    place.computer.call("sync", place.source, place.target)
+    disk = mounts(5 << 10)
+    told = f"warning: about 6.00 MiB to restore, 5.00 MiB free at {disk.path / 'out'}"
+    assert told in place.computer.call("restore", place.target, disk.path / "out", "-n").err
+    assert told in place.computer.call("restore", place.target, disk.path / "out", code=1).err
+    (disk.path / "out" / "b").unlink(missing_ok=True)
+    assert "free" not in place.computer.call("restore", place.target, disk.path / "out", "a", "-n").err
+    disk.resize(7 << 10)
+    assert "warning" not in place.computer.call("restore", place.target, disk.path / "out").err
+    command("mount", "-o", "remount,nr_inodes=7", disk.path)
+    few = place.computer.call("restore", place.target, disk.path / "more", "-n").err
+    assert f"warning: about 4 names to restore, room for 1 at {disk.path / 'more'}" in few
 
 
 def test_full_spool(place: Place, mounts: Mounts) -> None:
