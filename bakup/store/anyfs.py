@@ -33,7 +33,7 @@ class AnyFilesystem:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         try:
-            self._fs, root = fsspec.url_to_fs(url, **{**_UNCACHED, **_of_last(url, options)})
+            self._fs, root = _filesystem(url, _of_last(url, options))
         except (ValueError, TypeError) as error:
             raise Usage(f"{url}: {reason(error)}", code="url") from None
         self.root = str(root).rstrip("/")
@@ -95,6 +95,16 @@ class AnyFilesystem:
             (posixpath.basename(one["name"].rstrip("/")), None if one["type"] == "directory" else int(one["size"] or 0))
             for one in found
         ]
+
+
+def _filesystem(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """What asks the store, and the path of the URL in it."""
+    if url.startswith(("http://", "https://")):
+        from bakup.store.web_files import WebFiles
+
+        return WebFiles(url, options), ""
+    found: tuple[Any, str] = fsspec.url_to_fs(url, **{**_UNCACHED, **options})
+    return found
 
 
 def _of_last(url: str, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from bakup.errors import Failed, StoreError, Usage
+from bakup.errors import NoTarget, StoreError, Usage
 from bakup.model import Kind
 from bakup.source.bucket import BucketSource
 from bakup.source.filters import Rules
@@ -100,5 +100,5 @@ def test_a_web_server_is_told_user_and_password(source: BucketSource) -> None:
     with closing(open_source(url.encode(), Rules(), {}, "/target")) as private:
         assert private.location == f"{source.bucket.url}/private".encode()
         assert b"private" not in {one.path for one in private.entries()}
-    with pytest.raises(Failed, match="there is no"):
+    with pytest.raises(NoTarget, match="denies access"):
         open_source(f"{source.bucket.url}/private".encode(), Rules(), {}, "/target")
