@@ -6,7 +6,8 @@
     ├── NoSource         10    a known source of which nothing is left
     ├── NoTarget         10    the target is not there or denies access
     │   └── StoreError   10    an answer of the store
-    │       └── NoAnswer  1    the store did not answer, or wants to be asked later: a retry may help
+    │       ├── NoAnswer  1    the store did not answer, or wants to be asked later: a retry may help
+    │       └── Withheld 10    one object is not given; what else is there may well be
     ├── Locked           11    another run holds this BAKUP_HOME
     ├── WrongAccount     12    wrong account, words or passphrase
     ├── Damaged          21    bytes that are not what they claim to be
@@ -83,6 +84,24 @@ class NoAnswer(StoreError):
 
     exit_code = 1
     retry_may_help = True
+
+
+class Withheld(StoreError):
+    """The store does not give one object: archived, another owner's, under another key. Others it may give.
+
+    Args:
+        name: of the object, as messages show it.
+        why: in lower case.
+    """
+
+    def __init__(self, name: str, why: str, *, code: str) -> None:
+        super().__init__(f"{name}: {why}", code=code)
+        self.name = name
+
+    @property
+    def why(self) -> str:
+        """The message without the object's name."""
+        return self.message.removeprefix(f"{self.name}: ")
 
 
 class Locked(BakupError):

@@ -42,7 +42,8 @@ CREATE TABLE others (
     target INTEGER NOT NULL REFERENCES targets(id),
     locator TEXT NOT NULL,
     size INTEGER NOT NULL,
-    reason TEXT NOT NULL CHECK (reason IN ('no sector', 'duplicate', 'foreign', 'untrusted', 'damaged')),
+    reason TEXT NOT NULL CHECK (reason IN ('no sector', 'duplicate', 'foreign', 'untrusted', 'damaged',
+        'withheld', 'archived')),
     detail TEXT NOT NULL,
     PRIMARY KEY (target, locator)
 ) STRICT, WITHOUT ROWID;

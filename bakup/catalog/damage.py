@@ -63,8 +63,9 @@ def blamed(connection: sqlite3.Connection, target: int) -> dict[bytes, set[bytes
     return found
 
 
-class MissingLine(Struct, frozen=True):
-    """A sector that an END lists and the target lacks."""
+class MissingLine(Struct):
+    """A sector that an END lists and the target lacks, or does not give: then `state` is that of the object with its
+    name."""
 
     sector: bytes
     source: int
@@ -75,6 +76,13 @@ class MissingLine(Struct, frozen=True):
     first_path: bytes
     last_path: bytes
     known: bool
+    state: str = "missing"
+    reason: str = "is missing"
+
+    @property
+    def told(self) -> str:
+        """Why it is not there, with its name."""
+        return f"sector {UUID(bytes=self.sector)} {self.reason}"
 
 
 def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLine]:
@@ -86,7 +94,22 @@ def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLi
         " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing') ORDER BY c.ordinal, l.position",
         [target],
     )
-    return [MissingLine(*row) for row in rows]
+    given = _withheld(connection, target)
+    lines = [MissingLine(*row) for row in rows]
+    for line in lines:
+        line.state, line.reason = given.get(str(UUID(bytes=line.sector)), (line.state, line.reason))
+    return lines
+
+
+def _withheld(connection: sqlite3.Connection, target: int) -> dict[str, tuple[str, str]]:
+    """Of objects that the store does not give: by the uuid that they are called by, state and what is said of it."""
+    found = {}
+    for locator, reason, detail in connection.execute(
+        "SELECT locator, reason, detail FROM others WHERE target = ? AND reason IN ('archived', 'withheld')", [target]
+    ):
+        state = "archived" if reason == "archived" else "unreadable"
+        found[locator.rpartition("/")[2].partition(".")[0]] = state, f"is {state}: {detail}"
+    return found
 
 
 def refused(connection: sqlite3.Connection, target: int) -> list[tuple[str, str]]:

@@ -60,8 +60,10 @@ class SourceRow(Struct, frozen=True):
 
 
 def place_label(host: str, location: bytes) -> str:
-    """`host:/path`, or the URL of a bucket, which is no computer's own."""
+    """`host:/path`; a bucket is no computer's own: its URL, with the server where that does not say it."""
     place = location.decode("utf-8", "surrogateescape")
+    if "://" in place:
+        return f"{place} on {host}" if host else place
     return f"{host}:{place}" if host else place
 
 

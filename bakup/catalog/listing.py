@@ -92,7 +92,13 @@ def compare(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[
             f"CREATE TEMP TABLE IF NOT EXISTS {table} (locator TEXT PRIMARY KEY, size INTEGER) WITHOUT ROWID"
         )
         connection.execute(f"DELETE FROM {table}")
+    return compare_more(connection, target, listed)
+
+
+def compare_more(connection: sqlite3.Connection, target: int, listed: Iterable[tuple[str, int]]) -> Comparison:
+    """As `compare`, of the listing before and these objects, which it lacked."""
     connection.executemany("INSERT OR REPLACE INTO listed VALUES (?, ?)", listed)
+    connection.execute("DELETE FROM unseen")
     new = connection.execute(
         "INSERT INTO unseen SELECT l.locator, l.size FROM listed l WHERE NOT EXISTS (SELECT 1 FROM sectors s"
         " WHERE s.target = :t AND s.locator = l.locator AND s.size = l.size) AND NOT EXISTS (SELECT 1 FROM others o"

@@ -17,7 +17,8 @@ from bakup.cli.running import Run
 if TYPE_CHECKING:
     from bakup.flows.reports import CheckReport, SectorProblem
 
-_STATES = ("missing", "damaged", "untrusted")
+_STATES = ("missing", "damaged", "untrusted", "archived", "unreadable")
+_WITHHELD = ("archived", "unreadable")
 _MAY_GO_ON = "backing up to this target can go on"
 
 TEXT = """
@@ -174,6 +175,8 @@ def _good(report: CheckReport) -> str:
         checkpoints = numbers.count(report.checkpoints, "check point")
         return f"{checkpoints} of {numbers.count(report.sources, 'source')}"
     asked = "" if report.every else " that was asked for"
+    if all(problem.state in _WITHHELD for problem in report.problems) and not report.history:
+        return f"everything that could be read{asked}; {_MAY_GO_ON}"
     whole = ("everything else" if report.lost.files or report.history else "everything") + asked
     if report.only_older:
         whole = f"the latest check point of every source{asked}"
@@ -197,7 +200,7 @@ def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Proble
     }
     facts = {**sector, "name": problem.name, "reason": problem.reason, "lost_files": len(problem.lost)}
     return Problem(
-        "error",
+        "warning" if problem.state in _WITHHELD else "error",
         message,
         lost_cells(problem.lost, exact=exact),
         _hints(report, problem),
@@ -207,6 +210,11 @@ def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Proble
 
 
 def _hints(report: CheckReport, problem: SectorProblem) -> tuple[str, ...]:
+    if problem.state in _WITHHELD:
+        first = (
+            "let the store bring it back from its archive" if problem.state == "archived" else "may this user read it?"
+        )
+        return (f"{first}; then: bakup check {names.quoted(report.target)}",)
     return tuple(_hint(report, folder, number, len(problem.lost)) for folder, number in problem.unchanged_in)
 
 

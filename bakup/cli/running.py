@@ -21,6 +21,7 @@ from bakup.errors import BakupError, Failed
 if TYPE_CHECKING:
     from bakup.flows.home import Home
 
+LEFT_OUT = 3
 _AGAIN = "run the same command again: it goes on where it stopped"
 _GO_ON = ("sync", "restore")
 _WORKS = ("sync", "restore", "check", "rebuild")
@@ -61,7 +62,11 @@ class Run:
         return home_folder()
 
     def finish(self, summary: dict[str, object], exit_code: int) -> int:
-        """Write the last object of `--json` and the last line of the log; gives the exit code, 1 for a lost report."""
+        """Write the last object of `--json` and the last line of the log; gives the exit code, 1 for a lost report.
+
+        It is 3 where all else went well and something was left out.
+        """
+        exit_code = exit_code or (LEFT_OUT if self.watch.has_left_out else 0)
         self.console.object({**self._head("summary", exit_code), **summary, **self.watch.costs.fields()})
         return self._end(exit_code)
 

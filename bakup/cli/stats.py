@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _RESULTS = {
     0: "good",
+    3: "a part could not be read",
     20: "only older check points are damaged",
     21: "damaged",
     22: "not to be trusted",

@@ -36,6 +36,7 @@ class Teller:
         self.stored_sectors = 0
         self.stored_bytes = 0
         self.stored_check_points = 0
+        self.has_left_out = False
         self.costs = Costs()
         self.unit = "sector"
         self.last: Progress | None = None
@@ -77,6 +78,13 @@ class Teller:
         rows = tuple((names.shown_text(line),) for line in details)
         facts = {"message": message, "details": list(details)} if details else {"message": message}
         self.problem(Problem("warning", message, rows, code=code, facts=(facts,)))
+
+    def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
+        """A warning; the exit code tells of it too."""
+        self.has_left_out = True
+        facts = tuple({"name": name, "reason": why} for name, why in rows)
+        shown = tuple((names.shown_text(name), names.safe(why)) for name, why in rows)
+        self.problem(Problem("warning", message, shown, code=code, facts=facts))
 
     def problem(self, problem: Problem) -> None:
         """A problem to standard error, to JSON and to the log."""

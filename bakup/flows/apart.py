@@ -9,7 +9,7 @@ from bakup.catalog import history
 from bakup.errors import Usage
 from bakup.flows.surveying import Chosen
 from bakup.store.inside import key_inside
-from bakup.store.opening import is_url, local_path
+from bakup.store.opening import is_url, local_path, spot_of
 
 _HINT = "give another folder: what is restored is not put among sectors"
 _ANY = "any"
@@ -46,7 +46,7 @@ def refuse_target_in_the_way(
 def _inside(inner: str, inner_options: Mapping[str, object], outer: str, outer_options: Mapping[str, object]) -> str:
     """The path of a place below another one, without a slash at its end; empty if it is not inside."""
     if is_url(inner) and is_url(outer):
-        return key_inside(inner, inner_options, outer, outer_options)
+        return key_inside(spot_of(inner, inner_options), spot_of(outer, outer_options))
     if is_url(inner) or is_url(outer):
         return ""
     at, names = os.path.realpath(local_path(inner)), list[str]()

@@ -16,14 +16,15 @@ from bakup.catalog import objects, recording
 from bakup.catalog.listing import NewObjects
 from bakup.catalog.objects import ObjectRow
 from bakup.catalog.rows import rows_of
-from bakup.errors import BakupError, Damaged, WrongAccount
+from bakup.errors import BakupError, Damaged, StoreError, Withheld, WrongAccount
 from bakup.flows.atbak_loose import make_loose
-from bakup.flows.ingest import Ingested, apply_complete
+from bakup.flows.ingest import Gone, Ingested, apply_complete, aside
 from bakup.flows.watch import Progress, Watch
 from bakup.format.objects import is_object
 from bakup.format.preamble import safe_path
 from bakup.format.structures import encode_checkpoint, encode_end
 from bakup.model import Checkpoint, End
+from bakup.store.faults import OBJECT_MISSING
 from bakup.store.target import Locator, Target
 
 NO_KEY = "atbak-key"
@@ -31,7 +32,7 @@ NO_KEY = "atbak-key"
 NO_OBJECT = "no-atbak"
 """Code of the error for what is no object of this layout."""
 
-Result = OpenObject | BakupError | None
+Result = OpenObject | Gone | BakupError | None
 
 
 def ingest(
@@ -90,13 +91,24 @@ def _read(target: Target, locator: Locator, size: int, key: bytes | None) -> Res
         return open_object(target, locator, size, key)
     except (Damaged, WrongAccount) as error:
         return None if error.code == NO_OBJECT else error
+    except Withheld as error:
+        return error
+    except StoreError as error:
+        if error.code != OBJECT_MISSING:
+            raise
+        return Gone()
 
 
 def _take(
     connection: sqlite3.Connection, target_row: int, locator: Locator, size: int, result: Result, found: Ingested
 ) -> None:
     reason: tuple[str, str] | None
-    if result is None:
+    if isinstance(result, Gone):
+        return
+    if isinstance(result, Withheld):
+        found.withheld.append((locator, result.why))
+        reason = aside(result)
+    elif result is None:
         found.others += 1
         reason = "no sector", ""
     elif isinstance(result, BakupError):

@@ -12,7 +12,7 @@ from bakup.atbak.reader import FIRST_READ, READ, OpenObject, open_object
 from bakup.catalog import listing, objects
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, WrongAccount
+from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, Withheld, WrongAccount
 from bakup.flows import atbak_ingest
 from bakup.flows.costs import LOOKS, ToGetBack
 from bakup.flows.ingest import Ingested
@@ -180,6 +180,9 @@ class AtbakLayout:
             opened = open_object(self._target, row.locator, row.size, self._key)
             if opened.preamble.sha256 != row.header_digest:
                 raise Damaged(f"{row.locator} is damaged: it holds another file than it did")
+        except Withheld as error:
+            seen.withhold(error)
+            return seen
         except (Damaged, NoTarget) as error:
             seen.reason = error.message
             return seen
@@ -211,6 +214,8 @@ def _verify_checkpoint(seen: Seen, opened: OpenObject) -> None:
     try:
         for _ in atbak_ingest.read_checkpoint(opened):
             pass
+    except Withheld as error:
+        seen.withhold(error)
     except (Damaged, NoTarget) as error:
         seen.reason = error.message
 
@@ -220,6 +225,8 @@ def _verify_file(seen: Seen, opened: OpenObject) -> None:
     try:
         for _ in opened.stream():
             pass
+    except Withheld as error:
+        seen.withhold(error)
     except (Damaged, NoTarget):
         seen.damaged_chunks = 1
         seen.damage, seen.positions = [0], [0]

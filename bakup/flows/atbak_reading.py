@@ -17,7 +17,7 @@ from bakup.atbak.reader import open_object
 from bakup.catalog import objects
 from bakup.catalog.objects import Place
 from bakup.catalog.rows import decode_attributes
-from bakup.errors import BakupError, Damaged, NoAnswer
+from bakup.errors import BakupError, Damaged, NoAnswer, Withheld
 from bakup.flows.brought import Brought
 from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
@@ -174,9 +174,10 @@ class AtbakBringing:
             except BakupError as error:
                 part.abandon()
                 cause = cause or error.message
-                if not isinstance(error, Damaged):
+                if isinstance(error, Damaged):
+                    self._find_damage([place])
+                elif not isinstance(error, Withheld):
                     raise
-                self._find_damage([place])
                 continue
             self._count(wanted, part.finish(decode_attributes(wanted.attributes)))
             return
@@ -232,6 +233,9 @@ class AtbakReading:
             with tempfile.SpooledTemporaryFile(max_size=WHOLE) as held:
                 try:
                     self._hold(place, sha256, held)
+                except Withheld as error:
+                    cause = cause or error.message
+                    continue
                 except Damaged as error:
                     cause = cause or error.message
                     self.findings.setdefault(place.uuid, set()).add(0)

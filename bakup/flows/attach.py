@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 from msgspec import Struct
 
 from bakup.account.keys import Account, PublicKeys
-from bakup.catalog import applying, history, listing, places, recording
+from bakup.catalog import applying, damage, history, listing, places, recording
 from bakup.catalog.database import transaction
 from bakup.catalog.rows import known_as
+from bakup.errors import NoAnswer, NoTarget
 from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
 from bakup.flows.expecting import expect_ours, expect_there, guard_history
@@ -25,10 +29,13 @@ from bakup.flows.layouts import Layout, Protection
 from bakup.flows.recognising import layout_of
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
+from bakup.flows.sectors_layout import SectorsLayout
 from bakup.flows.watch import Watch
 from bakup.format.objects import SECTOR_SUFFIX
+from bakup.sector.naming import object_name
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
+from bakup.store.target import is_text
 
 
 class Asked(Struct, frozen=True):
@@ -61,8 +68,8 @@ class Attached(Struct):
 
     @property
     def url(self) -> str:
-        """The target as state.db knows it."""
-        return known_as(self.target.url)
+        """The target as state.db and the catalog know it."""
+        return known_as(self.target.identity)
 
     def protection(self, options: SyncOptions) -> Protection:
         """How a sync protects what it stores: a target keeps the protection that it was made with."""
@@ -73,7 +80,7 @@ class Attached(Struct):
 
     def __exit__(self, *error: object) -> None:
         self.target.close()
-        costs.tell_counts(self.watch, "target", self.url, self.target.counts)
+        costs.tell_counts(self.watch, "target", self.target.url, self.target.counts)
 
 
 def attach(
@@ -109,14 +116,28 @@ def attach(
         expect_ours(home, attached, asked, ask)
         attached.layout.expect_trusted(home.catalog, attached.row, place)
         guard_history(home, attached, asked)
+        _name_withheld(attached)
     except BaseException:
         target.close()
         raise
     return attached
 
 
+def _name_withheld(attached: Attached) -> None:
+    withheld = attached.ingested.withheld
+    if not withheld:
+        return
+    many = "1 object" if len(withheld) == 1 else f"{len(withheld):,} objects"
+    attached.watch.left_out(
+        f"{many} at {attached.place} cannot be read; what {'it holds' if len(withheld) == 1 else 'they hold'},"
+        " if anything, is left out",
+        tuple(withheld),
+        code="withheld",
+    )
+
+
 def _open(home: Home, target: CountingTarget, asked: Asked, watch: Watch, ask: Ask) -> Attached:
-    url = known_as(target.url)
+    url = known_as(target.identity)
     known = remembered.recall(home.state, url)
     if asked.new_target and known is not None and home.locked:
         remembered.forget(home.state, url)
@@ -155,8 +176,39 @@ class _At(Struct, frozen=True):
         )
 
     def compared(self) -> listing.Comparison:
-        """The catalog beside a new listing."""
-        return listing.compare(self.home.catalog, self.row, self.target.list() if self.there else ())
+        """The catalog beside a new listing, in which what it lacks is asked for by name: some come late."""
+        listed = filter(lambda one: is_text(one[0]), self.target.list() if self.there else ())
+        found = listing.compare(self.home.catalog, self.row, listed)
+        pending = [row for row in found.struck if row.state == "pending"]
+        lacking = sorted((*found.missing, *pending), key=lambda row: -row.id)
+        late = self.asked_for(row.locator for row in lacking)
+        sizes = {row.locator: row.size for row in lacking}
+        return self.with_late([(name, size) for name, size in late if sizes[name] == size]) or found
+
+    def with_late(self, late: Sequence[tuple[str, int]]) -> listing.Comparison | None:
+        """The comparison again, with objects that the listing lacked; None without any."""
+        return listing.compare_more(self.home.catalog, self.row, late) if late else None
+
+    def asked_for(self, names: Iterable[str]) -> list[tuple[str, int]]:
+        """Which of these objects are there, with their sizes; no more are asked for when of many in turn none is."""
+        found: list[tuple[str, int]] = []
+        left = iter(names if self.there else ())
+        with ThreadPoolExecutor(self.target.at_once.heads, thread_name_prefix="look") as pool:
+            while batch := [*islice(left, self.target.at_once.heads)]:
+                sizes = [*pool.map(self._size, batch)]
+                there = [(name, size) for name, size in zip(batch, sizes, strict=True) if size is not None]
+                if not there:
+                    break
+                found += there
+        return found
+
+    def _size(self, name: str) -> int | None:
+        try:
+            return self.target.size(name)
+        except NoAnswer:
+            raise
+        except NoTarget:
+            return None
 
 
 def _as_it_stands(at: _At) -> Layout:
@@ -188,9 +240,10 @@ def _row(home: Home, url: str) -> int:
 def _forget_refusals(at: _At) -> None:
     # What was not believed may be now: another account, other options, or it was still being copied, at its full size.
     at.home.catalog.execute(
-        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged') OR detail = ?"
-        " OR reason = 'no sector' AND (locator GLOB ? OR locator GLOB '*.atbak*') OR reason = 'foreign' AND ?)",
-        [at.row, at.account.public.account_id if at.account else "", f"*{SECTOR_SUFFIX}", at.asked.again],
+        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged', 'withheld', 'archived')"
+        " OR detail = ? OR reason = 'foreign' AND ?"
+        " OR reason = 'no sector' AND (locator GLOB ? OR locator GLOB '*.atbak*'))",
+        [at.row, at.account.public.account_id if at.account else "", at.asked.again, f"*{SECTOR_SUFFIX}"],
     )
 
 
@@ -203,7 +256,7 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
     if _another_disk(connection, row, comparison) and at.there:
         at.watch.note(f"another disk stands at {url}; its catalog is made anew")
         with transaction(at.home.state):
-            remembered.set_away(at.home.state, url)
+            remembered.set_away(at.home.state, known_as(at.target.identity))
         recording.drop_target(connection, row)
         comparison = at.compared()
         empty = True
@@ -219,7 +272,8 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
         comparison = at.compared()
         layout.settle(connection, row, comparison)
         ingested = layout.ingest(connection, row, comparison.new, at.watch)
-    _flag_findings(at.home, url, row)
+    _take_late(at, layout, ingested)
+    _flag_findings(at.home, known_as(at.target.identity), row)
     if not (empty and ingested.sectors):
         return ingested, None
     return ingested, RebuildReport(
@@ -232,6 +286,18 @@ def _refresh(at: _At, layout: Layout, comparison: listing.Comparison) -> tuple[I
         elapsed=time.monotonic() - begun,
         unit=layout.unit,
     )
+
+
+def _take_late(at: _At, layout: Layout, ingested: Ingested) -> None:
+    """Sectors that a check point names and the listing lacks, by the names that they were stored under."""
+    connection, row, told = at.home.catalog, at.row, set[bytes]()
+    if layout.name != SectorsLayout.name or not places.troubled(connection, row):
+        return
+    while names := {line.sector for line in damage.missing_lines(connection, row) if not line.known} - told:
+        told |= names
+        if (comparison := at.with_late(at.asked_for(map(object_name, names)))) is None:
+            return
+        ingested.add(layout.ingest(connection, row, comparison.new, at.watch))
 
 
 def _adopted(at: _At, comparison: listing.Comparison) -> listing.Comparison:

@@ -372,9 +372,9 @@ class Bringing:
         ).fetchone()
         if row is not None:
             return f"{self._name(row[0])} is {'missing' if row[1] == 'missing' else 'damaged'}"
-        gone = {line.sector for line in damage.missing_lines(self._connection, self._target)}
+        gone = {line.sector: line.told for line in damage.missing_lines(self._connection, self._target)}
         if len(gone) == 1:
-            return f"{sector_name(gone.pop())} is missing"
+            return gone.popitem()[1]
         return _UNKNOWN
 
     def _name(self, sector: int) -> str:

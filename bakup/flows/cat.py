@@ -93,11 +93,11 @@ def _gone(connection: sqlite3.Connection, target: int, version: Version) -> str:
     """Which sector held the part of the file that is not known."""
     [uuid] = connection.execute("SELECT uuid FROM checkpoints WHERE id = ?", [version.checkpoint]).fetchone()
     gone = {
-        line.sector
+        line.told
         for line in damage.missing_lines(connection, target)
         if line.checkpoint == uuid and path_key(line.first_path) <= version.key <= path_key(line.last_path) + b"\xff"
     }
-    return f"{sector_name(gone.pop())} is missing" if len(gone) == 1 else SOMEWHERE
+    return gone.pop() if len(gone) == 1 else SOMEWHERE
 
 
 def _file(

@@ -18,7 +18,7 @@ from bakup.flows.check_problems import problems_of
 from bakup.flows.check_scope import Scope, scope_of
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
-from bakup.flows.layouts import Held, Seen
+from bakup.flows.layouts import WITHHELD, Held, Seen
 from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
 from bakup.flows.restore import history_gap
 from bakup.flows.watch import Progress, Watch
@@ -113,6 +113,8 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
     with transaction(home.state), transaction(home.catalog):
         for one in seen:
             uuid = one.row.uuid
+            if one.state in WITHHELD:
+                continue
             if one.reason is not None:
                 remembered.add_findings(home.state, attached.url, uuid, [-1], one.reason)
                 home.catalog.execute("UPDATE sectors SET state = 'damaged' WHERE id = ?", [one.row.id])
@@ -151,7 +153,7 @@ def _report(
     refused = damage.refused(connection, attached.row) if scope.newest else ()
     only_older = not any(row.uuid in scope.heads for row in suffering) and not refused
     chain = _chain_problems(home, attached, scope, checkpoints, problems)
-    gone = {problem.uuid for problem in problems if problem.state == "missing" and problem.uuid is not None}
+    gone = {problem.uuid for problem in problems if problem.uuid is not None} - {row.uuid for row in rows}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
         "SELECT count(*) FROM others WHERE target = ? AND reason = 'foreign'", [attached.row]
@@ -174,7 +176,7 @@ def _report(
         history=chain,
         foreign=others,
         rebuilt=attached.rebuilt,
-        exit_code=_exit_code(problems, only_older, chain),
+        exit_code=_exit_code(problems, only_older, chain) or (3 if attached.ingested.withheld else 0),
         elapsed=time.monotonic() - begun,
         unit=attached.layout.unit,
         removed=_removed(connection, attached, scope),
@@ -240,6 +242,8 @@ def _exit_code(problems: Sequence[SectorProblem], only_older: bool, chain: Seque
         return 23
     if any(problem.state == "untrusted" for problem in problems):
         return 22
+    if problems and all(problem.state in WITHHELD for problem in problems):
+        return 3
     if problems:
         return 20 if only_older else 21
     return 0

@@ -34,15 +34,14 @@ def problems_of(
     problems = []
     bad = {one.row.uuid: one for one in seen if one.reason is not None or one.damage}
     for uuid, one in bad.items():
-        state = "untrusted" if one.untrusted else "damaged"
         where = f"is damaged at {min(one.damage):,}" if one.reason is None else _reason(one.reason)
-        problems.append(_problem(home, uuid, one.row.locator, state, where, suffers.get(uuid, {}), None))
+        problems.append(_problem(home, uuid, one.row.locator, one.state, where, suffers.get(uuid, {}), None))
     for line in missing:
         if line.sector in bad or any(problem.uuid == line.sector for problem in problems):
             continue
         span = None if line.known else (line.entries, line.first_path, line.last_path)
         problems.append(
-            _problem(home, line.sector, "", "missing", "is missing", suffers.get(line.sector, {}), span, line.size)
+            _problem(home, line.sector, "", line.state, line.reason, suffers.get(line.sector, {}), span, line.size)
         )
     for row, uuid, locator, position in home.catalog.execute(
         "SELECT s.id, s.uuid, s.locator, min(p.position) FROM sectors s JOIN packs p ON p.sector = s.id"

@@ -12,6 +12,7 @@ from bakup.flows.ask import Ask
 from bakup.flows.home import Home
 from bakup.flows.moments import local_time
 from bakup.flows.remembered import Remembered
+from bakup.format.objects import SECTOR_SUFFIX, is_object
 from bakup.store.faults import absent
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:
             hints=(f"to back up to it: bakup sync SRC {asked.place}",),
             code="no-sectors",
         )
-    others = _others(home, attached.row, "no sector")
+    others = [*_others(home, attached.row, "no sector"), *_withheld(home, attached.row)]
     if others and not asked.new_target and not asked.use_folder and not ask.use_folder(asked.place, len(others)):
         raise Usage(
             f"{asked.place} holds other files and was not used",
@@ -72,6 +73,9 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
         return attached.layout.not_ours(place, accounts, writing=asked.writing)
     untrusted = _others(home, attached.row, "untrusted")
     damaged = _others(home, attached.row, "damaged")
+    withheld = [row for row in _withheld(home, attached.row) if _looks_ours(row[0])]
+    if withheld and not untrusted and not damaged:
+        return _nothing_given(place, attached.layout.unit, withheld)
     if known is not None and known.sectors:
         what = f"holds no whole {known.unit}" if untrusted or damaged else "is empty"
         return NoTarget(
@@ -90,6 +94,23 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
             code="all-damaged",
         )
     return None
+
+
+def _nothing_given(place: str, unit: str, withheld: Sequence[tuple[str, str]]) -> NoTarget:
+    return NoTarget(
+        f"{place} gives none of the {len(withheld):,} {unit}s that it lists",
+        details=tuple(withheld),
+        hints=("may this user read them? are they in an archive tier? then bring them back from it first",),
+        code="target-denied",
+    )
+
+
+def _withheld(home: Home, row: int) -> list[tuple[str, str]]:
+    return sorted((*_others(home, row, "withheld"), *_others(home, row, "archived")))
+
+
+def _looks_ours(locator: str) -> bool:
+    return locator.endswith(SECTOR_SUFFIX) or is_object(locator)
 
 
 def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:

@@ -13,18 +13,20 @@ from msgspec import Struct, field
 from bakup.catalog import applying, recording
 from bakup.catalog.listing import NewObjects
 from bakup.catalog.rows import rows_of
-from bakup.errors import BakupError, Damaged, Foreign, Untrusted
+from bakup.errors import BakupError, Damaged, Foreign, StoreError, Untrusted, Withheld
 from bakup.flows.watch import Progress, Watch
 from bakup.sector.meta import MetaRegion
 from bakup.sector.reader import OpenSector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner
+from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_MISSING
 from bakup.store.target import Locator, Target
 
 
 class Ingested(Struct):
     """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours.
 
-    `late`: a sector holds entries of a check point that was applied without them.
+    `withheld`: (locator, reason) of what the store does not give. `late`: a sector holds entries of a check point that
+    was applied without them.
     """
 
     sectors: int = 0
@@ -32,9 +34,23 @@ class Ingested(Struct):
     foreign: int = 0
     foreign_accounts: dict[str, int] = field(default_factory=dict)
     damaged: list[tuple[Locator, str]] = field(default_factory=list)
+    withheld: list[tuple[Locator, str]] = field(default_factory=list)
     untrusted: list[tuple[Locator, str]] = field(default_factory=list)
     applied: int = 0
     late: bool = False
+
+    def add(self, other: Ingested) -> None:
+        """What was found later."""
+        self.sectors += other.sectors
+        self.others += other.others
+        self.foreign += other.foreign
+        for account, number in other.foreign_accounts.items():
+            self.foreign_accounts[account] = self.foreign_accounts.get(account, 0) + number
+        self.damaged += other.damaged
+        self.withheld += other.withheld
+        self.untrusted += other.untrusted
+        self.applied += other.applied
+        self.late |= other.late
 
     @property
     def rejected(self) -> tuple[tuple[str, str], ...]:
@@ -91,7 +107,11 @@ class OthersSector(Struct, frozen=True):
     account: str
 
 
-Result = tuple[OpenSector, MetaRegion] | OthersSector | BakupError | None
+class Gone(Struct, frozen=True):
+    """It was listed, and is not there any more."""
+
+
+Result = tuple[OpenSector, MetaRegion] | OthersSector | Gone | BakupError | None
 
 
 def _read_all(
@@ -121,8 +141,17 @@ def _read(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
         except Foreign:
             return OthersSector(owner(header.header) or "that certified a writer")
         return opened, opened.meta()
-    except (Damaged, Untrusted) as error:
+    except (Damaged, Untrusted, Withheld) as error:
         return error
+    except StoreError as error:
+        if error.code != OBJECT_MISSING:
+            raise
+        return Gone()
+
+
+def aside(error: Withheld) -> tuple[str, str]:
+    """(reason, detail) by which the catalog knows what the store does not give."""
+    return "archived" if error.code == OBJECT_ARCHIVED else "withheld", error.why
 
 
 def _take(
@@ -138,6 +167,11 @@ def _take(
         case None:
             found.others += 1
             return "no sector", ""
+        case Gone():
+            return None
+        case Withheld():
+            found.withheld.append((locator, result.why))
+            return aside(result)
         case OthersSector(account):
             found.foreign += 1
             found.foreign_accounts[account] = found.foreign_accounts.get(account, 0) + 1

@@ -8,9 +8,11 @@ writes, reads or verifies objects asks the layout of the target, and nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct, field
+
+from bakup.store.faults import OBJECT_ARCHIVED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from bakup.catalog.history import SourceRow
     from bakup.catalog.listing import Comparison, NewObjects, SectorRow
     from bakup.catalog.rows import Version
-    from bakup.errors import BakupError
+    from bakup.errors import BakupError, Withheld
     from bakup.flows.brought import Brought
     from bakup.flows.costs import ToGetBack
     from bakup.flows.ingest import Ingested
@@ -197,8 +199,13 @@ Held = dict[int, list[tuple[int, int, bytes]]]
 """What an object should hold: position of a pack -> (offset in it, length, chunk id)."""
 
 
+State = Literal["damaged", "untrusted", "archived", "unreadable"]
+"""Of an object that is unusable; the last two may be good, and are not given now."""
+WITHHELD = ("archived", "unreadable")
+
+
 class Seen(Struct):
-    """What reading one object told: `reason` if it is unusable, else what of it is damaged.
+    """What reading one object told: `reason` if it is unusable, and in which `state` then; else what is damaged.
 
     `positions`: packs without a good chunk; `doubtful`: packs that are not as written but give some; `bad_chunks`:
     (position of the pack, offset); `damage`: where in the region.
@@ -206,13 +213,18 @@ class Seen(Struct):
 
     row: SectorRow
     reason: str | None = None
-    untrusted: bool = False
+    state: State = "damaged"
     positions: list[int] = field(default_factory=list)
     doubtful: list[int] = field(default_factory=list)
     bad_chunks: list[tuple[int, int]] = field(default_factory=list)
     damage: list[int] = field(default_factory=list)
     chunks: int = 0
     damaged_chunks: int = 0
+
+    def withhold(self, error: Withheld) -> None:
+        """The store does not give it."""
+        self.state = "archived" if error.code == OBJECT_ARCHIVED else "unreadable"
+        self.reason = f"is {self.state}: {error.why}"
 
 
 class Layout(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bakup.catalog.listing import SectorRow
-from bakup.errors import BakupError, Damaged, NoAnswer
+from bakup.errors import BakupError, Damaged, NoAnswer, Withheld
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
@@ -17,7 +17,10 @@ def open_known(target: Target, row: SectorRow, rows: Iterable[SectorRow], trust:
 
     Two objects of one size that exchanged their names are not seen by a listing. Raises what `read_header` raises.
     """
-    found = read_header(target, row.locator, row.size, trust)
+    try:
+        found = read_header(target, row.locator, row.size, trust)
+    except Withheld as error:
+        raise Withheld(sector_name(row.uuid), error.why, code=error.code) from error
     if found is not None and found.header_digest == row.header_digest:
         return found
     for other in rows:

@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from bakup.catalog import places
 from bakup.catalog.places import Place
-from bakup.errors import Damaged, Untrusted
+from bakup.errors import Damaged, Untrusted, Withheld
 from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
@@ -78,6 +78,9 @@ class Reading:
         for place in found:
             try:
                 raw = self._fetched(place, pool).result()
+            except Withheld as error:
+                cause = cause or error.message
+                continue
             except (Damaged, Untrusted) as error:
                 cause = cause or error.message
                 self._find_damage(place)

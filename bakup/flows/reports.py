@@ -277,11 +277,11 @@ class RebuildReport(Struct, frozen=True):
 
 
 class SectorProblem(Struct, frozen=True):
-    """A sector that is missing, damaged or not to be trusted, with the files that suffer."""
+    """A sector that is missing, damaged, not to be trusted or not given by its store, with the files that suffer."""
 
     uuid: Uuid | None
     name: str
-    state: Literal["missing", "damaged", "untrusted"]
+    state: Literal["missing", "damaged", "untrusted", "archived", "unreadable"]
     reason: str  # "is missing", "is damaged at 41,943,040", "is not signed"
     lost: tuple[Lost, ...] = ()
     range: tuple[int, bytes, bytes] | None = None  # entries, first and last path, when names are gone

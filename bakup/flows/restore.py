@@ -30,7 +30,6 @@ from bakup.flows.space import tell_little_space
 from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
 from bakup.flows.watch import Watch
 from bakup.model import Kind
-from bakup.sector.naming import sector_name
 from bakup.source.alike import OtherName
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
@@ -213,7 +212,7 @@ def _blind(home: Home, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
         rows = history.checkpoints(connection, attached.row, chosen.source.id)
         chain = {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
         causes += [
-            Cause(f"{sector_name(line.sector)} is missing: {span(line)}", ())
+            Cause(f"{line.told}: {span(line)}", ())
             for line in damage.missing_lines(connection, attached.row)
             if line.checkpoint in chain and not line.known and line.entries
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import socket
 import sqlite3
 from collections.abc import Iterator
 from heapq import heappush, heapreplace
@@ -131,8 +130,7 @@ def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, wat
     """
     connection = home.catalog
     location = tree.location
-    # A bucket is the same from every computer.
-    host = "" if b"://" in location else socket.gethostname()
+    host = tree.host
     protection = attached.protection(options)
     source = find_source(connection, attached.row, protection.signer, host, location, options.name)
     head = history.head(connection, source.id) if source else None

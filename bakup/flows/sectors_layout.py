@@ -10,7 +10,7 @@ from blake3 import blake3
 from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Untrusted, Usage, WrongAccount
+from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Untrusted, Usage, Withheld, WrongAccount
 from bakup.flows import sectors_costs
 from bakup.flows.costs import LOOKS, ToGetBack
 from bakup.flows.ingest import Ingested, ingest
@@ -191,10 +191,12 @@ class SectorsLayout:
                     seen.damage += state.damaged_at or (0,)
         except NoAnswer:
             raise
+        except Withheld as error:
+            seen.withhold(error)
         except (Damaged, NoTarget) as error:
             seen.reason = error.message
         except BakupError as error:
-            seen.reason, seen.untrusted = error.message, True
+            seen.reason, seen.state = error.message, "untrusted"
         return seen
 
     def _opener(self, connection: sqlite3.Connection, target_row: int) -> Callable[[int], OpenSector]:

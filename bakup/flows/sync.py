@@ -34,10 +34,8 @@ from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.plan.changes import Change
 from bakup.source.interface import Source
-from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path
 from bakup.store.room import room
-from bakup.store.secrets import without_user
 
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
@@ -58,7 +56,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
         for source in sources:
             tree = open_tree(source, options, dst, home.folder, watch)
             opened.callback(tree.close)
-            if any(tree.location == other.location for other in trees):
+            if any((tree.host, tree.location) == (other.host, other.location) for other in trees):
                 raise Usage(f"{os.fsdecode(tree.location)} is given twice", code="twice")
             trees.append(tree)
         return _sync(home, trees, sources, dst, options, watch, ask, begun)
@@ -80,7 +78,7 @@ def _sync(
         _begin(trees[0])
     with _attach(home, dst, options, watch, ask, use_folder=options.use_folder or options.dry_run) as attached:
         _expect_protection(attached, options)
-        _say_where(attached, sources, options, watch)
+        _say_where(attached, trees, sources, watch)
         if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
             return _planned_run(home, attached, trees, options, watch, ask, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
@@ -160,11 +158,11 @@ def _attach(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask, 
     )
 
 
-def _say_where(attached: Attached, sources: Sequence[bytes], options: SyncOptions, watch: Watch) -> None:
+def _say_where(attached: Attached, trees: Sequence[Source], sources: Sequence[bytes], watch: Watch) -> None:
     if "://" in attached.place:
-        for place in map(without_user, map(os.fsdecode, sources)):
-            if is_url(place) and key_inside(attached.place, options.target.store, place, options.source_options):
-                watch.note(f"{attached.place} lies inside {place} and is left out")
+        for tree in trees:
+            if tree.leaves_out:
+                watch.note(f"{attached.place} lies inside {os.fsdecode(tree.location)} and is left out")
         return
     target = os.path.realpath(attached.place)
     parent = target if os.path.exists(target) else os.path.dirname(target)

@@ -10,7 +10,6 @@ from bakup.flows.attach import Attached
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.restore import history_gap, span
-from bakup.sector.naming import sector_name
 
 
 def unknown(
@@ -35,7 +34,7 @@ def unknown(
     chain = {(row.source, row.uuid) for row in rows}
     if places.troubled(connection, target):
         found += [
-            f"{sector_name(line.sector)} is missing: {span(line)}"
+            f"{line.told}: {span(line)}"
             for line in damage.missing_lines(connection, target)
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]

@@ -41,6 +41,9 @@ class Watch(Protocol):
     def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
         """A `warning:` known before the work, with indented lines; shown at once."""
 
+    def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
+        """What could not be read and is left out, (name, reason) each: a warning, and the run cannot end with 0."""
+
     def path(self, mark: Mark, path: bytes, size: int | None) -> None:
         """One path of the work (`-v`)."""
 
@@ -58,6 +61,9 @@ class Silent:
         """Ignore."""
 
     def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+        """Ignore."""
+
+    def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
         """Ignore."""
 
     def path(self, mark: Mark, path: bytes, size: int | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from bakup.errors import Damaged, Truncated, Untrusted
+from bakup.errors import Damaged, Truncated, Untrusted, Withheld
 
 
 @contextmanager
@@ -18,6 +18,8 @@ def named(name: str) -> Iterator[None]:
         raise type(error)(f"{name} {_said(error)}", hints=error.hints, code=error.code) from error
     except Untrusted as error:
         raise type(error)(f"{name} {error.message}", hints=error.hints, code=error.code) from error
+    except Withheld as error:
+        raise Withheld(name, error.why, code=error.code) from error
 
 
 def reason(error: Damaged | Untrusted, name: str) -> str:

@@ -45,7 +45,8 @@ def fetch_header(target: Target, locator: Locator, size: int) -> FoundHeader | N
 
     One read of `FIRST_READ` bytes, and one more for a longer header. Raises Damaged or Truncated.
     """
-    start = target.read(locator, 0, min(FIRST_READ, size))
+    with named(locator):
+        start = target.read(locator, 0, min(FIRST_READ, size))
     if not start.startswith(MAGIC):
         return None
     with named(locator):

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from blake3 import blake3
 from msgspec.structs import replace
 
-from bakup.errors import Failed, StoreError
+from bakup.errors import Failed, StoreError, Withheld
 from bakup.model import Attributes, Dir, Kind
 from bakup.source import keys
 from bakup.source.bucketfile import BucketFile
@@ -34,18 +34,9 @@ from bakup.source.ordering import Placed, in_order
 from bakup.source.reading import coarse, fresh
 from bakup.source.targets import refuse_target
 from bakup.source.tree import SMALL_LIMIT
-from bakup.store.buckets import (
-    OBJECT_ARCHIVED,
-    OBJECT_CHANGED,
-    OBJECT_DENIED,
-    OBJECT_REFUSED,
-    Bucket,
-    Fetched,
-    Listed,
-    Pairs,
-)
+from bakup.store.buckets import OBJECT_CHANGED, Bucket, Fetched, Listed, Pairs
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING
+from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_DENIED, OBJECT_MISSING, OBJECT_REFUSED
 
 BATCH = 1024
 PARALLEL = 16
@@ -103,6 +94,16 @@ class BucketSource:
     def location(self) -> bytes:
         """The URL without user info."""
         return os.fsencode(self.bucket.url)
+
+    @property
+    def host(self) -> str:
+        """See `interface.Source`: a bucket is the same from every computer."""
+        return self.bucket.server
+
+    @property
+    def leaves_out(self) -> bool:
+        """See `interface.Source`."""
+        return bool(self._leave_out)
 
     @property
     def counts(self) -> Counts:
@@ -300,7 +301,7 @@ def failure(path: bytes, error: StoreError) -> Failed | StoreError:
     if error.code == OBJECT_MISSING:
         return Vanished(path)
     if error.code in {OBJECT_ARCHIVED, OBJECT_CHANGED, OBJECT_DENIED, OBJECT_REFUSED}:
-        return Unreadable(path, error.message)
+        return Unreadable(path, error.why if isinstance(error, Withheld) else error.message)
     return error
 
 

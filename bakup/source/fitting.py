@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bakup.errors import StoreError
 from bakup.source.out import Facts
-from bakup.store.buckets import OBJECT_REFUSED, Bucket, Content
+from bakup.store.buckets import Bucket, Content
+from bakup.store.faults import OBJECT_REFUSED
 
 _LEFT_OUT: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("", ()),

@@ -174,6 +174,14 @@ class Source(Protocol):
     def location(self) -> bytes:
         """Absolute path, or URL without user info: with host and account, what a source is known by."""
 
+    @property
+    def host(self) -> str:
+        """The computer's name; of a store the server, and nothing where the URL says it."""
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the target lies inside a store, and is left out."""
+
     def prepare(self, journal: Journal) -> Prepared:
         """Make the source hold still (read-only, a snapshot, or not at all: strategy `none`).
 

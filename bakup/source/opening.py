@@ -15,8 +15,8 @@ from bakup.source.interface import Source
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
 from bakup.store.buckets import Pairs, open_bucket
-from bakup.store.inside import key_inside
-from bakup.store.opening import is_url, local_path
+from bakup.store.inside import key_inside, spot
+from bakup.store.opening import is_url, local_path, spot_of
 from bakup.store.placename import expect_place
 from bakup.store.secrets import links
 from bakup.store.target import TERMS, Terms
@@ -50,8 +50,7 @@ def open_source(
     shown = os.fsdecode(place)
     expect_place(shown, "SRC")
     if is_url(shown):
-        inside = key_inside(target, target_options or {}, shown, options) if is_url(target) else ""
-        return _open_bucket(shown, rules, options, inside, terms)
+        return _open_bucket(shown, rules, options, (target, target_options or {}), terms)
     folder = local_path(shown)
     if not os.path.exists(folder):
         raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
@@ -62,18 +61,30 @@ def open_source(
     return LocalTree(folder, rules)
 
 
-def _open_bucket(url: str, rules: Rules, options: Mapping[str, object], inside: str, terms: Terms) -> BucketSource:
+def _open_bucket(
+    url: str, rules: Rules, options: Mapping[str, object], target: tuple[str, Mapping[str, object]], terms: Terms
+) -> BucketSource:
     from bakup.source.bucket import PARALLEL, BucketSource
 
     bucket = open_bucket(url, options, terms)
     try:
         if not bucket.exists():
             raise Failed(f"there is no {bucket.url}", code="source-missing")
+        inside = _target_inside(url, options, bucket.server, *target)
     except BaseException:
         bucket.close()
         raise
     if_empty = partial(_refuse_object, url, options, terms)
     return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL, if_empty)
+
+
+def _target_inside(
+    url: str, options: Mapping[str, object], server: str, target: str, target_options: Mapping[str, object]
+) -> str:
+    """The key of the target below a URL; empty if it is not there."""
+    if not is_url(target):
+        return ""
+    return key_inside(spot_of(target, target_options), spot(url, options, server))
 
 
 def _refuse_object(url: str, options: Mapping[str, object], terms: Terms) -> None:

@@ -8,8 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from bakup.errors import StoreError
 from bakup.model import path_key
 from bakup.source.out import Facts, State
-from bakup.store.buckets import OBJECT_DENIED, Bucket, Listed
-from bakup.store.faults import OBJECT_MISSING
+from bakup.store.buckets import Bucket, Listed
+from bakup.store.faults import OBJECT_DENIED, OBJECT_MISSING
 
 AHEAD = 16
 """Objects that are asked for their facts at once: of those that follow one another, most are asked about in turn."""

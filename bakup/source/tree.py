@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
@@ -48,6 +49,16 @@ class LocalTree:
     def location(self) -> bytes:
         """Absolute path, as the user named it."""
         return self._location
+
+    @property
+    def host(self) -> str:
+        """This computer's name."""
+        return socket.gethostname()
+
+    @property
+    def leaves_out(self) -> bool:
+        """A folder is told of by its path."""
+        return False
 
     def prepare(self, journal: Journal) -> Prepared:
         """Nothing: files are compared before and after each read instead."""

@@ -23,7 +23,8 @@ from bakup.source.applying import Skipped
 from bakup.source.fitting import put_fitting
 from bakup.source.out import Facts, State
 from bakup.source.standing import Standing, mtime_text
-from bakup.store.buckets import OBJECT_DENIED, OBJECT_REFUSED, Bucket, Content
+from bakup.store.buckets import Bucket, Content
+from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED
 
 PARALLEL = 16
 IN_FLIGHT = 64 << 20

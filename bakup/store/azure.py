@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import adlfs
@@ -12,7 +13,9 @@ from azure.storage.blob import BlobBlock
 from azure.storage.blob.aio import BlobServiceClient
 
 from bakup.store.backend import Page, Upload
+from bakup.store.believing import NotTheStore, expect_any
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines, Moving
+from bakup.store.inside import address
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
@@ -39,9 +42,18 @@ class Azure:
         self._coroutines = Coroutines()
         known = self._fs.service_client
         self._service = BlobServiceClient(
-            known.url, known.credential, retry_total=0, connection_timeout=CONNECT_S, read_timeout=SILENCE_S
+            known.url,
+            known.credential,
+            retry_total=0,
+            connection_timeout=CONNECT_S,
+            read_timeout=SILENCE_S,
+            raw_response_hook=_believe,
         )
         self._container = self._service.get_container_client(container)
+
+    def server(self) -> str:
+        """See `backend.Named`: it has the account's name in it."""
+        return address(self._service.url)
 
     def exists(self) -> bool:
         """Whether the container is there: asked by a listing, as that right is needed anyway."""
@@ -139,6 +151,16 @@ class Azure:
         return [(blob.name[len(self.prefix) :], blob.size) for blob in found], after
 
     async def _read(self, key: str, offset: int, length: int, sink: Sink) -> None:
-        stream = await self.blob(key).download_blob(offset, length, max_concurrency=1, decompress=False)
+        try:
+            stream = await self.blob(key).download_blob(offset, length, max_concurrency=1, decompress=False)
+        except ValueError as error:  # of the SDK, which wants a Content-Range
+            raise NotTheStore("it sent all of an object in place of a part") from error
         async for piece in stream.chunks():
             await sink.take_soon(piece)
+
+
+def _believe(answer: Any) -> None:
+    """Azure says of nothing that all is well without these headers."""
+    found = answer.http_response
+    if found.status_code < HTTPStatus.MULTIPLE_CHOICES:
+        expect_any(found.headers, (), "x-ms-")

@@ -66,6 +66,17 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class Named(Protocol):
+    """A backend whose URL does not say where its store is."""
+
+    def server(self) -> str:
+        """The server, and the user where each has a place of his own there, as the client knows them now.
+
+        Empty for the one that everybody means by such a URL. No request is made for it.
+        """
+
+
+@runtime_checkable
 class ShowsHalves(Protocol):
     """A backend whose store shows halves of objects, by names that `half_name` gave."""
 

@@ -13,12 +13,11 @@ from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, ContentSettings, StandardBlobTier
 
 from bakup.errors import NoAnswer, NoTarget, StoreError
+from bakup.store.answers import said
 from bakup.store.azure import Azure
 from bakup.store.backend import PART
 from bakup.store.buckets import (
-    OBJECT_ARCHIVED,
     OBJECT_CHANGED,
-    OBJECT_REFUSED,
     Content,
     Fetched,
     Listed,
@@ -29,7 +28,7 @@ from bakup.store.buckets import (
     of_one,
 )
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING, reason
+from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_MISSING, OBJECT_REFUSED
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
 from bakup.store.wire import Body, Request, Sink, going_up
@@ -62,11 +61,17 @@ class AzureBucket:
         self.url = url.rstrip("/")
         self._azure = Azure(self.url, options, line.wire)
         self._line = line
+        line.beside = self._azure.exists
 
     @property
     def counts(self) -> Counts:
         """See `Bucket`."""
         return self._line.counts
+
+    @property
+    def server(self) -> str:
+        """See `Bucket`."""
+        return self._line.patience.ask(self._azure.server, answers=False)
 
     def exists(self) -> bool:
         """See `Bucket`."""
@@ -221,7 +226,7 @@ def _of_one(error: HttpResponseError, tier: str) -> StoreError | None:
     if error.status_code in _CHANGED:
         return StoreError("changed since it was listed", code=OBJECT_CHANGED)
     if error.status_code == 400 and not isinstance(error, ResourceNotFoundError):
-        return StoreError(reason(error).partition("\n")[0], code=OBJECT_REFUSED)
+        return StoreError(said(error), code=OBJECT_REFUSED)
     return None
 
 

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from bakup.errors import NoTarget, StoreError
+from bakup.store.answers import said
 from bakup.store.backend import PART, Upload
 from bakup.store.buckets import (
     OBJECT_CHANGED,
-    OBJECT_REFUSED,
     Content,
     Fetched,
     Listed,
@@ -24,7 +24,7 @@ from bakup.store.buckets import (
     of_one,
 )
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING, reason
+from bakup.store.faults import OBJECT_MISSING, OBJECT_REFUSED
 from bakup.store.gcs import Gcs
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
@@ -59,11 +59,17 @@ class GcsBucket:
         self.url = url.rstrip("/")
         self._gcs = Gcs(self.url.partition("://")[2], options, line.wire)
         self._line = line
+        line.beside = self._gcs.exists
 
     @property
     def counts(self) -> Counts:
         """See `Bucket`."""
         return self._line.counts
+
+    @property
+    def server(self) -> str:
+        """See `Bucket`."""
+        return self._line.patience.ask(self._gcs.server, answers=False)
 
     def exists(self) -> bool:
         """See `Bucket`."""
@@ -207,7 +213,7 @@ class GcsBucket:
                     return request()
             except Exception as error:
                 if key is not None and str(getattr(error, "code", "")) == "400":
-                    raise StoreError(reason(error), code=OBJECT_REFUSED) from error
+                    raise StoreError(said(error), code=OBJECT_REFUSED) from error
                 raise
 
         return self._line.ask(kind, once, None if key is None else f"{self.url}/{key}")

@@ -19,11 +19,11 @@ from fsspec.archive import AbstractArchiveFileSystem
 from bakup.errors import NoAnswer, NoTarget, StoreError
 from bakup.store.answers import meaning
 from bakup.store.anyfs import ONE_AT_A_TIME, last_kind
-from bakup.store.buckets import OBJECT_REFUSED, Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
+from bakup.store.buckets import Content, Fetched, Listed, Pairs, in_order, nanoseconds, of_one
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING
+from bakup.store.faults import OBJECT_MISSING, OBJECT_REFUSED
 from bakup.store.files import HasFilesystem
-from bakup.store.kinds import backend
+from bakup.store.kinds import backend, server
 from bakup.store.line import Line
 from bakup.store.naming import expect_fit
 from bakup.store.secrets import links
@@ -76,6 +76,7 @@ class PlainBucket:
         kind = last_kind(url)
         self._kind = kind.removesuffix("s")
         self._reads = backend(self.url, self._options, line)
+        line.beside = self._reads.exists
         self._guard = threading.Lock()
         alone = kind in ONE_AT_A_TIME and len(links(url)) > 1
         self._turns = threading.Lock() if alone else nullcontext()
@@ -86,6 +87,11 @@ class PlainBucket:
     def counts(self) -> Counts:
         """See `Bucket`."""
         return self._line.counts
+
+    @property
+    def server(self) -> str:
+        """See `Bucket`."""
+        return self._line.patience.ask(lambda: server(self._reads, self.url, self._options), answers=False)
 
     def exists(self) -> bool:
         """See `Bucket`."""

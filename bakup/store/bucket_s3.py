@@ -12,11 +12,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from bakup.errors import NoAnswer, NoTarget, StoreError
+from bakup.store.answers import said
 from bakup.store.buckets import (
-    OBJECT_ARCHIVED,
     OBJECT_CHANGED,
-    OBJECT_DENIED,
-    OBJECT_REFUSED,
     Content,
     Fetched,
     Listed,
@@ -27,7 +25,7 @@ from bakup.store.buckets import (
     of_one,
 )
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING, reason
+from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_DENIED, OBJECT_MISSING, OBJECT_REFUSED
 from bakup.store.line import Line
 from bakup.store.s3_client import S3Client, code_of
 from bakup.store.wire import Body, Request, going_up
@@ -79,6 +77,7 @@ class S3Bucket:
         self._prefix = prefix.strip("/") and prefix.strip("/") + "/"
         self._client = S3Client(bucket, options, line.wire, CONNECTIONS)
         self._line = line
+        line.beside = lambda: self._client.call("list_objects_v2", MaxKeys=1, Prefix=self._prefix)
         self._versioned: bool | None = None
 
     @property
@@ -99,10 +98,15 @@ class S3Bucket:
                 self._versioned = False
         return self._versioned
 
+    @property
+    def server(self) -> str:
+        """See `Bucket`."""
+        return self._line.patience.ask(self._client.server, answers=False)
+
     def exists(self) -> bool:
         """Whether the bucket is there; a prefix without objects is as good as any."""
         try:
-            self._page("list_objects_v2", Prefix=self._prefix, MaxKeys=1)
+            self._call("lists", "list_objects_v2", None, Prefix=self._prefix, MaxKeys=1)
         except NoTarget as error:
             if error.code != "target-missing":
                 raise
@@ -116,20 +120,18 @@ class S3Bucket:
     def _list_objects(self) -> Iterator[Listed]:
         more: dict[str, str] = {}
         while True:
-            page = self._page("list_objects_v2", Prefix=self._prefix, **more)
+            page, more = self._page("list_objects_v2", more)
             yield from map(self._listed, page.get("Contents", ()))
-            if not page.get("IsTruncated"):
+            if not more:
                 return
-            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     def _list_versions(self) -> Iterator[Listed]:
         more: dict[str, str] = {}
         while True:
-            page = self._page("list_object_versions", Prefix=self._prefix, **more)
+            page, more = self._page("list_object_versions", more)
             yield from (self._listed(found) for found in page.get("Versions", ()) if found["IsLatest"])
-            if not page.get("IsTruncated"):
+            if not more:
                 return
-            more = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
 
     def _listed(self, found: dict[str, Any]) -> Listed:
         return Listed(
@@ -159,15 +161,15 @@ class S3Bucket:
 
     def fetch(self, listed: Listed) -> Fetched:
         """See `Bucket`: one GET, and one more for tags where the answer says that there are some."""
-        answer, data = self._get(listed, **self._pin(listed))
+        answer, data = self._get(listed, None, **self._pin(listed))
         tags = self._tags(listed.key, answer) if answer.get("TagCount") else ()
         described = self._described(listed.key, {**answer, "ContentLength": len(data)})
         return Fetched(data, self._same(listed, described), _pairs(answer, tags), True)
 
     def read(self, listed: Listed, offset: int, length: int) -> bytes:
         """See `Bucket`; where no version is pinned, the ETag must be the listed one."""
-        pin = self._pin(listed) or ({"IfMatch": f'"{listed.token}"'} if listed.token else {})
-        return self._get(listed, Range=f"bytes={offset}-{offset + length - 1}", **pin)[1]
+        pin: dict[str, Any] = self._pin(listed) or ({"IfMatch": f'"{listed.token}"'} if listed.token else {})
+        return self._get(listed, (offset, length), **pin)[1]
 
     def put(self, key: str, body: Content, size: int, pairs: Pairs) -> None:
         """See `Bucket`; large ones in parts, at once."""
@@ -218,15 +220,15 @@ class S3Bucket:
             if there is None or there[0].size != size:
                 raise
 
-    def _page(self, method: str, **words: Any) -> dict[str, Any]:
-        return self._call("lists", method, None, **words)
+    def _page(self, method: str, after: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+        return self._ask("lists", None, lambda: self._client.page(method, self._prefix, after))
 
     def _look(self, method: str, key: str | None = None, **words: Any) -> dict[str, Any]:
         return self._call("heads", method, key, **words)
 
-    def _get(self, listed: Listed, **words: Any) -> tuple[dict[str, Any], bytes]:
+    def _get(self, listed: Listed, part: tuple[int, int] | None = None, **words: Any) -> tuple[dict[str, Any], bytes]:
         where = {"Key": self._prefix + listed.key, **words}
-        return self._ask("reads", listed.key, lambda: self._client.get(**where), listed.storage_class)
+        return self._ask("reads", listed.key, lambda: self._client.get(part, **where), listed.storage_class)
 
     def _up(self, method: str, key: str, content: Content, offset: int, length: int, **words: Any) -> dict[str, Any]:
         def request() -> dict[str, Any]:
@@ -263,7 +265,7 @@ class S3Bucket:
     def _described(self, key: str, answer: dict[str, Any]) -> Listed:
         return Listed(
             key,
-            answer["ContentLength"],
+            self._client.length(answer, Key=self._prefix + key),
             nanoseconds(answer["LastModified"]),
             answer.get("ETag", "").strip('"'),
             _version(answer) if self._versioned else "",
@@ -294,9 +296,9 @@ def _of_one(key: str | None, tier: str = "") -> Iterator[None]:
         if code in _CHANGED:
             raise StoreError("changed since it was listed", code=OBJECT_CHANGED) from error
         if code in _DENIED:
-            raise StoreError(reason(error), code=OBJECT_DENIED) from error
+            raise StoreError(said(error), code=OBJECT_DENIED) from error
         if _refused(error, code):
-            raise StoreError(reason(error), code=OBJECT_REFUSED) from error
+            raise StoreError(said(error), code=OBJECT_REFUSED) from error
         raise
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bakup.errors import StoreError
 from bakup.store.answers import causes
 from bakup.store.counting import Counts
-from bakup.store.faults import reason
+from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED, reason
 from bakup.store.secrets import Place, links
 from bakup.store.target import TERMS, Terms
 
@@ -29,10 +29,7 @@ Pairs: TypeAlias = tuple[tuple[str, str], ...]
 Content: TypeAlias = bytes | str
 """Bytes, or the path of a local file."""
 
-OBJECT_DENIED = "object-denied"
-OBJECT_ARCHIVED = "object-archived"
 OBJECT_CHANGED = "object-changed"
-OBJECT_REFUSED = "object-refused"
 
 _ONE_ONLY = {errno.EINVAL, errno.ENAMETOOLONG, errno.EMSGSIZE, errno.EISDIR, errno.ENOTDIR}
 
@@ -85,6 +82,10 @@ class Bucket(Protocol):
     @property
     def url(self) -> str:
         """Without user info and trailing slash."""
+
+    @property
+    def server(self) -> str:
+        """See `backend.Named`."""
 
     @property
     def keyed(self) -> bool:

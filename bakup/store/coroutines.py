@@ -20,6 +20,8 @@ CONNECT_S = 15
 """Seconds for a connection to come about."""
 SILENCE_S = 60.0
 """After so many seconds in which nothing moves, a request counts as lost."""
+FIRST_S = 15.0
+"""The same, before a store has answered anything: its address may be one where nobody ever does."""
 
 _SLOWEST = 16 << 10
 """Bytes a second of the slowest line on which what is in memory still goes up."""
@@ -40,21 +42,27 @@ class Coroutines:
         self._running: set[Future[Any]] = set()
         self._guard = threading.Lock()
         self._ended = False
+        self._answered = False
 
-    def run(self, work: Coroutine[Any, Any, Result], moving: Moving | None = None, size: int = 0) -> Result:
+    def run(
+        self, work: Coroutine[Any, Any, Result], moving: Moving | None = None, size: int = 0, *, answers: bool = True
+    ) -> Result:
         """Its result. Raises TimeoutError when nothing moves for SILENCE_S, StoreError when all was ended.
 
         What moves is seen by `moving`; without it the whole request has that time, and more for `size` bytes that it
-        sends from memory.
+        sends from memory. Before anything was answered it is FIRST_S; with `answers` False nobody is asked.
         """
         with self._guard:
             if self._ended:
                 work.close()
                 raise cut_off()
-            future = asyncio.run_coroutine_threadsafe(_watched(work, moving, size), get_loop())
+            silence = SILENCE_S if self._answered else min(FIRST_S, SILENCE_S)
+            future = asyncio.run_coroutine_threadsafe(_watched(work, moving, size, silence), get_loop())
             self._running.add(future)
         try:
-            return future.result()
+            found = future.result()
+            self._answered = self._answered or answers
+            return found
         except CancelledError:
             raise cut_off() from None
         finally:
@@ -74,15 +82,15 @@ class Coroutines:
                 asyncio.run_coroutine_threadsafe(last, get_loop()).result(timeout=_LEAVE_S)
 
 
-async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None, size: int) -> Result:
+async def _watched(work: Coroutine[Any, Any, Result], moving: Moving | None, size: int, silence: float) -> Result:
     if moving is None:
-        return await asyncio.wait_for(work, SILENCE_S + size / _SLOWEST)
+        return await asyncio.wait_for(work, silence + size / _SLOWEST)
     task = asyncio.ensure_future(work)
     try:
         while not task.done():
-            left = SILENCE_S - (time.monotonic() - moving.moved_at)
+            left = silence - (time.monotonic() - moving.moved_at)
             if left <= 0:
-                raise TimeoutError(f"nothing moved for {SILENCE_S:.0f} s")
+                raise TimeoutError(f"nothing moved for {silence:.0f} s")
             await asyncio.wait((task,), timeout=left)
         return task.result()
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,13 @@ from contextlib import contextmanager
 from bakup.errors import BakupError, Failed, NoTarget, StoreError
 
 OBJECT_MISSING = "object-missing"
+OBJECT_DENIED = "object-denied"
+OBJECT_ARCHIVED = "object-archived"
+OBJECT_REFUSED = "object-refused"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_MARKUP = re.compile(r"<[?!/]?[A-Za-z]")
+_SENTENCE = re.compile(r"[A-Z][a-z]*([^A-Za-z0-9](?![A-Z])|$)")
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
@@ -66,9 +72,16 @@ def shown(size: int) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """What an exception says, as part of a message."""
+    """What an exception says, as part of a message: its first line, in its own case, and never a page or markup."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (text or type(error).__name__).rstrip(".").lower()
+    return in_words(text) or type(error).__name__
+
+
+def in_words(text: str) -> str:
+    """The first line that is no markup, as part of a message; empty where there is none."""
+    line = next(filter(None, map(str.strip, _MARKUP.split(text)[0].splitlines())), "").rstrip(".")
+    # A sentence begins small here; a name or an abbreviation is one.
+    return line if not _SENTENCE.match(line) else line[0].lower() + line[1:]
 
 
 def _mapped(error: OSError, place: str, folder: str | None, need: int | None, held: Callable[[], int]) -> BakupError:

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
-from bakup.errors import StoreError
+from bakup.errors import StoreError, Withheld
 from bakup.store.durable import sync_files, sync_folders
-from bakup.store.faults import faults, missing, missing_object
+from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED, faults, missing, missing_object, reason
 from bakup.store.spool import SPOOL, SpoolFolder
 from bakup.store.target import AtOnce, Capabilities, Limits, Locator
 
@@ -37,6 +37,11 @@ class FolderTarget:
 
     @property
     def url(self) -> str:
+        """The folder's absolute path."""
+        return self._root
+
+    @property
+    def identity(self) -> str:
         """The folder's absolute path."""
         return self._root
 
@@ -116,15 +121,18 @@ class FolderTarget:
 
     def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         """Ranges of a file, opened once."""
-        with faults(f"{self.url}/{locator}"):
-            try:
-                file = open(self._path(locator), "rb", buffering=0)  # noqa: SIM115 - closed by `with` below
-            except FileNotFoundError:
-                if not self.exists():
-                    raise missing(self.url) from None
-                raise missing_object(f"{self.url}/{locator}") from None
-            with file:
+        try:
+            with open(self._path(locator), "rb", buffering=0) as file:
                 return [_read_at(file, offset, length) for offset, length in ranges]
+        except FileNotFoundError:
+            if not self.exists():
+                raise missing(self.url) from None
+            raise missing_object(f"{self.url}/{locator}") from None
+        except OSError as error:
+            with faults(self.url):
+                os.scandir(self._root).close()  # whether it is the folder's fault
+            code = OBJECT_DENIED if isinstance(error, PermissionError) else OBJECT_REFUSED
+            raise Withheld(f"{self.url}/{locator}", reason(error), code=code) from error
 
     def free_bytes(self) -> int | None:
         """Space left for this user."""

@@ -11,9 +11,13 @@ import aiohttp
 from gcsfs.core import GCSFileSystem, initiate_upload
 
 from bakup.store.backend import Page, Upload
+from bakup.store.believing import NotTheStore, Slice, expect_any
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.inside import address
 from bakup.store.target import Capabilities
 from bakup.store.wire import Body, Sink, Wire
+
+_GOOGLE = "storage.googleapis.com"
 
 
 class _Once(GCSFileSystem):  # type: ignore[misc] # gcsfs has no types
@@ -32,14 +36,18 @@ class Gcs:
         self.prefix = f"{prefix}/" if prefix else ""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=SILENCE_S)
         self._fs = _Once(**{"requests_timeout": timeout, **options}, skip_instance_cache=True)
-        self._custom = bool(options.get("endpoint_url"))
         self._wire = wire
         self._coroutines = Coroutines()
 
     @property
     def capabilities(self) -> Capabilities:
         """Conditions hold at Google; an emulator may take them and do nothing."""
-        return Capabilities(exclusive_create=not self._custom, atomic=True)
+        return Capabilities(exclusive_create=not self.server(), atomic=True)
+
+    def server(self) -> str:
+        """See `backend.Named`."""
+        found = address(self._fs._location)
+        return "" if found == _GOOGLE else found
 
     def exists(self) -> bool:
         """Whether the bucket is there: asked by a listing, as that right is needed anyway."""
@@ -69,7 +77,7 @@ class Gcs:
     def resource(self, key: str) -> dict[str, Any]:
         """All facts of an object, as the API gives them."""
         found = self._fs._call("GET", "b/{}/o/{}", self._bucket, self.prefix + key, json_out=True)
-        return dict(self._run(found))
+        return self._facts(found, "storage#object")
 
     def rewrite(self, key: str, to: str, **words: str) -> dict[str, Any]:
         """Copy an object, or go on with that."""
@@ -133,7 +141,7 @@ class Gcs:
     def objects(self, **words: Any) -> dict[str, Any]:
         """A page of the listing, as the API gives it."""
         found = self._fs._call("GET", "b/{}/o", self._bucket, prefix=self.prefix, json_out=True, **words)
-        return dict(self._run(found))
+        return self._facts(found, "storage#objects")
 
     async def _read(self, key: str, offset: int, length: int, sink: Sink, words: Mapping[str, str]) -> None:
         await self._fs._set_session()
@@ -145,8 +153,24 @@ class Gcs:
             if answer.status == 416:
                 return
             answer.raise_for_status()
+            if answer.content_type == "text/html":  # an object may be a page too, and has its facts beside it
+                expect_any(answer.headers, ("etag", "last-modified"), "x-goog-")
+            wanted = Slice(sink, offset, length, answer.status, answer.headers.get("Content-Range"))
             async for piece in answer.content.iter_chunked(sink.piece):
-                await sink.take_soon(piece)
+                await wanted.take(piece)
+                if wanted.full:
+                    return
+            wanted.end()
+
+    def _facts(self, work: Any, kind: str) -> dict[str, Any]:
+        """An answer in JSON, of the kind that was asked for."""
+        try:
+            found = self._run(work)
+        except ValueError as error:
+            raise NotTheStore("it sent no JSON") from error
+        if not isinstance(found, dict) or found.get("kind", kind) != kind:
+            raise NotTheStore(f"it sent something else in place of {kind}")
+        return found
 
     def _run(self, work: Any) -> Any:
         return self._coroutines.run(work)

@@ -1,8 +1,10 @@
-"""Whether one URL lies inside another, whatever they are spelled like: what counts is the store and the place in it."""
+"""Whether one URL lies inside another, whatever they are spelled like: what counts is the store and the place in it.
+
+Where a store is, its client says: endpoints come from options, profiles and the environment.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -23,56 +25,54 @@ _BUCKETS = ("s3", "gs", "abfs")
 _SERVERS = {"sftp": 22, "smb": 445, "ftp": 21, "ftps": 21, "webdav": None, "http": 80, "https": 443}
 """Kinds of store that a host and port name, with the port that needs no mention."""
 _HERE = ("localhost", "::1")
-_ACCOUNT = re.compile(r"AccountName=([^;]+)")
 
 
-class _Spot(NamedTuple):
+class Spot(NamedTuple):
     """`store` is equal for places at one store only; `path` is that of the place in it."""
 
     store: tuple[object, ...]
     path: str
 
 
-def key_inside(inner: str, inner_options: Mapping[str, object], outer: str, outer_options: Mapping[str, object]) -> str:
-    """The key of the URL `inner` below the URL `outer`, without a slash at its end; empty if it is not inside.
+def spot(url: str, options: Mapping[str, object], server: str) -> Spot:
+    """Where a URL leads to.
 
     Args:
-        inner: may have user info, as `outer` may.
-        inner_options: of the store that it is at.
-        outer: the one around it.
-        outer_options: of its store.
+        url: may have user info.
+        options: of its store.
+        server: as the store's client knows it; see `backend.Named`.
     """
-    there, here = _spot(Place(inner), inner_options), _spot(Place(outer), outer_options)
-    beginning = f"{here.path}/" if here.path else ""
-    if there.store != here.store or not there.path.startswith(beginning):
-        return ""
-    return there.path.removeprefix(beginning)
-
-
-def _spot(url: Place, options: Mapping[str, object]) -> _Spot:
-    scheme, _, rest = url.partition("://")
+    place = Place(url)
+    scheme, _, rest = place.partition("://")
     kind = _KINDS.get(scheme, scheme)
     if kind in _BUCKETS:
         bucket, _, key = rest.strip("/").partition("/")
-        container, _, account = bucket.partition("@")
-        return _Spot((kind, container, _endpoint(options), account.partition(".")[0] or _account(options)), key)
+        return Spot((kind, bucket.partition("@")[0], server), key)
     if kind in _SERVERS:
-        parts = urlsplit(url)
+        parts = urlsplit(place)
         port = _port(parts) or options.get("port") or _SERVERS[kind]
-        return _Spot((kind, _host(parts), port, options.get("base_url")), unquote(parts.path).strip("/"))
-    return _Spot((kind,), rest.strip("/"))
+        return Spot((kind, _host(parts), port, options.get("base_url"), server), unquote(parts.path).strip("/"))
+    return Spot((kind,), rest.strip("/"))
 
 
-def _endpoint(options: Mapping[str, object]) -> tuple[str, int | None]:
-    more = options.get("client_kwargs")
-    found = options.get("endpoint_url") or (more.get("endpoint_url") if isinstance(more, Mapping) else None)
-    parts = urlsplit(str(found or ""))
-    return _host(parts), _port(parts)
+def key_inside(inner: Spot, outer: Spot) -> str:
+    """The key of `inner` below `outer`, without a slash at its end; empty if it is not inside."""
+    beginning = f"{outer.path}/" if outer.path else ""
+    if inner.store != outer.store or not inner.path.startswith(beginning):
+        return ""
+    return inner.path.removeprefix(beginning)
 
 
-def _account(options: Mapping[str, object]) -> str:
-    found = _ACCOUNT.search(str(options.get("connection_string", "")))
-    return found[1] if found else str(options.get("account_name", ""))
+def at_server(url: str, server: str) -> str:
+    """How a place is known from one of the same URL at another server."""
+    return f"{url} on {server}" if server else url
+
+
+def address(endpoint: str) -> str:
+    """Host, port and path of an endpoint's URL, without user info: equal for one server."""
+    parts = urlsplit(endpoint)
+    port = _port(parts)
+    return f"{_host(parts)}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
 
 
 def _host(parts: SplitResult) -> str:

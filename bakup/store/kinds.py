@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from bakup.errors import Usage
-from bakup.store.backend import Backend
+from bakup.store.backend import Backend, Named
 from bakup.store.faults import reason
 from bakup.store.line import Line
 from bakup.store.remote import RemoteTarget
@@ -46,7 +46,8 @@ def remote(url: str, options: Mapping[str, Any], terms: Terms) -> RemoteTarget:
     """The target at `url`, which has no user info. Raises Usage for a kind of store or option that cannot be used."""
     line = Line(url, options, terms)
     at_once = AtOnce(terms.parallel, terms.parallel, terms.parallel) if terms.parallel else _AT_ONCE
-    return RemoteTarget(url, backend(url, options, line, at_once), line.wire, line.patience, at_once)
+    store = backend(url, options, line, at_once)
+    return RemoteTarget(url, store, line.wire, line.patience, at_once, lambda: server(store, url, options))
 
 
 def backend(url: str, options: Mapping[str, Any], line: Line, at_once: AtOnce = _AT_ONCE) -> Backend:
@@ -54,12 +55,21 @@ def backend(url: str, options: Mapping[str, Any], line: Line, at_once: AtOnce = 
     return loaded(url, line, lambda: _backend(url, options, line.wire, at_once))
 
 
+def server(store: Backend, url: str, options: Mapping[str, Any]) -> str:
+    """See `backend.Named`; where the URL names the server, the user whose place it is."""
+    if isinstance(store, Named):
+        return store.server()
+    user = options.get("username") or options.get("user")
+    scheme = urlsplit(url).scheme
+    return f"{user}@{urlsplit(url).hostname or ''}" if user and scheme in _PATHS else ""
+
+
 def loaded(url: str, line: Line, make: Callable[[], Made]) -> Made:
     """What `make` gives, which loads the library of the store at `url`. Raises Usage as `remote`."""
     for name in _LIBRARIES:
         logging.getLogger(name).addHandler(logging.NullHandler())
     try:
-        return line.patience.ask(make)
+        return line.patience.ask(make, answers=False)
     except ImportError as error:
         raise _not_installed(url, error) from None
 

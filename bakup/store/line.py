@@ -21,10 +21,13 @@ class Line:
         url: of the store, as it is shown.
         options: the store's own, whose secrets are kept out of messages.
         terms: how it is spoken to.
+
+    `beside` asks the store as a whole, once it is known how: see `Patience.ask`.
     """
 
     def __init__(self, url: str, options: Mapping[str, object], terms: Terms) -> None:
         self.wire = Wire(terms.upload, terms.download)
+        self.beside: Callable[[], object] | None = None
         self.patience = Patience(url, terms.patience, self.wire, Secrets(options), terms.tell)
 
     @property
@@ -42,4 +45,4 @@ class Line:
             self.wire.count(kind)
             return request()
 
-        return self.patience.ask(counted, key)
+        return self.patience.ask(counted, key, self.beside if kind in ("heads", "reads") else None)

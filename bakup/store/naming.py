@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bakup.errors import StoreError
-from bakup.store.buckets import OBJECT_REFUSED
+from bakup.store.faults import OBJECT_REFUSED
 
 # Where a name is moved to stands in a header; servers cut it off at its `?` and drop such characters.
 _DAV = (re.compile(r"[?\x00-\x1f\x7f]"), "has a `?` or a control character")

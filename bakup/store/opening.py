@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from bakup.errors import NoTarget, Usage
 from bakup.store.folder import FolderTarget
+from bakup.store.inside import Spot, spot
 from bakup.store.limited import limited
 from bakup.store.placename import expect_place
 from bakup.store.secrets import Place
@@ -44,6 +45,19 @@ def open_target(
     if create:
         target.create()
     return target
+
+
+def spot_of(place: str, options: Mapping[str, object]) -> Spot:
+    """Where a URL leads to, as the client of its store knows it. Raises what `open_target` raises."""
+    from bakup.store.kinds import remote
+
+    shown = Place(place)
+    given = {**shown.credentials, **options}
+    target = remote(shown, given, TERMS)
+    try:
+        return spot(shown, given, target.server)
+    finally:
+        target.close()
 
 
 def open_object(

@@ -19,6 +19,11 @@ class PassingTarget:
         return self._target.url
 
     @property
+    def identity(self) -> str:
+        """The inner target's."""
+        return self._target.identity
+
+    @property
     def limits(self) -> Limits:
         """The inner target's."""
         return self._target.limits

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from bakup.errors import BakupError, NoAnswer, NoTarget, StoreError
+from bakup.errors import BakupError, NoAnswer, NoTarget, StoreError, Withheld
 from bakup.store.backend import PART, Backend, Page, ShowsHalves, TakesParts, marked
 from bakup.store.counting import Counts
-from bakup.store.faults import OBJECT_MISSING, faults
+from bakup.store.faults import OBJECT_DENIED, OBJECT_MISSING, faults
 from bakup.store.folder import COMPARED
+from bakup.store.inside import at_server
 from bakup.store.parts import Sending
 from bakup.store.patience import Patience
 from bakup.store.target import AtOnce, Capabilities, Growing, Limits, Locator
@@ -25,15 +26,25 @@ class RemoteTarget:
     Args:
         url: as it is shown, without user info.
         at_once: its `packs` is also how many parts go up at once.
+        server: see `backend.Named`.
     """
 
     limits = Limits()
 
-    def __init__(self, url: str, backend: Backend, wire: Wire, patience: Patience, at_once: AtOnce) -> None:
+    def __init__(
+        self,
+        url: str,
+        backend: Backend,
+        wire: Wire,
+        patience: Patience,
+        at_once: AtOnce,
+        server: Callable[[], str] = lambda: "",
+    ) -> None:
         self._url = url
         self._backend = backend
         self._wire = wire
         self._patience = patience
+        self._server = server
         self.at_once = at_once
         self._pool = ThreadPoolExecutor(at_once.packs, thread_name_prefix="store")
         self._there = False
@@ -43,6 +54,16 @@ class RemoteTarget:
     def url(self) -> str:
         """The URL without user info."""
         return self._url
+
+    @property
+    def server(self) -> str:
+        """See `backend.Named`."""
+        return self._patience.ask(self._server, answers=False)
+
+    @property
+    def identity(self) -> str:
+        """The URL, with the server where that does not say it."""
+        return at_server(self._url, self.server)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -150,7 +171,15 @@ class RemoteTarget:
         self._check(locator)
         if length <= 0:
             return b""
-        return self._patience.ask(lambda: self._get(locator, offset, length), f"{self._url}/{locator}")
+        try:
+            return self._patience.ask(
+                lambda: self._get(locator, offset, length), f"{self._url}/{locator}", beside=self._backend.exists
+            )
+        except StoreError as error:
+            # FTP, for one, has the same word for what is not there and what may not be read.
+            if error.code != OBJECT_MISSING or self.size(locator) is None:
+                raise
+            raise Withheld(f"{self._url}/{locator}", "it is there and is not given", code=OBJECT_DENIED) from error
 
     def read_ranges(self, locator: Locator, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         """Ranges of an object, several at once."""

@@ -21,11 +21,16 @@ class S3:
         self._prefix = f"{prefix}/" if prefix else ""
         self._client = S3Client(bucket, options, wire, at_once.packs + at_once.heads)
         self._open: dict[str, str] = {}
+        self._conditions = True
 
     @property
     def capabilities(self) -> Capabilities:
-        """Conditions hold at AWS; whether another server knows them cannot be told from outside."""
-        return Capabilities(exclusive_create=self._client.at_aws, atomic=True)
+        """Conditions hold at AWS; whether another server knows them cannot be told from outside, until it refuses."""
+        return Capabilities(exclusive_create=self._conditions and self._client.at_aws, atomic=True)
+
+    def server(self) -> str:
+        """See `backend.Named`."""
+        return self._client.server()
 
     def exists(self) -> bool:
         """Whether the bucket is there: asked by a listing, as that right is needed anyway."""
@@ -43,15 +48,16 @@ class S3:
 
     def page(self, after: str | None) -> Page:
         """1,000 keys, or as many as the server likes."""
-        words: dict[str, Any] = {"Prefix": self._prefix, **({"ContinuationToken": after} if after else {})}
-        found = self._client.call("list_objects_v2", **words)
+        name, _, mark = (after or "").partition("=")
+        found, more = self._client.page("list_objects_v2", self._prefix, {name: mark} if after else {})
         objects = [(one["Key"][len(self._prefix) :], int(one["Size"])) for one in found.get("Contents", ())]
-        return objects, found.get("NextContinuationToken") if found.get("IsTruncated") else None
+        return objects, next((f"{name}={mark}" for name, mark in more.items()), None)
 
     def size(self, key: str) -> int | None:
         """HEAD, which tells 404 without a code."""
         try:
-            return int(self._client.call("head_object", Key=self._prefix + key)["ContentLength"])
+            answer = self._client.call("head_object", Key=self._prefix + key)
+            return self._client.length(answer, Key=self._prefix + key)
         except Exception as error:
             if code_of(error) in ("404", "NoSuchKey", "NotFound"):
                 return None
@@ -60,7 +66,7 @@ class S3:
     def get(self, key: str, offset: int, length: int) -> bytes:
         """A range; one that begins behind the end is refused by S3 and is empty here."""
         try:
-            return self._client.get(Key=self._prefix + key, Range=f"bytes={offset}-{offset + length - 1}")[1]
+            return self._client.get((offset, length), Key=self._prefix + key)[1]
         except Exception as error:
             if code_of(error) not in ("InvalidRange", "416"):
                 raise
@@ -68,7 +74,7 @@ class S3:
 
     def put(self, key: str, body: Body) -> None:
         """One PutObject."""
-        self._create("put_object", body, Key=self._prefix + key, Body=body, ContentLength=len(body), IfNoneMatch="*")
+        self._create("put_object", body, Key=self._prefix + key, Body=body, ContentLength=len(body))
 
     def begin(self, key: str, size: int) -> Upload:
         """CreateMultipartUpload."""
@@ -97,7 +103,6 @@ class S3:
             Key=self._prefix + upload.key,
             UploadId=upload.token,
             MultipartUpload={"Parts": listed},
-            IfNoneMatch="*",
         )
         self._open.pop(upload.token, None)
 
@@ -116,9 +121,24 @@ class S3:
         self._client.close([{"Key": key, "UploadId": token} for token, key in self._open.items()])
 
     def _create(self, method: str, body: Body | None = None, **words: Any) -> None:
+        """A create that replaces nothing, as far as the server knows how; names are random besides."""
         try:
-            self._client.call(method, body, **words)
+            self._client.call(method, body, **words, **({"IfNoneMatch": "*"} if self._conditions else {}))
         except Exception as error:
             if code_of(error) in ("PreconditionFailed", "412", "NoSuchUpload"):
                 raise FileExistsError(words["Key"]) from None
-            raise
+            if not self._conditions or not _unknown_header(error):
+                raise
+        else:
+            return
+        if body is not None:
+            body.seek(0)
+        self._client.call(method, body, **words)
+        self._conditions = False
+
+
+def _unknown_header(error: Exception) -> bool:
+    """Whether a server says that it does not know a request, or one of its headers."""
+    answer = getattr(error, "response", None)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode") if isinstance(answer, dict) else None
+    return status in (400, 405, 501) or code_of(error) == "NotImplemented"

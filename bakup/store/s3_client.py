@@ -17,7 +17,10 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import ClientError
 from botocore.utils import parse_timestamp
 
+from bakup.store.asking import AskingSession
+from bakup.store.believing import WHOLE, NotTheStore, Slice, expect_any, expect_root
 from bakup.store.coroutines import CONNECT_S, SILENCE_S, Coroutines
+from bakup.store.inside import address
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
 _SUM = "Content-MD5"
@@ -25,6 +28,27 @@ _SUM = "Content-MD5"
 
 UNASKED_MAX = 256 << 10
 """Bytes of the largest body that is sent before the server says that it wants it."""
+
+_AWS = (".amazonaws.com", ".amazonaws.com.cn")
+
+_ROOTS = {
+    "ListObjectsV2": "ListBucketResult",
+    "ListObjectVersions": "ListVersionsResult",
+    "ListMultipartUploads": "ListMultipartUploadsResult",
+    "CreateMultipartUpload": "InitiateMultipartUploadResult",
+    "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+    "CopyObject": "CopyObjectResult",
+    "GetBucketVersioning": "VersioningConfiguration",
+    "GetObjectTagging": "Tagging",
+}
+"""Root elements of answers, by operation."""
+_TELLING = frozenset(["GetObject", "HeadObject", "PutObject", "UploadPart"])
+"""Operations whose answers tell of an object in their headers."""
+_MARKERS = {
+    "list_objects_v2": (("NextContinuationToken", "ContinuationToken"),),
+    "list_object_versions": (("NextKeyMarker", "KeyMarker"), ("NextVersionIdMarker", "VersionIdMarker")),
+}
+_AFTER = {"list_objects_v2": "StartAfter", "list_object_versions": "KeyMarker"}
 
 _AS_STORED = "bakup-as-stored"
 """Headers of a request, in its context."""
@@ -54,18 +78,30 @@ class S3Client:
             "retries": {"total_max_attempts": 1},
             # The usual one tells which system and Python this is.
             "user_agent": "bakup",
+            "http_session_cls": AskingSession,
             **options.get("config_kwargs", {}),
         }
         words = {"session": _session(options), **options, "config_kwargs": config}
         self._fs = s3fs.S3FileSystem(**words, skip_instance_cache=True)
         self._wire = wire
         self._sums = False
+        self._at: str | None = None
         self._coroutines = Coroutines()
 
     @property
     def at_aws(self) -> bool:
-        """Whether no other server was named."""
-        return not self._fs.endpoint_url and not self._fs.client_kwargs.get("endpoint_url")
+        """Whether this is S3 itself, not what speaks like it."""
+        return f".{self._address()}".endswith(_AWS)
+
+    def server(self) -> str:
+        """See `backend.Named`: a bucket's name is one of a kind in all regions of AWS."""
+        found = self._address()
+        return "" if f".{found}".endswith(_AWS[0]) else found
+
+    def _address(self) -> str:
+        if self._at is None:
+            self._at = address(self._coroutines.run(self._endpoint(), answers=False))
+        return self._at
 
     def call(self, method: str, body: Body | None = None, **words: Any) -> Any:
         """The answer to one request; `body` stands in `words` too, under the API's name for it."""
@@ -80,11 +116,43 @@ class S3Client:
         words["Body"].seek(0)
         return self.call(method, body, **words)
 
-    def get(self, **words: Any) -> tuple[dict[str, Any], bytes]:
-        """GetObject: the answer and the bytes."""
+    def get(self, part: tuple[int, int] | None = None, **words: Any) -> tuple[dict[str, Any], bytes]:
+        """GetObject: the answer and the bytes, of all or of a part from an offset, so long."""
         sink = Sink(self._wire)
-        answer = self._coroutines.run(self._read(sink, words), sink)
+        answer = self._coroutines.run(self._read(sink, part, words), sink)
         return answer, sink.content()
+
+    def page(self, method: str, prefix: str, after: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
+        """A page of a listing, and what to ask the next one by; nothing after the last one.
+
+        A page that is cut and does not say where the next begins is gone on from by its last key.
+        """
+        words: dict[str, Any] = {"Prefix": prefix, **after}
+        found = self.call(method, **words)
+        keys = [str(one["Key"]) for one in found.get("Contents") or found.get("Versions") or ()]
+        began = after.get("StartAfter") or after.get("KeyMarker", "")
+        if began and keys and min(keys) < began:
+            raise NotTheStore("a page of its listing begins again")
+        more = {name: str(found[told]) for told, name in _MARKERS[method] if found.get(told)}
+        if more or not found.get("IsTruncated"):
+            return found, more
+        if not keys:
+            raise NotTheStore("its listing is cut, and does not say where it goes on")
+        return found, {_AFTER[method]: max(keys)}
+
+    def length(self, answer: Mapping[str, Any], **words: Any) -> int:
+        """Bytes of an object, of which this is the answer to HEAD: some servers leave it to a GET to tell."""
+        if "ContentLength" in answer:
+            return int(answer["ContentLength"])
+        try:
+            told = self.get((0, 1), **words)[0].get("ContentRange", "").rpartition("/")[2]
+        except ClientError as error:
+            if code_of(error) not in ("InvalidRange", "416"):
+                raise
+            return 0
+        if not told.isdecimal():
+            raise NotTheStore("it does not tell how long an object is")
+        return int(told)
 
     def close(self, unfinished: Sequence[Mapping[str, str]] = ()) -> None:
         """End what runs, abort these multipart uploads, let go of the connections."""
@@ -101,12 +169,25 @@ class S3Client:
         call = getattr(client, method)
         return await call(**self._fs._get_s3_method_kwargs(call, Bucket=self.bucket, **words))
 
-    async def _read(self, sink: Sink, words: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = await self._request("get_object", **words)
+    async def _read(self, sink: Sink, part: tuple[int, int] | None, words: dict[str, Any]) -> dict[str, Any]:
+        asked = words if part is None else {**words, "Range": f"bytes={part[0]}-{part[0] + part[1] - 1}"}
+        found: dict[str, Any] = await self._request("get_object", **asked)
         async with found["Body"] as stream:
-            while piece := await stream.read(sink.piece):
-                await sink.take_soon(piece)
+            if part is None:
+                while piece := await stream.read(sink.piece):
+                    await sink.take_soon(piece)
+                return found
+            status = found["ResponseMetadata"]["HTTPStatusCode"]
+            wanted = Slice(sink, *part, status, found.get("ContentRange"))
+            while not wanted.full and (piece := await stream.read(sink.piece)):
+                await wanted.take(piece)
+            wanted.end()
+            if not wanted.full or status == WHOLE:
+                stream.close()
         return found
+
+    async def _endpoint(self) -> str:
+        return str((await self._client()).meta.endpoint_url)
 
     async def _client(self) -> Any:
         known = self._fs._s3
@@ -114,6 +195,7 @@ class S3Client:
         if client is not known:
             client.meta.events.register_first("provide-client-params.s3", _keeps_as_stored)
             client.meta.events.register_first("before-call.s3", _gives_as_stored)
+            client.meta.events.register("before-parse.s3", _believes)
             client.meta.events.register_first("before-sign.s3", _expects_no_answer)
             client.meta.events.register_first("before-sign.s3", _hashes)
             client.meta.events.register_first("before-send.s3", _sends)
@@ -177,6 +259,17 @@ def _expects_no_answer(request: Any, **_: object) -> None:
     """
     if int(request.headers.get("Content-Length", 0)) <= UNASKED_MAX:
         del request.headers["Expect"]
+
+
+def _believes(operation_model: Any, response_dict: dict[str, Any], **_: object) -> None:
+    """An answer that says that all is well must be one that S3 gives to what was asked."""
+    if response_dict["status_code"] >= 300:
+        return
+    name = operation_model.name
+    if name in _ROOTS:
+        expect_root(response_dict["body"], _ROOTS[name])
+    elif name in _TELLING:
+        expect_any(response_dict["headers"], ("etag", "last-modified"), "x-amz-")
 
 
 def _hashes(request: Any, **_: object) -> None:

@@ -74,7 +74,7 @@ class Secrets:
     def hidden(self, error: BakupError) -> BakupError:
         """The same error, its message without secrets."""
         for text in self._texts:
-            error.message = error.message.replace(text, "***").replace(text.lower(), "***")
+            error.message = re.sub(re.escape(text), "***", error.message, flags=re.IGNORECASE)
         error.message = without_user(error.message)
         error.args = (error.message,)
         return error

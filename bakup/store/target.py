@@ -29,6 +29,15 @@ class Capabilities(Struct, frozen=True):
     atomic: bool
 
 
+def is_text(name: str) -> bool:
+    """Whether a name is Unicode, as any is that bakup gives; the catalog holds no other."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class AtOnce(Struct, frozen=True):
     """How much a target is asked for at once.
 
@@ -100,6 +109,10 @@ class Target(Protocol):
     @property
     def url(self) -> str:
         """The target as a user knows it, without user info."""
+
+    @property
+    def identity(self) -> str:
+        """What tells it from every other target: its URL, and the server where that does not say it."""
 
     @property
     def limits(self) -> Limits:

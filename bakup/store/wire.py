@@ -190,6 +190,12 @@ class Sink:
             self.moved_at = time.monotonic()
         self.moved_at = time.monotonic()
 
+    async def pass_soon(self, size: int) -> None:
+        """Bytes that nobody asked for came, and are not kept."""
+        async for _ in self._wire.took_soon(size):
+            self.moved_at = time.monotonic()
+        self.moved_at = time.monotonic()
+
     def content(self) -> bytes:
         """All of it."""
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

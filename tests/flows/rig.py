@@ -69,6 +69,7 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.warnings: list[str] = []
+        self.withheld: list[tuple[str, str]] = []
         self.events: list[tuple[str, dict[str, object]]] = []
 
     def note(self, message: str) -> None:
@@ -76,6 +77,9 @@ class Heard(Silent):
 
     def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
         self.warnings.append(message)
+
+    def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
+        self.withheld += rows
 
     def event(self, name: str, **facts: object) -> None:
         self.events.append((name, facts))

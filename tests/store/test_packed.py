@@ -28,6 +28,7 @@ class Keeper(BaseHTTPRequestHandler):
         if packed:
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(content)))
+        self.send_header("ETag", '"x"')
         self.end_headers()
         self.wfile.write(content)
 

@@ -44,6 +44,7 @@ class Slow(BaseHTTPRequestHandler):
         self.send_response(201 if self.path.startswith("/ana/") else 200)
         self.send_header("Content-Length", "0")
         self.send_header("ETag", '"x"')
+        self.send_header("x-ms-request-id", "x")
         self.end_headers()
 
     do_POST = do_PUT
