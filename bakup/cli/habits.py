@@ -58,7 +58,6 @@ _ANSWERS = {
     "--max-size": "--exclude-larger-than SIZE",
     "--password-file": "--passphrase-command CMD",
     "--password-command": "--passphrase-command CMD",
-    "--iexclude": "--exclude P",
     "--snapshot": "--at WHEN",
     "-p": "--passphrase-command CMD; modes are always kept",
     "-o": "not needed: owners are always kept",

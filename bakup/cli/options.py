@@ -252,6 +252,20 @@ class What:
         list[str] | None,
         option("--include", metavar="P", many=True, help="an exception to what is left out", group=WHAT),
     ] = None
+    iexclude: Annotated[
+        list[str] | None,
+        option("--iexclude", metavar="P", many=True, help="as --exclude, whatever the case of letters", group=WHAT),
+    ] = None
+    exclude_if_present: Annotated[
+        list[str] | None,
+        option(
+            "--exclude-if-present",
+            metavar="NAME",
+            many=True,
+            help="of folders with a file NAME keep that file alone",
+            group=WHAT,
+        ),
+    ] = None
     exclude_from: Annotated[
         list[str] | None,
         option("--exclude-from", metavar="FILE", many=True, help="patterns from FILE, one a line", group=WHAT),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -28,12 +29,20 @@ def selection(what: What) -> Selection:
         larger_than=what.exclude_larger_than,
         caches=what.exclude_caches,
         one_file_system=what.one_file_system,
+        if_present=tuple(_marker(name) for name in what.exclude_if_present or ()),
+        folded=tuple(what.iexclude or ()),
     )
 
 
 def _patterns(what: What) -> list[str]:
     read = [os.fsdecode(line) for file in what.exclude_from or () for line in _lines(file, what.from0)]
     return [*read, *(what.exclude or ()), *(f"!{pattern}" for pattern in what.include or ())]
+
+
+def _marker(name: str) -> bytes:
+    if "/" in name or name in ("", ".", ".."):
+        raise Usage(f"--exclude-if-present takes the name of a file: {name}", code="usage")
+    return os.fsencode(name)
 
 
 def _files(what: What) -> tuple[bytes, ...] | None:
@@ -43,10 +52,17 @@ def _files(what: What) -> tuple[bytes, ...] | None:
 
 
 def _lines(file: str, zero: bool) -> list[bytes]:
-    data = _read(file)
+    data = _plain(_read(file))
     if zero:
         return data.split(b"\0")
     return [line.removesuffix(b"\r") for line in data.split(b"\n")]
+
+
+def _plain(data: bytes) -> bytes:
+    """Without the mark that some editors put before a text; one in UTF-16, as Windows writes it, is read as such."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace").encode()
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _read(file: str) -> bytes:

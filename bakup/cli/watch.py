@@ -24,6 +24,7 @@ _OBJECTS_STORED = "objects-stored"
 _CHECK_POINT_STORED = "check-point-stored"
 _CONTINUED = "continued"
 _SPACE = "space"
+_UNMATCHED = "pattern-unmatched"
 _REQUESTS = "requests"
 _NO_ANSWER = "no-answer"
 
@@ -122,6 +123,8 @@ class Teller:
             self._continued(facts)
         elif name == _REQUESTS:
             self.costs.take(facts)
+        elif name == _UNMATCHED:
+            self._unmatched(str(facts.get("pattern", "")))
         elif name == _SPACE:
             self._little_space(facts)
         elif name == _NO_ANSWER:
@@ -200,6 +203,12 @@ class Teller:
         if isinstance(begun, int) and isinstance(stored, int):
             told = numbers.size(stored, exact=self.console.exact)
             self.note(f"going on from the run of {numbers.local_time(begun)}; {told} need not be sent")
+
+    def _unmatched(self, pattern: str) -> None:
+        """An exception that means nothing is worth a word always: what it names is not backed up."""
+        option = "--include" if pattern.startswith("!") else "--exclude"
+        if self.console.level >= 1 or option == "--include":
+            self.note(f"{option} {pattern.removeprefix('!')} has no effect: it matched nothing, or a later one decides")
 
     def _little_space(self, facts: dict[str, object]) -> None:
         at, to = names.shown_text(str(facts.get("target", ""))), facts.get("to", "store")

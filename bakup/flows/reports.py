@@ -57,6 +57,8 @@ class Selection(Struct, frozen=True):
     larger_than: int | None = None
     caches: bool = False
     one_file_system: bool = False
+    if_present: tuple[bytes, ...] = ()
+    folded: tuple[str, ...] = ()  # patterns before all others, that know no difference of case
 
 
 class Compression(Struct, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import heappush, heapreplace
 
 from msgspec import Struct, field
@@ -102,11 +102,13 @@ class Job(Struct):
         return Count(*self.tally.counts[change])
 
 
-def open_tree(place: bytes, options: SyncOptions, target: str, home: str, watch: Watch) -> Source:
+def open_tree(
+    place: bytes, others: Sequence[bytes], options: SyncOptions, target: str, home: str, watch: Watch
+) -> Source:
     """The source at `place`, without the target at `target` and the BAKUP_HOME at `home` where they lie inside.
 
-    What is in that home comes back by the words and the target; its account is secret, and its catalog changes with
-    every run. Raises Usage or Failed.
+    `others`: all sources of the run. What is in that home comes back by the words and the target; its account is
+    secret, and its catalog changes with every run. Raises Usage or Failed.
     """
     selection = options.selection
     inside = [home] if is_url(target) else [home, local_path(target)]
@@ -116,6 +118,9 @@ def open_tree(place: bytes, options: SyncOptions, target: str, home: str, watch:
         larger_than=selection.larger_than,
         caches=selection.caches,
         one_file_system=selection.one_file_system,
+        if_present=selection.if_present,
+        folded=selection.folded,
+        elsewhere=tuple(os.path.abspath(place) for place in others),
         leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
     terms = options.target.terms(watch)

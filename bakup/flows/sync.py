@@ -54,7 +54,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     with ExitStack() as opened:
         trees: list[Source] = []
         for source in sources:
-            tree = open_tree(source, options, dst, home.folder, watch)
+            tree = open_tree(source, sources, options, dst, home.folder, watch)
             opened.callback(tree.close)
             if any((tree.host, tree.location) == (other.host, other.location) for other in trees):
                 raise Usage(f"{os.fsdecode(tree.location)} is given twice", code="twice")
@@ -128,6 +128,8 @@ def _planned_run(
         for tree in trees:
             _begin(tree)
             jobs.append(plan(home, attached, tree, options, watch))
+        for pattern in sorted(set.intersection(*(set(job.tree.unmatched) for job in jobs))):
+            watch.event("pattern-unmatched", pattern=pattern)
         expect_something(jobs, options, ask)
         return _carry_out(home, attached, jobs, options, watch, begun)
     finally:

@@ -60,6 +60,7 @@ class Ahead:
         self.excluded: dict[str, Left] = {}
         self.vanished = 0
         self.missing: list[bytes] = []
+        self.unmatched: list[str] = []
 
     def batches(self) -> Iterator[list[Found]]:
         """All paths in key order, as `Scan.batches` has them, and with its errors; once.
@@ -76,7 +77,7 @@ class Ahead:
                 yield decoder.decode(data)
         finally:
             self.close()
-        self.excluded, self.vanished, self.missing, error = pickle.loads(data)  # noqa: S301 - our own process wrote it
+        self.excluded, self.vanished, self.missing, self.unmatched, error = pickle.loads(data)  # noqa: S301 - our own process wrote it
         if error is not None:
             raise error
 
@@ -138,14 +139,14 @@ def _close_others(pipe: int) -> None:
 
 def _messages(base: bytes, rules: Rules) -> Iterator[bytes]:
     encoder = msgspec.msgpack.Encoder()
-    counted: tuple[Any, ...] = ({}, 0, [])
+    counted: tuple[Any, ...] = ({}, 0, [], [])
     error: Exception | None = None
     try:
         scan = Scan(base, rules)
         for batch in scan.batches():
             data = encoder.encode(batch)
             yield _HEAD.pack(False, len(data)) + data
-        counted = (scan.excluded, scan.vanished, scan.missing)
+        counted = (scan.excluded, scan.vanished, scan.missing, scan.unmatched)
     except Exception as problem:
         error = problem
     data = pickle.dumps((*counted, error))

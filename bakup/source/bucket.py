@@ -78,10 +78,10 @@ class BucketSource:
         if_empty: Callable[[], None] = lambda: None,
     ) -> None:
         self.bucket = bucket
-        self._rules = rules
+        self._rules = replace(rules, roots=(os.fsencode(bucket.url),))
         self._leave_out = leave_out
         self._if_empty = if_empty
-        self._chooser = Chooser(rules)
+        self._chooser = Chooser(self._rules)
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="fetch")
         self._ahead: dict[bytes, Future[Fetched]] = {}
         self._ahead_bytes = 0
@@ -219,6 +219,11 @@ class BucketSource:
     def vanished(self) -> int:
         """Nothing vanishes from a listing."""
         return 0
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Patterns that matched nothing in the last pass."""
+        return tuple(self._chooser.unmatched)
 
     @property
     def missing(self) -> tuple[bytes, ...]:

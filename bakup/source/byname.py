@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bakup.model import Kind
 from bakup.source import listing, paths
 from bakup.source.devices import Devices
-from bakup.source.filters import CACHE_TAG, Filter, Rules, Wanted, is_cache
+from bakup.source.filters import Filter, Rules, Wanted, kept_alone
 from bakup.source.interface import Below, Found
 from bakup.source.scan import KINDS, found_of, left_out, unread_of
 
@@ -96,8 +96,8 @@ class ByName:
             return None
         by = self._judge(above, path, name, Kind.DIR, 0)
         wanted = None if above.wanted is None else above.wanted.get(name)
-        if self._filter.rules.caches and is_cache(self._root + path):
-            wanted = {CACHE_TAG: None}
+        if (alone := kept_alone(self._root + path, self._filter.rules)) is not None:
+            wanted = {alone[1]: None}
         return _Folder(path, by, wanted)
 
     def _judged(self, folder: _Folder, path: bytes, name: bytes, stat: os.stat_result | None) -> Found | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from bakup.model import Kind
-from bakup.source.filters import Filter, Rules, Wanted
+from bakup.source.filters import Filter, Rules, Wanted, listed_in
 from bakup.source.interface import Left
 from bakup.source.ordering import Placed
 
@@ -31,13 +31,18 @@ class Chooser:
 
     def __init__(self, rules: Rules) -> None:
         self._filter = Filter(rules)
-        self._unseen = set(rules.files_from or ())
+        self._unseen = set(listed_in(rules))
         self._way = [_Folder(b"", None, False, self._filter.wanted, False)]
 
     @property
     def excluded(self) -> dict[str, Left]:
         """What was left out so far, by rule."""
         return self._filter.excluded
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Patterns that matched nothing so far."""
+        return self._filter.patterns.unmatched
 
     def missing(self) -> tuple[bytes, ...]:
         """Listed paths that were not met."""

@@ -20,6 +20,7 @@ CACHE_SIGNATURE = b"Signature: 8a477f597d28d172789f06886806bc55"
 
 BY_SIZE = "--exclude-larger-than"
 BY_TAG = "CACHEDIR.TAG"
+BY_PRESENT = "--exclude-if-present"
 
 TOO_LARGE = -1
 """Stands for the size limit where others are the index of a pattern."""
@@ -37,6 +38,10 @@ class Rules(Struct, frozen=True):
         larger_than: files of more bytes are left out.
         caches: of a folder with a valid `CACHEDIR.TAG` only that file is kept.
         one_file_system: folders on which another file system is mounted are kept, what is in them is not.
+        if_present: of a folder in which one of these files is, only that file is kept.
+        folded: patterns too, before all others, that know no difference of case.
+        roots: absolute names of the source's root: patterns and listed paths may begin with one.
+        elsewhere: those of other sources of the run, to which listed paths may belong.
         leave_out: absolute paths of folders that are left out whole, by whichever name they are met.
     """
 
@@ -45,6 +50,10 @@ class Rules(Struct, frozen=True):
     larger_than: int | None = None
     caches: bool = False
     one_file_system: bool = False
+    if_present: tuple[bytes, ...] = ()
+    folded: tuple[str, ...] = ()
+    roots: tuple[bytes, ...] = ()
+    elsewhere: tuple[bytes, ...] = ()
     leave_out: tuple[bytes, ...] = ()
 
 
@@ -57,9 +66,9 @@ class Filter:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.patterns = Patterns(rules.patterns)
+        self.patterns = Patterns((*rules.folded, *rules.patterns), rules.roots, len(rules.folded))
         self.judges = bool(self.patterns) or rules.larger_than is not None
-        self.wanted = None if rules.files_from is None else wanted(rules.files_from)
+        self.wanted = None if rules.files_from is None else wanted(listed_in(rules))
         self.excluded: dict[str, Left] = {}
 
     def judge(self, path: bytes, name: bytes, kind: int, size: int, outer: int | None) -> int | None:
@@ -95,6 +104,16 @@ class Filter:
         left.bytes += size
 
 
+def kept_alone(folder: bytes, rules: Rules) -> tuple[str, bytes] | None:
+    """The rule by which of the folder at an absolute path one file alone is kept, and that file's name."""
+    if rules.caches and is_cache(folder):
+        return BY_TAG, CACHE_TAG
+    for name in rules.if_present:
+        if os.path.lexists(os.path.join(folder, name)):
+            return f"{BY_PRESENT} {os.fsdecode(name)}", name
+    return None
+
+
 def is_cache(folder: bytes) -> bool:
     """Whether the folder at an absolute path has a valid `CACHEDIR.TAG`; not if that cannot be read."""
     try:
@@ -114,6 +133,31 @@ def split_list(data: bytes, nul: bool = False) -> tuple[bytes, ...]:
     return tuple(path for path in data.split(b"\0" if nul else b"\n") if path)
 
 
+def listed_in(rules: Rules) -> tuple[bytes, ...]:
+    """The paths of `files_from` as below the root; those of other sources are left out.
+
+    Raises:
+        Usage: an absolute path that is below none.
+    """
+    inside = ((path, _below(path, rules.roots)) for path in rules.files_from or ())
+    found = (path if below is None else below for path, below in inside if below is not None or not _of(path, rules))
+    return tuple(found)
+
+
+def _of(path: bytes, rules: Rules) -> bool:
+    """Whether an absolute path is below another source."""
+    return _below(path, rules.elsewhere) is not None
+
+
+def _below(path: bytes, roots: Iterable[bytes]) -> bytes | None:
+    """A path as below the first of `roots` that it is in or at; None if there is none."""
+    for root in roots:
+        above = root.rstrip(b"/")
+        if path.rstrip(b"/") == above or path.startswith(above + b"/"):
+            return path[len(above) :].lstrip(b"/")
+    return None
+
+
 def wanted(listed: Iterable[bytes]) -> Wanted | None:
     """The tree of names that a list of paths below the root stands for; None if it lists the root.
 
@@ -128,8 +172,11 @@ def wanted(listed: Iterable[bytes]) -> Wanted | None:
 def _names(path: bytes) -> list[bytes]:
     names = [name for name in path.split(b"/") if name not in {b"", b"."}]
     if path.startswith(b"/") or b".." in names or b"\0" in path:
-        shown = path.decode("utf-8", "backslashreplace")
-        raise Usage(f"not a path below the source: {shown}", code="bad-path")
+        raise Usage(
+            f"not a path below the source: {os.fsdecode(path)}",
+            hints=("listed paths are relative to SRC, or begin with it",),
+            code="bad-path",
+        )
     return names
 
 

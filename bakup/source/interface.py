@@ -241,6 +241,10 @@ class Source(Protocol):
         """Paths that were asked for by name and were not there."""
 
     @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Patterns that matched nothing in the last pass."""
+
+    @property
     def has_inodes(self) -> bool:
         """Whether `Found.inode` is a number that a file system gave, not what tells versions apart."""
 

@@ -16,7 +16,7 @@ from bakup.errors import Failed, Usage
 from bakup.model import Kind
 from bakup.source import listing, paths, recorded
 from bakup.source.devices import Devices
-from bakup.source.filters import BY_TAG, CACHE_TAG, Filter, Rules, Wanted, is_cache
+from bakup.source.filters import Filter, Rules, Wanted, kept_alone
 from bakup.source.interface import Found, Stat
 from bakup.source.listing import Looked
 
@@ -69,6 +69,11 @@ class Scan:
         self.excluded = self._filter.excluded
         self.vanished = 0
         self.missing: list[bytes] = []
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Patterns that matched nothing so far."""
+        return self._filter.patterns.unmatched
 
     def batches(self) -> Iterator[list[Found]]:
         """All paths in key order, in lists of about `BATCH`.
@@ -165,17 +170,17 @@ class Scan:
         if (rule := self._devices.barred(stat.st_dev)) is not None:
             self._filter.count(rule, 1, 0)
             return iter(())
-        if self._filter.rules.caches and is_cache(folder):
-            self._count_cache(folder, stat)
-            return listing.slices(folder, [CACHE_TAG], failed)
+        if (alone := kept_alone(folder, self._filter.rules)) is not None:
+            self._count_beside(folder, stat, *alone)
+            return listing.slices(folder, [alone[1]], failed)
         members = listing.names(folder, stat.st_size) if wanted is None else sorted(wanted)
         return listing.slices(folder, members, failed)
 
-    def _count_cache(self, folder: bytes, stat: os.stat_result) -> None:
-        beside = (name for name in listing.names(folder, stat.st_size) if name != CACHE_TAG)
+    def _count_beside(self, folder: bytes, stat: os.stat_result, rule: str, kept: bytes) -> None:
+        beside = (name for name in listing.names(folder, stat.st_size) if name != kept)
         for part in listing.slices(folder, beside, lambda name, error: None):
             size = sum(stat.st_size for _, stat in part if KINDS[stat.st_mode >> 12] == _FILE)
-            self._filter.count(BY_TAG, len(part), size)
+            self._filter.count(rule, len(part), size)
 
     def _failed(self, folder: bytes, listed: bool, name: bytes, error: OSError) -> None:
         path = folder + b"/" + name if folder else name

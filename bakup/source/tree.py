@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 
+from msgspec.structs import replace
+
 from bakup.model import Attributes, Dir, Kind, Special, SpecialType, Symlink
 from bakup.source import attributes, paths, reading, statx
 from bakup.source.ahead import Ahead
@@ -39,8 +41,8 @@ class LocalTree:
         self._location = os.path.abspath(os.fsencode(root))
         self._base = os.path.realpath(self._location)
         self._below = os.path.join(self._base, b"")
-        self._rules = rules
-        self._scan: Scan | Ahead = Scan(self._base, rules)
+        self._rules = replace(rules, roots=(self._location, self._base))
+        self._scan: Scan | Ahead = Scan(self._base, self._rules)
         self._begun: Ahead | None = None
         self._names: ByName | None = None
         self.device = self._scan.device
@@ -111,6 +113,11 @@ class LocalTree:
     def missing(self) -> tuple[bytes, ...]:
         """Paths of `files_from` that the last pass did not find."""
         return tuple(self._scan.missing)
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Patterns that matched nothing in the last pass."""
+        return tuple(self._scan.unmatched)
 
     def _absolute(self, path: bytes) -> bytes:
         return self._below + path if path else self._base

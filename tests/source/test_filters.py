@@ -188,3 +188,83 @@ def test_an_excluded_path_that_cannot_be_looked_at_is_no_problem(base: bytes) ->
     tree = LocalTree(base, Rules(("*.tmp",)))
     os.chmod(base + b"/closed", 0o744)
     assert not [found for found in tree.entries() if found.kind == Kind.UNREAD]
+
+
+CLASSES = [
+    "[[:digit:]]",
+    "[![:alpha:]]x",
+    "[[:punct:]]*",
+    "x[[:space:][:upper:]]",
+    "[[:xdigit:]-]",
+    "[:alpha:]",
+    "\\[[:digit:]]",
+]
+ODD = ["7", "ax", "9x", "-a", "x ", "xA", "xa", "f", "g", "-", "[1]", "a", "[7]", "]", "1]"]
+
+
+@pytest.mark.parametrize("pattern", CLASSES)
+def test_posix_classes_are_gits(tmp_path: Path, pattern: str) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    subprocess.run(["git", "init", "-q", "--bare", str(tmp_path / "git")], check=True)
+    for name in ODD:
+        (tree / name).touch()
+    among = everything(tree)
+    assert kept(tree, [pattern]) == among - ignored(tmp_path, [pattern], among)
+
+
+def test_a_pattern_may_begin_with_the_source_or_a_dot(tmp_path: Path) -> None:
+    for path in ("a/x", "b/a/x", "c"):
+        (tmp_path / "tree" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "tree" / path).touch()
+    os.symlink("tree", tmp_path / "link")
+    tree, link = str(tmp_path / "tree"), str(tmp_path / "link")
+    inner = {b"b", b"b/a", b"b/a/x", b"c"}
+    for pattern in (f"{tree}/a", f"{tree}/a/", "./a", "/a"):
+        assert kept(tmp_path / "tree", [pattern]) == inner
+    for pattern in (f"{tree}/a", f"{link}/a"):
+        assert kept(tmp_path / "link", [pattern]) == inner
+    assert kept(tmp_path / "tree", ["*", f"!{tree}/c"]) == {b"c"}
+    assert len(kept(tmp_path / "tree", [f"{tree}/"])) == len(kept(tmp_path / "tree", ["/"])) == 6
+    assert len(kept(tmp_path / "tree", [f"{tmp_path}/tre/a", f"{link}/a"])) == 6
+
+
+def test_a_listed_path_may_begin_with_the_source(base: bytes) -> None:
+    for path in (b"a/b", b"c"):
+        os.makedirs(base + b"/" + path)
+    for listed in (base + b"/a/b", base + b"/a/b/", b"./a//b", b"a/b"):
+        tree = LocalTree(base, Rules(files_from=(listed, listed)))
+        assert [found.path for found in tree.entries()] == [b"", b"a", b"a/b"]
+    assert len(list(LocalTree(base, Rules(files_from=(base,))).entries())) == 4
+    with pytest.raises(Usage, match="not a path below the source: /no"):
+        LocalTree(base, Rules(files_from=(b"/no",)))
+    assert len(list(LocalTree(base, Rules(files_from=(b"/no/x",), elsewhere=(b"/no",))).entries())) == 1
+
+
+def test_patterns_without_case(base: bytes) -> None:
+    for name in ("a.TMP", "b.tmp", "ÄRGER", "c", "Keep.TMP"):
+        with open(base + b"/" + name.encode(), "xb"):
+            pass
+    rules = Rules(folded=("*.tmp", "ärger"), patterns=("!Keep.*",))
+    assert [found.path for found in LocalTree(base, rules).entries()] == [b"", b"Keep.TMP", b"c"]
+
+
+def test_of_a_marked_folder_the_marker_is_kept(base: bytes) -> None:
+    for path in (b"a/data", b"a/.nobackup", b"a/deep/x", b"b/data"):
+        os.makedirs(os.path.dirname(base + b"/" + path), exist_ok=True)
+        with open(base + b"/" + path, "xb") as file:
+            file.write(b"12")
+    tree = LocalTree(base, Rules(if_present=(b".nobackup",)))
+    assert [found.path for found in tree.entries()] == [b"", b"a", b"a/.nobackup", b"b", b"b/data"]
+    assert tree.excluded == {"--exclude-if-present .nobackup": Left(2, 2)}
+
+
+def test_patterns_without_effect_are_known(base: bytes) -> None:
+    os.makedirs(base + b"/keep/in")
+    for begin in (False, True):
+        tree = LocalTree(base, Rules(("/keep", "*.none", "!doc", "# comment", "!/keep/in")))
+        if begin:
+            tree.begin()
+        assert [found.path for found in tree.entries()] == [b"", b"keep", b"keep/in"]
+        assert tree.unmatched == ("*.none", "!doc")
+        tree.close()
