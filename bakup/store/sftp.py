@@ -43,7 +43,7 @@ class Sftp:
         self.root = path[3:] or "." if path == "/~" or path.startswith("/~/") else path
         self._options: dict[str, Any] = {
             "connect_timeout": CONNECT_S,
-            "login_timeout": 2 * CONNECT_S,
+            "login_timeout": CONNECT_S,
             "keepalive_interval": _ALIVE_S,
             "keepalive_count_max": int(SILENCE_S // _ALIVE_S),
             **({"port": parts.port} if parts.port else {}),

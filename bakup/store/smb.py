@@ -9,16 +9,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import smbclient
-from smbprotocol.exceptions import SMBConnectionClosed, SMBOSError
 
 from bakup.store.backend import Page, Upload, half_name
-from bakup.store.coroutines import CONNECT_S
 from bakup.store.folders import Folders
+from bakup.store.smb_connection import PORT, SmbConnection
 from bakup.store.smb_files import SmbFiles, write
 from bakup.store.target import Capabilities
 from bakup.store.wire import PIECE, Body, Sink, Wire
-
-_PORT = 445
 
 
 class Smb:
@@ -32,16 +29,11 @@ class Smb:
 
     def __init__(self, url: str, options: Mapping[str, Any], wire: Wire) -> None:
         parts = urlsplit(url)
-        self._host, self._port = parts.hostname or "", parts.port or int(options.get("port", _PORT))
+        self._host, self._port = parts.hostname or "", parts.port or int(options.get("port", PORT))
         share, _, self.root = unquote(parts.path).strip("/").partition("/")
         self._share = f"\\\\{self._host}\\{share}\\"
-        self._cache: dict[str, Any] = {}
-        self._session: dict[str, Any] = {
-            "connection_timeout": CONNECT_S,
-            **{name: value for name, value in options.items() if name not in ("port", "host")},
-            "port": self._port,
-            "connection_cache": self._cache,
-        }
+        self._connection = SmbConnection(self._host, self._port, options)
+        self._call = self._connection.call
         self._wire = wire
         self._folders = Folders(self._entries)
 
@@ -128,24 +120,13 @@ class Smb:
 
     def close(self) -> None:
         """Hang up."""
-        smbclient.reset_connection_cache(fail_on_error=False, connection_cache=self._cache)
+        self._connection.close()
 
     def _path(self, key: str) -> str:
         return self._below_share(f"{self.root}/{key}")
 
     def _below_share(self, path: str) -> str:
         return self._share + path.strip("/").replace("/", "\\")
-
-    def _call(self, function: Any, path: str, *more: Any, **words: Any) -> Any:
-        """Ask, on the connection that is kept; one that broke is not."""
-        try:
-            return function(path, *more, **words, **self._session)
-        except (SMBConnectionClosed, ConnectionError, TimeoutError):
-            self._cache.clear()
-            raise
-        except SMBOSError as error:
-            # Python's own kinds of OSError, which the library's are not.
-            raise OSError(error.errno, error.strerror, path) from error
 
     def _entries(self, folder: str) -> list[tuple[str, int | None]]:
         return self._call(_listed, self._path(folder))  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import httpx
 from webdav4.client import BadGatewayError, Client, HTTPError, ResourceAlreadyExists, ResourceNotFound
 
 from bakup.errors import NoTarget, StoreError
+from bakup.store.coroutines import CONNECT_S
 from bakup.store.files import Told, told
 
 _BAD_REQUEST, _PRECONDITION_FAILED, _BAD_GATEWAY = 400, 412, 502
@@ -95,7 +96,8 @@ class WebdavClient(Client):  # type: ignore[misc] # webdav4 has no types
 
     def _described(self, path: str, *, depth: str, folder: bool) -> dict[str, Any]:
         url = self.join_url(path, add_trailing_slash=folder and path not in ("", "/"))
-        answer = self.http.request("PROPFIND", url, headers={"Depth": depth})
+        patience = {"timeout": CONNECT_S} if depth == "0" else {}
+        answer = self.http.request("PROPFIND", url, headers={"Depth": depth}, **patience)
         if answer.is_redirect:
             raise _redirected(url, answer)
         if answer.status_code == httpx.codes.NOT_FOUND:
