@@ -22,6 +22,8 @@ Messages are lower case, name the object, and have no full stop.
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import ClassVar
 
 
@@ -140,3 +142,8 @@ class History(BakupError):
     """A check point is missing, rolled back or forked."""
 
     exit_code = 23
+
+
+def install(package: str) -> str:
+    """The hint that brings a package, quoted for the shell, to the Python that runs this."""
+    return f"bring it to the Python of this bakup: {shlex.quote(sys.executable)} -m pip install {package}"

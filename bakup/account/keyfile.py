@@ -286,7 +286,7 @@ def _there_is_one(folder: str) -> Failed:
         f"there is an account in {folder} already; it is never replaced",
         hints=(
             "see which: bakup account show",
-            "to keep a second one, give it a folder: BAKUP_HOME=DIR bakup ...",
+            "to keep a second one, give it a folder: BAKUP_HOME=DIR bakup account recover",
         ),
         code="account-exists",
     )

@@ -6,7 +6,7 @@ import contextlib
 from types import ModuleType
 from typing import NoReturn
 
-from bakup.errors import Failed
+from bakup.errors import Failed, install
 
 SERVICE = "bakup"
 """Under this name the keyring lists what bakup keeps in it."""
@@ -49,7 +49,7 @@ def _ring() -> ModuleType:
     try:
         import keyring
     except ImportError:
-        hints = ("pip install 'bakup[keyring]'",)
+        hints = (install("keyring"),)
         raise Failed("the keyring needs a package that is not installed", hints=hints, code="keyring") from None
     return keyring
 

@@ -86,6 +86,18 @@ def _copy(path: str, into: str) -> None:
                 shutil.copyfile(path + suffix, into + suffix)
 
 
+def is_whole(folder: str, name: str) -> bool:
+    """Whether a database of a BAKUP_HOME can be read through; one that is not there is whole."""
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        return True
+    try:
+        with closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
+
+
 def _unusable(path: str, error: sqlite3.DatabaseError) -> Failed:
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
         hint = "make room and run the same command again"

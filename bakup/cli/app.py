@@ -113,7 +113,7 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments in (["-V"], ["--version"]):
         print(f"bakup {__version__}")
         return 0
-    arguments = habits.options_after_command(arguments)
+    arguments = habits.options_after_command(habits.help_first(arguments))
     if not arguments:
         return _short(help.SHORT)
     return _parse_and_call(group(arguments[0] if arguments[0] in MODULES else None), arguments)

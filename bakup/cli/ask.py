@@ -87,7 +87,10 @@ class Questions:
         import getpass
 
         self.console.wipe()
-        return getpass.getpass(question, self.console.err)
+        try:
+            return getpass.getpass(question, self.console.err)
+        except EOFError:
+            raise KeyboardInterrupt from None
 
 
 def _from_command(command: str) -> str:

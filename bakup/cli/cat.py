@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import os
+import tempfile
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import machine, names, numbers, places, sync_json, versions
@@ -147,7 +149,7 @@ def _cut_off(report: CatReport, dst: str, source: str | None, exact: bool) -> Pr
         "bakup",
         "restore",
         dst,
-        "OUT",
+        os.path.join(tempfile.gettempdir(), "try"),
         report.path,
         "--partial",
         "--at",

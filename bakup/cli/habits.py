@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "backup": "bakup sync",
     "create": "bakup sync",
-    "copy": "bakup sync",
     "snapshots": "bakup ls",
     "list": "bakup ls",
     "dump": "bakup cat",
@@ -26,12 +25,12 @@ _COMMANDS = {
     "key": "bakup account",
     "rebuild-index": "bakup rebuild",
     "repair": "bakup rebuild",
-    "help": "bakup --help",
     "version": "bakup --version",
 }
 _REASONS = {
     "init": "the first sync makes a target",
     "unlock": "the target has no locks",
+    "copy": "any tool copies a target: its objects never change",
     "forget": "nothing is deleted at a target",
     "prune": "nothing is deleted at a target",
 }
@@ -39,7 +38,6 @@ _REASONS = {
 _KEPT = "a check point has no file that the source lacks; earlier ones keep what was deleted"
 _EVERY_VERSION = "not needed: check points keep every version"
 _ALWAYS = "not needed: bakup always does"
-_NO_LIMIT = "bakup sets no limit to its rate"
 _REFUSED = {
     "--delete": _KEPT,
     "--del": _KEPT,
@@ -52,15 +50,14 @@ _ANSWERS = {
     "--update": _EVERY_VERSION,
     "--link-dest": _EVERY_VERSION,
     "--backup": _EVERY_VERSION,
-    "--bwlimit": _NO_LIMIT,
-    "--limit-upload": _NO_LIMIT,
-    "--limit-download": _NO_LIMIT,
+    "--bwlimit": "--limit-upload RATE",
+    "--limit": "--limit-upload RATE",
     "--max-size": "--exclude-larger-than SIZE",
     "--password-file": "--passphrase-command CMD",
     "--password-command": "--passphrase-command CMD",
     "--snapshot": "--at WHEN",
     "-p": "--passphrase-command CMD; modes are always kept",
-    "-o": "not needed: owners are always kept",
+    "-o": "--store-option K=V; owners are always kept",
     "-e": "--exclude P",
     **dict.fromkeys(("-l", "-g", "-D", "--links", "--perms", "--times", "--owner", "--group"), _ALWAYS),
 }
@@ -71,6 +68,7 @@ _TAKES_PLACE = frozenset({"-r", "-t", "--repo", "--target"})
 _EVERYWHERE_FLAGS = frozenset({"--verbose", "--quiet", "--json", "--bytes"})
 _EVERYWHERE_VALUES = frozenset({"--log-file", "--lock-wait", "--passphrase-command"})
 _GROUPS = frozenset({"target", "account", "sector", "atbak", "atbak key"})
+_STORES = frozenset({"s3", "gs", "sftp", "webdav", "ftp", "smb", "azure", "swift", "b2", "rest"})
 _OTHER_MACHINE = re.compile(r"([^/\\:]{2,}):(?!//)")
 _CHECK_POINT = re.compile(r"latest(~\d+)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -81,6 +79,11 @@ def again(arguments: Sequence[str], option: str) -> str:
         return f"the same command with {option}"
     places = (without_user(word) if "://" in word else word for word in arguments)
     return " ".join(["bakup", *map(names.quoted_home, places), option])
+
+
+def help_first(arguments: list[str]) -> list[str]:
+    """`help sync` is `sync --help`."""
+    return [*arguments[1:], "--help"] if arguments[:1] == ["help"] else arguments
 
 
 def options_after_command(arguments: list[str]) -> list[str]:
@@ -133,17 +136,33 @@ def refuse_other_machine(place: str) -> None:
     if _OTHER_MACHINE.match(place) and not is_url(place) and not os.path.lexists(place):
         raise Usage(
             f"{names.shown_text(place)} is no folder here; bakup takes no host:path",
-            hints=(f"a folder of that name: {names.quoted('./' + place)}",),
+            hints=(_as_url(place), f"a folder of that name: {names.quoted('./' + place)}"),
             code="usage",
         )
 
 
-def refuse_check_point_as_place(out: str) -> None:
+def _as_url(place: str) -> str:
+    """What `host:path`, or `s3:host/bucket` as restic has it, is called here."""
+    host, _, path = place.partition(":")
+    if host not in _STORES:
+        url = f"sftp://{host}/{path.lstrip('/')}"
+        return f"over SSH: {names.quoted(url)}"
+    server, slash, bucket = path.removeprefix("//").partition("/")
+    if host == "s3" and slash and ("." in server or ":" in server):
+        bucket, server = names.quoted(f"s3://{bucket}"), names.quoted(f"https://{server}")
+        return f"a bucket at a server: {bucket} --store-option endpoint_url={server}"
+    url = f"{host}://{path.lstrip('/')}"
+    return f"at a store: {names.quoted(url)}"
+
+
+def refuse_check_point_as_place(dst: str, out: str) -> None:
     """`bakup restore DST latest` means `--at latest`. Raises Usage."""
+    from bakup.flows.choosing import restore_at
+
     if _CHECK_POINT.fullmatch(out) and not os.path.isdir(out):
         raise Usage(
             f"OUT is the place to restore to; {out} names a check point",
-            hints=(f"bakup restore DST OUT --at {out}", f"a folder of that name: ./{out}"),
+            hints=(restore_at(dst, out), f"a folder of that name: ./{out}"),
             code="usage",
         )
 

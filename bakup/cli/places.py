@@ -31,10 +31,10 @@ def target(place: str, word: str = "DST") -> str:
     return Place(place)
 
 
-def out(place: str) -> str:
+def out(place: str, dst: str) -> str:
     """A place to restore to. Raises Usage for `host:path`, for a check point, and for no place."""
     expect_place(place, "OUT")
-    refuse_check_point_as_place(place)
+    refuse_check_point_as_place(dst, place)
     refuse_other_machine(place)
     return place
 

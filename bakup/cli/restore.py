@@ -89,7 +89,7 @@ def restore(
     from bakup.flows.reports import RestoreOptions
 
     place = places.target(dst)
-    out = places.out(out)
+    out = places.out(out, place)
     chosen = RestoreOptions(
         source=source,
         at=at or "latest",

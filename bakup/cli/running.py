@@ -193,10 +193,21 @@ def _local_state(error: Exception) -> BakupError:
     if "full" in said:
         hints: tuple[str, ...] = ("make room and run the same command again: it goes on where it stopped",)
         return Failed(f"no space left at {folder}: {said}", hints=hints, code="no-space")
-    hints = (
-        f"catalog.db in it is only a cache, and made again when it is gone: rm {names.quoted(folder)}/catalog.db*",
-    )
-    return Failed(f"cannot use {folder}: {said}", hints=hints, code="local-state")
+    return Failed(f"cannot use {folder}: {said}", hints=_way_out(folder, said), code="local-state")
+
+
+def _way_out(folder: str, said: str) -> tuple[str, ...]:
+    """What helps: a database that another program holds is whole."""
+    from bakup.catalog import database
+
+    if "locked" in said or "busy" in said:
+        return ("another program has it open: when that has ended, run the same command again",)
+    if not database.is_whole(folder, database.STATE_FILE):
+        broken = names.quoted(os.path.join(folder, database.STATE_FILE))
+        return (f"state.db is broken; to begin it anew, move it away: mv {broken} {broken}.broken",)
+    if not database.is_whole(folder, database.CATALOG_FILE):
+        return (f"catalog.db is only a cache, and made again when it is gone: rm {names.quoted(folder)}/catalog.db*",)
+    return ()
 
 
 def unexpected(run: Run, error: Exception) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sqlite3
+import tempfile
 from collections.abc import Sequence
 
 from bakup.catalog import history
@@ -27,9 +29,11 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     """
     found = history.sources(connection, target)
     if not found:
-        raise Failed(f"{place} holds no complete check point", hints=(f"see why: bakup check {place}",), code="nothing")
+        hint = f"see why: bakup check {shlex.quote(place)}"
+        raise Failed(f"{place} holds no complete check point", hints=(hint,), code="nothing")
     if name is not None:
-        fitting = [source for source in found if _means(source, name) or _means(source, known_as(name))]
+        fitting = [source for source in found if name in _whole_names(source)]
+        fitting = fitting or [one for one in found if _means(one, name) or _means(one, known_as(name))]
         if not fitting:
             raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
         found = fitting
@@ -45,11 +49,11 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     if len(found) > 1:
         found = _newest_of_each(connection, target, found, at)
     if len(found) > 1:
-        last = os.path.basename(found[0].name or os.fsdecode(found[0].location))
+        shortest = shlex.quote(_shortest(found[0], history.sources(connection, target)))
         raise Usage(
             f"{len(found)} sources at {place}; which one?",
             details=_labels(found),
-            hints=(f"the last part of the path is enough: --source {last}",),
+            hints=(f"the last part of the path is enough: --source {shortest}",),
             code="which-source",
         )
     return found[0]
@@ -65,7 +69,7 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
     if match := LATEST.fullmatch(wanted):
         back = int(match[1] or 0)
         if back >= len(rows):
-            raise _none(source, at)
+            raise _none(connection, target, source, at)
         return rows[-1 - back]
     if _is_id(at):
         fitting = [row for row in rows if row.uuid.hex().startswith(_digits(at))]
@@ -73,11 +77,11 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
             raise _several(at)
         if fitting:
             return fitting[0]
-        raise _none(source, at)
+        raise _none(connection, target, source, at)
     moment = span_of(at)[1]
     before = [row for row in rows if row.time_ns <= moment]
     if not before:
-        raise _none(source, at)
+        raise _none(connection, target, source, at)
     return before[-1]
 
 
@@ -115,15 +119,27 @@ def _is_id(at: str) -> bool:
     return bool(ID.fullmatch(_digits(at))) and not re.fullmatch(r"\d{4}-\d\d-\d\d", at.strip())
 
 
-def _means(source: SourceRow, name: str) -> bool:
+def _whole_names(source: SourceRow) -> set[str]:
     location = os.fsdecode(source.location)
-    return name in (
-        source.label,
-        source.name,
-        location,
-        location.rstrip("/"),
-        os.path.basename(location.rstrip("/")),
-    )
+    return {source.label, source.name, location, location.rstrip("/")}
+
+
+def _means(source: SourceRow, name: str) -> bool:
+    """Whether `name` is one of its names, or the end of its path."""
+    return name in _whole_names(source) or name in _endings(source)
+
+
+def _endings(source: SourceRow) -> list[str]:
+    """What its path may be called for short: `data`, `a/data`, ..."""
+    parts = os.fsdecode(source.location).strip("/").split("/")
+    return ["/".join(parts[-length:]) for length in range(1, len(parts) + 1)]
+
+
+def _shortest(source: SourceRow, sources: Sequence[SourceRow]) -> str:
+    """The shortest name that means this source and no other."""
+    others = [one for one in sources if one.label != source.label]
+    names = [name for name in (source.name, *_endings(source)) if name]
+    return next((name for name in names if not any(_means(one, name) for one in others)), source.label)
 
 
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:
@@ -152,9 +168,16 @@ def _several(at: str) -> Usage:
     return Usage(f"several check points begin with {at}", hints=("give more digits of it",), code="which-check-point")
 
 
-def _none(source: SourceRow, at: str) -> Failed:
+def restore_at(place: str, at: str) -> str:
+    """The hint for one who gave a check point in place of OUT."""
+    out = os.path.join(tempfile.gettempdir(), "try")
+    return f"of that check point: bakup restore {shlex.quote(place)} {out} --at {at}"
+
+
+def _none(connection: sqlite3.Connection, target: int, source: SourceRow, at: str) -> Failed:
+    (place,) = connection.execute("SELECT url FROM targets WHERE id = ?", [target]).fetchone()
     return Failed(
         f"no check point {at} of {source.label}",
-        hints=("see which there are: bakup ls DST",),
+        hints=(f"see which there are: bakup ls {shlex.quote(place)}",),
         code="no-check-point",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ def _not_there(place: str, known: Remembered | None) -> NoTarget:
     if known is None:
         return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
     return NoTarget(
-        f"there is no {place}; {known.sectors:,} {known.unit}s were there on {local_time(known.seen_ns)}",
+        f"there is no {place}; {known.units} there on {local_time(known.seen_ns)}",
         hints=(absent(place),),
         code="target-missing",
     )
@@ -44,14 +45,14 @@ def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:
     if not asked.writing:
         raise Failed(
             f"{asked.place} holds no sectors",
-            hints=(f"to back up to it: bakup sync SRC {asked.place}",),
+            hints=(f"to back up a folder to it: bakup sync ~/Documents {shlex.quote(asked.place)}",),
             code="no-sectors",
         )
     others = [*_others(home, attached.row, "no sector"), *_withheld(home, attached.row)]
     if others and not asked.new_target and not asked.use_folder and not ask.use_folder(asked.place, len(others)):
         raise Usage(
             f"{asked.place} holds other files and was not used",
-            hints=("to use it: --new-target",),
+            hints=("to use it, add --new-target",),
             code="other-files",
         )
 
@@ -79,7 +80,7 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
     if known is not None and known.sectors:
         what = f"holds no whole {known.unit}" if untrusted or damaged else "is empty"
         return NoTarget(
-            f"{place} {what}; {known.sectors:,} {known.unit}s were there on {local_time(known.seen_ns)}",
+            f"{place} {what}; {known.units} there on {local_time(known.seen_ns)}",
             details=(*untrusted, *damaged),
             hints=(absent(place),),
             code="target-empty",
@@ -153,8 +154,8 @@ def guard_history(home: Home, attached: Attached, asked: Asked) -> None:
         raise History(
             problem,
             hints=(
-                "see what is there: bakup check " + attached.place,
-                "to go on from what is there: --new-target",
+                f"see what is there: bakup check {shlex.quote(attached.place)}",
+                "to go on from what is there, add --new-target",
             ),
             code="rolled-back",
         )

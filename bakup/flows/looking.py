@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator
 
 from bakup.catalog import history, places
@@ -75,7 +77,7 @@ def entries(
         if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
             raise Failed(
                 f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
-                hints=(f"search all check points: bakup find {dst} NAME",),
+                hints=(f"search all check points: bakup find {shlex.quote(dst)} {shlex.quote(_last(inner))}",),
                 code="no-path",
             )
         unread = history.unread_at(connection, row.id)
@@ -107,6 +109,10 @@ def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: boo
     for version in history.versions_at(home.catalog, source, ordinal, path, recursive=recursive):
         if version.path != path:
             yield version
+
+
+def _last(path: bytes) -> str:
+    return os.fsdecode(path.rpartition(b"/")[2] or b"*")
 
 
 def _entry(

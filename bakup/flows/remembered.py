@@ -29,6 +29,11 @@ class Remembered(Struct, frozen=True):
         """What one object is called."""
         return UNITS[self.layout]
 
+    @property
+    def units(self) -> str:
+        """How many there were: `1 sector was`, `266 sectors were`."""
+        return f"{self.sectors:,} {self.unit} was" if self.sectors == 1 else f"{self.sectors:,} {self.unit}s were"
+
 
 def recall(state: sqlite3.Connection, url: str) -> Remembered | None:
     """What is remembered of the target `url`."""

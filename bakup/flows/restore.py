@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sqlite3
 import time
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -22,7 +23,7 @@ from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought
-from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
@@ -56,10 +57,10 @@ def restore(
     refuse_out_at_target(dst, options.target.store, out, options.out_options)
     with closing(OutPlace(out, options.out_options, options.target.terms(watch))) as place:
         with attach(home, dst, options.target, watch, ask) as attached:
-            _refuse_check_point_as_out(home.catalog, attached.row, out)
+            _refuse_check_point_as_out(home.catalog, attached, dst, out)
             chosen = _choose(home.catalog, attached, dst, paths, options)
             refuse_target_in_the_way(chosen, dst, options.target.store, out, options.out_options)
-            run = place.run(os.path.join(home.folder, RECORDS), b"/".join(sorted(paths)), write=not options.dry_run)
+            run = place.run(os.path.join(home.databases, RECORDS), b"/".join(sorted(paths)), write=not options.dry_run)
             well = False
             try:
                 report = _restore(home, attached, chosen, place, run, options, watch)
@@ -163,7 +164,7 @@ def _choose(
     if paths and not inner and not patterns:
         raise Failed(
             f"nothing found at {', '.join(map(os.fsdecode, paths))} in {checkpoint.uuid.hex()[:8]} of {source.label}",
-            hints=(f"see what is there: bakup ls -R {dst} .",),
+            hints=(f"see what is there: bakup ls -R {shlex.quote(dst)} .",),
             code="no-path",
         )
     missing = tuple(name for name in names if name not in inner and name not in patterns)
@@ -257,13 +258,13 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
             places.mark_damaged(home.catalog, attached.row, sector, positions)
 
 
-def _refuse_check_point_as_out(connection: sqlite3.Connection, target: int, out: str) -> None:
+def _refuse_check_point_as_out(connection: sqlite3.Connection, attached: Attached, dst: str, out: str) -> None:
     """`decade` and `2025` are names as good as any, unless a check point's id begins so."""
     if os.path.isdir(out) or not ID.fullmatch(out):
         return
-    if any(row.uuid.hex().startswith(out) for row in history.checkpoints(connection, target)):
+    if any(row.uuid.hex().startswith(out) for row in history.checkpoints(connection, attached.row)):
         raise Usage(
             f"OUT is the place to restore to; {out} names a check point",
-            hints=(f"bakup restore DST OUT --at {out}", f"a folder of that name: ./{out}"),
+            hints=(restore_at(dst, out), f"a folder of that name: ./{out}"),
             code="usage",
         )

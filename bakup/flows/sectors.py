@@ -109,7 +109,7 @@ def restore(
                 restored=Count(*restored),
                 partial=Count(*partial),
                 not_restored=tuple(lost),
-                rejected=tuple(rejected),
+                rejected=tuple((file, error.message) for file, error in rejected),
                 elapsed=time.monotonic() - begun,
             )
 
@@ -129,11 +129,11 @@ def _trust(home: Home, target: TargetOptions, ask: Ask) -> Trust:
 
 def _load(
     connection: sqlite3.Connection, files: Sequence[str], trust: Trust, target: TargetOptions, watch: Watch
-) -> tuple[dict[int, OpenSector], list[tuple[str, str]]]:
+) -> tuple[dict[int, OpenSector], list[tuple[str, BakupError]]]:
     """Record the sectors in a catalog of their own; (open sectors by row, [(file, why not)])."""
     row = recording.target_id(connection, "sectors")
     opened: dict[int, OpenSector] = {}
-    rejected: list[tuple[str, str]] = []
+    rejected: list[tuple[str, BakupError]] = []
     with database.transaction(connection):
         for file in files:
             store, locator, size = open_object(file, options=target.store, terms=target.terms(watch))
@@ -150,13 +150,15 @@ def _load(
             except NoAnswer:
                 raise
             except BakupError as error:
-                rejected.append((file, error.message))
+                rejected.append((file, error))
     return opened, rejected
 
 
-def _nothing(rejected: Sequence[tuple[str, str]]) -> BakupError:
-    kind = Untrusted if all("is not signed" in why or "is not encrypted" in why for _, why in rejected) else Damaged
-    return kind("none of these can be read as a sector of this account", details=tuple(rejected), code="no-sector")
+def _nothing(rejected: Sequence[tuple[str, BakupError]]) -> BakupError:
+    kind = Untrusted if all(error.code in ("unsigned", "plain") for _, error in rejected) else Damaged
+    hints = tuple(dict.fromkeys(hint for _, error in rejected for hint in error.hints))
+    told = tuple((file, error.message) for file, error in rejected)
+    return kind("none of these can be read as a sector of this account", details=told, hints=hints, code="no-sector")
 
 
 def _checkpoints(connection: sqlite3.Connection) -> list[tuple[int, str]]:

@@ -188,7 +188,9 @@ class OpenSector:
 
     def _expect_readable(self) -> None:
         if not self.readable:
-            raise WrongAccount(f"{self.name} opens only with the account's words", hints=("bakup account recover",))
+            raise WrongAccount(
+                f"{self.name} opens only with the account's words", hints=("with your 24 words: bakup account recover",)
+            )
 
     def _check_sources(self, meta: MetaRegion) -> None:
         if self.certificate is None:

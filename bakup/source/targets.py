@@ -58,6 +58,6 @@ def _start(path: str, size: int) -> bytes:
 def _refuse(place: str, locator: str, what: str, them: str) -> None:
     raise Usage(
         f"{place} is itself a target of bakup: {locator} is {what}",
-        hints=(f"a copy of a target is made by any copying tool: {them} never change",),
+        hints=(f"any tool copies it: {them} never change",),
         code="source-is-target",
     )

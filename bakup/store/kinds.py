@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from bakup.errors import Usage
+from bakup.errors import Usage, install
 from bakup.store.backend import Backend, Named
 from bakup.store.faults import reason
 from bakup.store.line import Line
@@ -24,18 +24,13 @@ _AT_ONCE = AtOnce(puts=2, packs=8, heads=32)
 """Where `--parallel` says nothing: 32 hide 80 ms in a rebuild; each object on its way needs its size in the spool, and
 a second one keeps the line busy while the first is completed and another one begins."""
 
-_EXTRAS = {
-    "abfs": "azure",
-    "abfss": "azure",
-    "az": "azure",
-    "gcs": "gs",
-    "gs": "gs",
-    "s3": "s3",
-    "s3a": "s3",
-    "sftp": "sftp",
-    "smb": "smb",
-    "ssh": "sftp",
-    "webdav": "webdav",
+_PACKAGES = {
+    **dict.fromkeys(("abfs", "abfss", "az"), "adlfs"),
+    **dict.fromkeys(("gcs", "gs"), "gcsfs"),
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("sftp", "ssh"), "sshfs"),
+    "smb": "smbprotocol",
+    **dict.fromkeys(("webdav", "webdavs", "dav", "davs"), "'webdav4[fsspec]'"),
 }
 
 _PATHS = frozenset(["sftp", "ssh", "webdav", "webdavs", "dav", "davs", "smb", "ftp", "ftps"])
@@ -123,6 +118,7 @@ def _expect_path(scheme: str, url: str) -> None:
 
 def _not_installed(url: str, error: ImportError) -> Usage:
     scheme = urlsplit(url).scheme
-    extra = _EXTRAS.get(scheme)
-    hints = (f"pip install 'bakup[{extra}]'",) if extra else (reason(error),)
-    return Usage(f"{scheme}:// needs a package that is not installed", hints=hints, code="not-installed")
+    package = _PACKAGES.get(scheme)
+    hints = (install(package),) if package else ()
+    message = f"{scheme}:// needs a package that is not installed"
+    return Usage(message if package else f"{message}: {reason(error)}", hints=hints, code="not-installed")

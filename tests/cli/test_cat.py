@@ -34,11 +34,11 @@ def test_a_file_that_is_not_whole(point: CheckpointLine, rendered: Rendered) -> 
     cause = "sector 5d0c91aa-7f3e-4b1c-9d55-1f0e6c2a9b77 is damaged at 41,943,040"
     report = CatReport(point, b"Catalogue/previews.db", int(31.9 * MIB), 8 * MIB, cause)
     assert (
-        rendered([], cat.problems(report, "/mnt/my backup"))
+        rendered([], cat.problems(report, "/mnt/disk 1"))
         == """\
 error: Catalogue/previews.db is not whole: sector 5d0c91aa-7f3e-4b1c-9d55-1f0e6c2a9b77 is damaged at 41,943,040
   8.00 MiB of 31.9 MiB were written, all of it verified
-hint: to keep all that is left of it: bakup restore '/mnt/my backup' OUT Catalogue/previews.db --partial --at 8b1d07c4
+hint: to keep all that is left of it: bakup restore '/mnt/disk 1' /tmp/try Catalogue/previews.db --partial --at 8b1d07c4
 """
     )
 
@@ -50,7 +50,7 @@ def test_nothing_written(point: CheckpointLine, rendered: Rendered) -> None:
         == """\
 error: $'caf\\xe9' is not whole: sector x is missing
   nothing was written
-hint: to keep all that is left of it: bakup restore /t OUT $'caf\\xe9' --partial --at 8b1d07c4 --source Photos
+hint: to keep all that is left of it: bakup restore /t /tmp/try $'caf\\xe9' --partial --at 8b1d07c4 --source Photos
 """
     )
 

@@ -40,14 +40,14 @@ def test_nothing_knows_it(cut: Rig) -> None:
 
 def test_only_the_memory_of_the_target_is_left(cut: Rig) -> None:
     cut.forget("catalog.db")
-    with pytest.raises(NoTarget, match="1 sectors were there"):
+    with pytest.raises(NoTarget, match="1 sector was there"):
         cut.sync()
 
 
 def test_damage_under_another_name_is_another_disk(cut: Rig) -> None:
     [sector] = cut.sectors()
     sector.rename(cut.target / "other.bakup")
-    with pytest.raises(NoTarget, match="1 sectors were there"):
+    with pytest.raises(NoTarget, match="1 sector was there"):
         cut.sync()
 
 

@@ -41,4 +41,4 @@ def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(Usage, match="s3:// needs a package") as caught:
         open_target("s3://bucket/x")
-    assert caught.value.hints == ("pip install 'bakup[s3]'",)
+    assert caught.value.hints == (f"bring it to the Python of this bakup: {sys.executable} -m pip install s3fs",)
