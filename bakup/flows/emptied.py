@@ -13,6 +13,7 @@ from bakup.flows.scanning import Job
 from bakup.model import Kind
 from bakup.plan.changes import Change
 from bakup.source.devices import BY_DEVICE
+from bakup.source.opening import not_there
 
 LARGE = 100
 """A source of so many files is told of when more than half of them are gone."""
@@ -23,6 +24,9 @@ def expect_something(jobs: Sequence[Job], options: SyncOptions, ask: Ask) -> Non
 
     What such a run would store is a check point of deletions: an unmounted disk looks just like it.
     """
+    for job in jobs:
+        if options.allow_empty and job.head is None and not job.left and not _is_there(job):
+            raise not_there(os.fsdecode(job.location))
     emptied = [] if options.allow_empty else [job for job in jobs if _is_emptied(job)]
     for job in emptied:
         said = _said(job, options)
@@ -48,6 +52,10 @@ def _is_emptied(job: Job) -> bool:
         and not stays
         and any(item.change == Change.DELETED and item.kind != Kind.DIR for item in job.items())
     )
+
+
+def _is_there(job: Job) -> bool:
+    return b"://" in job.location or os.path.lexists(job.location)
 
 
 def _said(job: Job, options: SyncOptions) -> str:

@@ -124,7 +124,15 @@ def open_tree(
         leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
     terms = options.target.terms(watch)
-    return open_source(place, rules, options.source_options, target, terms, options.target.store)
+    return open_source(
+        place,
+        rules,
+        options.source_options,
+        target,
+        terms,
+        options.target.store,
+        may_be_gone=options.allow_empty,
+    )
 
 
 def plan(home: Home, attached: Attached, tree: Source, options: SyncOptions, watch: Watch) -> Job:

@@ -45,8 +45,8 @@ FOLDERS_SHOWN = 5
 def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> SyncReport:
     """Store what changed in `sources` at `dst`; with `dry_run` only say what would be. Deletes nothing at `dst`.
 
-    Raises Usage for a source that is no folder, is a target or is given twice, Failed when a source is not there or
-    space runs out, and what `attach` raises.
+    Raises Usage for a source that is neither folder nor file, is a target or is given twice, Failed when one is not
+    there or space runs out, and what `attach` raises.
     """
     begun = time.monotonic()
     _check_options(options, sources)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain, islice
@@ -60,7 +60,8 @@ class BucketSource:
         rules: what is left out; one file system and caches mean nothing here.
         leave_out: key prefix of a target that lies inside, or empty.
         parallel: requests at once.
-        if_empty: called when the store lists nothing; raises where the URL is none of a folder.
+        alone: gives the object that the URL names, and the bucket that it is in; asked where nothing is listed, in
+            stores of folders always.
 
     Raises:
         Usage: a rule is wrong.
@@ -75,12 +76,13 @@ class BucketSource:
         rules: Rules = _ALL,
         leave_out: str = "",
         parallel: int = PARALLEL,
-        if_empty: Callable[[], None] = lambda: None,
+        alone: Callable[[], tuple[Bucket, Listed] | None] = lambda: None,
     ) -> None:
         self.bucket = bucket
         self._rules = replace(rules, roots=(os.fsencode(bucket.url),))
         self._leave_out = leave_out
-        self._if_empty = if_empty
+        self._alone = alone
+        self._location = os.fsencode(bucket.url)
         self._chooser = Chooser(self._rules)
         self._pool = ThreadPoolExecutor(parallel, thread_name_prefix="fetch")
         self._ahead: dict[bytes, Future[Fetched]] = {}
@@ -93,7 +95,7 @@ class BucketSource:
     @property
     def location(self) -> bytes:
         """The URL without user info."""
-        return os.fsencode(self.bucket.url)
+        return self._location
 
     @property
     def host(self) -> str:
@@ -142,13 +144,25 @@ class BucketSource:
 
     def _listing(self) -> Iterator[Listed]:
         self._empty = True
+        if not self.bucket.keyed and (yield from self._one_object()):
+            return
         for listed in self.bucket.list():
             self._empty = False
             refuse_target(self.bucket.url, listed.key, partial(self._start, listed))
             if not (self._leave_out and f"{listed.key}/".startswith(self._leave_out)):
                 yield listed
-        if self._empty:
-            self._if_empty()
+        if self._empty and self.bucket.keyed:
+            yield from self._one_object()
+
+    def _one_object(self) -> Generator[Listed, None, bool]:
+        """The object that the URL names, if it names one."""
+        found = self._alone()
+        if found is None:
+            return False
+        self.bucket.close()
+        self.bucket, listed = found
+        yield listed
+        return True
 
     def _start(self, listed: Listed, size: int) -> bytes:
         return self.bucket.read(listed, 0, min(size, listed.size)) if listed.size else b""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
-from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -12,9 +12,10 @@ from urllib.parse import unquote
 from bakup.errors import Failed, Usage
 from bakup.source.filters import Rules
 from bakup.source.interface import Source
+from bakup.source.onefile import LocalFile
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
-from bakup.store.buckets import Pairs, open_bucket
+from bakup.store.buckets import Bucket, Listed, Pairs, open_bucket
 from bakup.store.inside import key_inside, spot
 from bakup.store.opening import is_url, local_path, spot_of
 from bakup.store.placename import expect_place
@@ -32,8 +33,10 @@ def open_source(
     target: str,
     terms: Terms = TERMS,
     target_options: Mapping[str, object] | None = None,
+    *,
+    may_be_gone: bool = False,
 ) -> Source:
-    """A folder or URL to back up, without the target when that lies inside.
+    """A folder, file or URL to back up, without the target when that lies inside.
 
     Args:
         place: as the user typed it.
@@ -42,23 +45,38 @@ def open_source(
         target: DST.
         terms: how a store is spoken to.
         target_options: of the store that DST is at.
+        may_be_gone: where nothing is any more, that is what the source gives.
 
     Raises:
         Failed: it is not there.
-        Usage: it is no folder, or a target itself; a kind of store that is not known or not installed.
+        Usage: it is neither folder nor file, or a target itself; a kind of store that is not known or not installed.
     """
     shown = os.fsdecode(place)
     expect_place(shown, "SRC")
     if is_url(shown):
         return _open_bucket(shown, rules, options, (target, target_options or {}), terms)
-    folder = local_path(shown)
-    if not os.path.exists(folder):
-        raise Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
-    if not os.path.isdir(folder):
-        hint = "give the folder that it is in, and --include"
-        raise Usage(f"{shown} is no folder", hints=(hint,), code="source-kind")
-    refuse_target_folder(folder)
-    return LocalTree(folder, rules)
+    path = local_path(shown)
+    if not os.path.exists(path):
+        if may_be_gone and not os.path.lexists(path):
+            return LocalFile(path, rules)
+        raise not_there(shown)
+    if os.path.isfile(path):
+        return LocalFile(path, rules)
+    if not os.path.isdir(path):
+        raise Usage(f"{shown} is neither a folder nor a file", hints=(_instead(path),), code="source-kind")
+    refuse_target_folder(path)
+    return LocalTree(path, rules)
+
+
+def not_there(shown: str) -> Failed:
+    """Nothing is where a source was to be."""
+    return Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
+
+
+def _instead(path: str) -> str:
+    if stat.S_ISBLK(os.stat(path).st_mode):
+        return "mount it, and give the folder where it is mounted"
+    return "to keep what a program writes, write it to a file first"
 
 
 def _open_bucket(
@@ -74,8 +92,8 @@ def _open_bucket(
     except BaseException:
         bucket.close()
         raise
-    if_empty = partial(_refuse_object, url, options, terms)
-    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL, if_empty)
+    alone = partial(_object, url, options, terms)
+    return BucketSource(bucket, rules, f"{inside}/" if inside else "", terms.parallel or PARALLEL, alone)
 
 
 def _target_inside(
@@ -87,17 +105,17 @@ def _target_inside(
     return key_inside(spot_of(target, target_options), spot(url, options, server))
 
 
-def _refuse_object(url: str, options: Mapping[str, object], terms: Terms) -> None:
-    """Raise Usage if a URL below which nothing is names an object."""
+def _object(url: str, options: Mapping[str, object], terms: Terms) -> tuple[Bucket, Listed] | None:
+    """The object that a URL names below which nothing is, and the bucket above it."""
     above, slash, name = url.rstrip("/").rpartition("/")
     if len(links(url)) > 1 or not slash or above.endswith("/"):
-        return
-    with closing(open_bucket(above, options, terms)) as bucket:
-        found = bucket.stat(name if bucket.keyed else unquote(name))
-        if found is None or found[0].folder or _is_page(url, found[1]):
-            return
-        hint = f"give {bucket.url}, and --include"
-        raise Usage(f"{bucket.url}/{name} is one object", hints=(hint,), code="source-kind")
+        return None
+    bucket = open_bucket(above, options, terms)
+    found = bucket.stat(name if bucket.keyed else unquote(name))
+    if found is None or found[0].folder or _is_page(url, found[1]):
+        bucket.close()
+        return None
+    return bucket, found[0]
 
 
 def _is_page(url: str, pairs: Pairs) -> bool:

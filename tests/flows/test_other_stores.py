@@ -16,7 +16,7 @@ import httpx
 import pytest
 from rig import Rig
 
-from bakup.errors import BakupError, Failed
+from bakup.errors import Failed
 from bakup.flows.reports import Count, RestoreReport, SyncReport, TargetOptions
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
@@ -348,14 +348,17 @@ def test_links_and_pipes_at_sftp_are_named(fleet: Any, rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("name", ["moto", *KEYED, *FOLDERS])
-def test_one_object_is_no_source_and_a_place_with_nothing_is_warned_of(fleet: Any, rig: Rig, name: str) -> None:
+def test_one_object_is_a_source_and_a_place_with_nothing_is_warned_of(fleet: Any, rig: Rig, name: str) -> None:
     served = fleet[name]
     place, options = served.place(), dict(served.options)
     with closing(open_bucket(place, options)) as bucket:
         bucket.put("folder/one & only", b"content", 7, ())
         key = "one & only" if bucket.keyed else quote("one & only")
-    with pytest.raises(BakupError, match=r"is one object|there is no|not a directory"):
-        rig.sync(f"{place}/folder/{key}", source_options=options)  # type: ignore[arg-type]
+    alone = f"{place}/folder/{key}"
+    assert rig.sync(alone, source_options=options).sources[0].new.files == 1  # type: ignore[arg-type]
+    assert not rig.sync(alone, source_options=options).sources[0].made  # type: ignore[arg-type]
+    out, _ = rig.restore()
+    assert (out / "one & only").read_bytes() == b"content"
     if name in (*KEYED, "moto"):
         rig.sync(f"{place}/no/such", source_options=options)  # type: ignore[arg-type]
         assert rig.watch.warnings == [f"nothing is at {Place(place)}/no/such"]

@@ -182,11 +182,13 @@ def test_a_partial_file_keeps_its_ranges(url: str) -> None:
     assert fsspec.filesystem("memory").cat_file(f"{root}/f.part.ranges") == b"0 2\n"
 
 
-def test_one_object_is_no_source(url: str) -> None:
+def test_one_object_is_a_source_of_one_file(url: str) -> None:
     tree = open_source(f"{url}/a.txt".encode(), Rules(), {}, "/target")
-    with pytest.raises(Usage, match="is one object") as refused:
-        list(tree.entries())
-    assert refused.value.hints == (f"give {url}, and --include",)
+    for _ in range(2):
+        found = list(tree.entries())
+        assert [one.path for one in found] == [b"", b"a.txt"]
+    assert tree.location == f"{url}/a.txt".encode()
+    assert tree.read_small(found[1]).data == b"three"
     tree.close()
 
 

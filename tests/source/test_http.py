@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from bakup.errors import NoTarget, StoreError, Usage
+from bakup.errors import NoTarget, StoreError
 from bakup.model import Kind
 from bakup.source.bucket import BucketSource
 from bakup.source.filters import Rules
@@ -85,12 +85,12 @@ def test_a_large_file_is_whole_where_the_server_gives_no_ranges(source: BucketSo
     assert read == LARGE
 
 
-def test_the_url_of_a_file_is_no_source(source: BucketSource) -> None:
+def test_the_url_of_a_file_is_a_source_of_one_file(source: BucketSource) -> None:
     file, page = (
         open_source(f"{source.bucket.url}/{name}".encode(), Rules(), {}, "/target") for name in ("known", "empty/")
     )
-    with closing(file), pytest.raises(Usage, match="/known is one object"):
-        list(file.entries())
+    with closing(file):
+        assert [one.path for one in file.entries()] == [b"", b"known"]
     with closing(page):
         assert [one.path for one in page.entries()] == [b""]
 
