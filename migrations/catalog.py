@@ -35,16 +35,20 @@ CREATE TABLE sectors (
     UNIQUE (target, uuid)
 ) STRICT;
 
+CREATE INDEX sectors_by_locator ON sectors (target, locator);
 CREATE INDEX sectors_by_path ON sectors (target, path) WHERE path IS NOT NULL;
 
--- Objects at a target that are not sectors of this account, so that they are looked at once only.
+-- Objects at a target that are not sectors of this account, so that they are looked at once only. untrusted: nothing
+-- that the account made; forged: by its signature it is not, or it is damaged. uuid: of the sector that a refused one
+-- says it is.
 CREATE TABLE others (
     target INTEGER NOT NULL REFERENCES targets(id),
     locator TEXT NOT NULL,
     size INTEGER NOT NULL,
-    reason TEXT NOT NULL CHECK (reason IN ('no sector', 'duplicate', 'foreign', 'untrusted', 'damaged',
+    reason TEXT NOT NULL CHECK (reason IN ('no sector', 'duplicate', 'foreign', 'untrusted', 'forged', 'damaged',
         'withheld', 'archived')),
     detail TEXT NOT NULL,
+    uuid BLOB,
     PRIMARY KEY (target, locator)
 ) STRICT, WITHOUT ROWID;
 
@@ -86,6 +90,7 @@ CREATE TABLE checkpoints (
     entries_lost INTEGER NOT NULL DEFAULT 0,
     UNIQUE (source, uuid)
 ) STRICT;
+CREATE INDEX checkpoints_by_previous ON checkpoints (source, previous_uuid);
 
 -- The sectors that a check point's END lists, in order.
 CREATE TABLE lines (
@@ -109,6 +114,7 @@ CREATE TABLE boxes (
     length INTEGER NOT NULL,
     PRIMARY KEY (checkpoint, offset, sector)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX boxes_by_sector ON boxes (sector);
 
 -- Boxes of data: each is one pack. position: of the box in the region's plaintext; length: of its content.
 -- damaged: 1 as a whole; 2 in some chunks, which are marked; 3 not as it was written, yet chunks of it have their ids.

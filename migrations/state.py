@@ -42,15 +42,26 @@ CREATE TABLE runs (
     seconds REAL
 ) STRICT;
 
--- Damage that check or restore found, by place, so that the next sync stores it again.
+-- Damage that check or restore found, by place, so that the next sync stores it again. position: of a pack; -1 for the
+-- sector as a whole. chunk: the offset of a chunk in its pack; -1 for all of it, -2 if the pack is not as it was
+-- written and yet its chunks are.
 CREATE TABLE findings (
     url TEXT NOT NULL,
     sector BLOB NOT NULL,
     position INTEGER NOT NULL,
+    chunk INTEGER NOT NULL,
     reason TEXT NOT NULL,
     found_ns INTEGER NOT NULL,
-    PRIMARY KEY (url, sector, position)
+    PRIMARY KEY (url, sector, position, chunk)
 ) STRICT;
+
+-- What cannot come back at a target and was accepted (`check --accept-loss`): `what` names it exactly.
+CREATE TABLE accepted (
+    url TEXT NOT NULL,
+    what TEXT NOT NULL,
+    accepted_ns INTEGER NOT NULL,
+    PRIMARY KEY (url, what)
+) STRICT, WITHOUT ROWID;
 
 -- When a target was last verified, and how it was.
 CREATE TABLE checks (

@@ -10,8 +10,10 @@ bound when it takes both from the index (its OP_SeekScan), and rows that are new
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from bakup.catalog.history import LAST_KEY
 from bakup.catalog.places import lost_keys
@@ -72,6 +74,14 @@ def mark_complete(connection: sqlite3.Connection, target: int) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
+@contextmanager
+def by_checkpoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Staged entries are found by their check point, however many others are staged."""
+    connection.execute("CREATE INDEX staged_by_checkpoint ON staged (checkpoint)")
+    yield
+    connection.execute("DROP INDEX staged_by_checkpoint")
+
+
 def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
     """Apply a complete check point that another run made: its staged entries become versions."""
     source, based_on = connection.execute(
@@ -130,7 +140,8 @@ def note_lacking(connection: sqlite3.Connection, target: int, checkpoints: Itera
     for source, ordinal in connection.execute(
         "SELECT DISTINCT s.id, c.ordinal FROM checkpoints n JOIN sources s ON s.id = n.source"
         " JOIN checkpoints c ON c.id = s.current"
-        f" WHERE n.id IN ({','.join(str(int(one)) for one in checkpoints)})"
+        " WHERE n.id IN (SELECT value FROM json_each(?))",
+        [json.dumps(list(checkpoints))],
     ).fetchall():
         set_lacking(connection, source, bool(lost_keys(connection, target, source, ordinal)))
 

@@ -110,39 +110,3 @@ def _withheld(connection: sqlite3.Connection, target: int) -> dict[str, tuple[st
         state = "archived" if reason == "archived" else "unreadable"
         found[locator.rpartition("/")[2].partition(".")[0]] = state, f"is {state}: {detail}"
     return found
-
-
-def refused(connection: sqlite3.Connection, target: int) -> list[tuple[str, str]]:
-    """(locator, why) of objects that are damaged or not to be trusted, and are no sector whose loss is known anyway."""
-    known = {f"{UUID(bytes=line.sector)}" for line in missing_lines(connection, target)}
-    rows = connection.execute(
-        "SELECT o.locator, o.detail FROM others o WHERE o.target = ? AND o.reason IN ('damaged', 'untrusted')"
-        " AND NOT EXISTS (SELECT 1 FROM sectors s WHERE s.target = o.target AND s.locator = o.locator)"
-        " ORDER BY o.locator",
-        [target],
-    )
-    return [(locator, detail) for locator, detail in rows if not any(uuid in locator for uuid in known)]
-
-
-def chain_problems(connection: sqlite3.Connection, target: int) -> Iterator[tuple[bytes, str]]:
-    """What is wrong with the chains of check points, as (uuid of the check point, message)."""
-    rows = connection.execute(
-        "SELECT c.uuid, c.sequence, c.previous_uuid, c.previous_digest, p.digest, p.sequence,"
-        " (SELECT count(*) FROM checkpoints f WHERE f.source = c.source AND f.complete AND f.sequence = c.sequence)"
-        " FROM checkpoints c JOIN sources o ON o.id = c.source LEFT JOIN checkpoints p ON p.source = c.source"
-        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete"
-        " ORDER BY c.source, c.sequence, c.time_ns",
-        [target],
-    )
-    for uuid, sequence, previous, digest, found_digest, found_sequence, same in rows:
-        name = uuid.hex()[:8]
-        if previous is None and sequence != 1:
-            yield uuid, f"check point {name} is number {sequence} and names none before it"
-        elif previous is not None and found_sequence is None:
-            yield uuid, f"check point {previous.hex()[:8]}, before {name}, is missing"
-        elif previous is not None and found_digest != digest:
-            yield uuid, f"check point {previous.hex()[:8]} is not the one that {name} was made after"
-        elif previous is not None and found_sequence != sequence - 1:
-            yield uuid, f"check point {name} is number {sequence} after number {found_sequence}"
-        if same > 1:
-            yield uuid, f"check point {name} is one of {same} with number {sequence}: the history forks there"

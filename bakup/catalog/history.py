@@ -257,12 +257,12 @@ def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> by
 def chain_of(rows: Iterable[CheckpointRow], checkpoint: CheckpointRow) -> list[CheckpointRow]:
     """The check points whose entries make the state of `checkpoint`: itself first, back to one that lists all."""
     by_uuid = {row.uuid: row for row in rows if row.source == checkpoint.source}
-    chain = [checkpoint]
-    while (based_on := chain[-1].based_on) is not None and (base := by_uuid.get(based_on)) is not None:
-        if base in chain:
-            break
-        chain.append(base)
-    return chain
+    chain = {checkpoint.uuid: checkpoint}
+    at = checkpoint
+    while at.based_on is not None and at.based_on not in chain and at.based_on in by_uuid:
+        at = by_uuid[at.based_on]
+        chain[at.uuid] = at
+    return list(chain.values())
 
 
 def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[int, int]:

@@ -119,8 +119,8 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
 def weaker(connection: sqlite3.Connection, target: int, source: int, *, encrypted: bool, signed: bool) -> bool:
     """Whether the standing state needs sectors under weaker protection: then the next uses nothing of it."""
     rows = connection.execute(
-        "SELECT based_on IS NULL, EXISTS (SELECT 1 FROM lines l JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
-        " WHERE l.checkpoint = checkpoints.id AND (s.encrypted < ? OR s.signed < ?)) FROM checkpoints"
+        "SELECT based_on IS NULL, EXISTS (SELECT 1 FROM lines l CROSS JOIN sectors s ON s.target = ? AND s.uuid"
+        " = l.sector WHERE l.checkpoint = checkpoints.id AND (s.encrypted < ? OR s.signed < ?)) FROM checkpoints"
         " WHERE source = ? AND complete = 1 ORDER BY ordinal DESC",
         [target, int(encrypted), int(signed), source],
     )
@@ -152,17 +152,6 @@ def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -
         if based_on not in there:
             missing.append(based_on)
     return tuple(missing)
-
-
-def sectors_gone(connection: sqlite3.Connection, target: int, checkpoint: int) -> bool:
-    """Whether a sector that the check point's END lists is not there."""
-    return bool(
-        connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
-            " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state IN ('damaged', 'missing')))",
-            [target, checkpoint],
-        ).fetchone()[0]
-    )
 
 
 def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int) -> set[bytes]:

@@ -67,10 +67,19 @@ def move_sector(connection: sqlite3.Connection, sector: int, locator: str, size:
 
 
 def add_other(
-    connection: sqlite3.Connection, target: int, locator: str, size: int, reason: str, detail: str = ""
+    connection: sqlite3.Connection,
+    target: int,
+    locator: str,
+    size: int,
+    reason: str,
+    detail: str = "",
+    *,
+    sector: bytes | None = None,
 ) -> None:
-    """An object at the target that is no sector of ours."""
-    connection.execute("INSERT OR REPLACE INTO others VALUES (?, ?, ?, ?, ?)", [target, locator, size, reason, detail])
+    """An object at the target that is no sector of ours; `sector`: the uuid that it claims to have."""
+    connection.execute(
+        "INSERT OR REPLACE INTO others VALUES (?, ?, ?, ?, ?, ?)", [target, locator, size, reason, detail, sector]
+    )
 
 
 def source_id(connection: sqlite3.Connection, target: int, checkpoint: Checkpoint, signer: bytes) -> int:

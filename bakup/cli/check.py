@@ -10,12 +10,11 @@ from bakup.cli.command import command
 from bakup.cli.costs import NONE, Costs
 from bakup.cli.options import WHICH, Source, WithTarget, option
 from bakup.cli.problems import Problem
-from bakup.cli.rebuild import rejected
 from bakup.cli.rows import Rows, lost_cells, lost_facts, rebuilt, short_id
 from bakup.cli.running import Run
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import CheckReport, SectorProblem
+    from bakup.flows.reports import CheckReport, Fork, SectorProblem
 
 _STATES = ("missing", "damaged", "untrusted", "archived", "unreadable")
 _WITHHELD = ("archived", "unreadable")
@@ -25,6 +24,11 @@ TEXT = """
 Verify every sector at DST: its signature, its metadata, and that all it
 refers to is there. With --read-data every byte is read and verified too. It
 names what is lost, what is not, and what to do next.
+
+What cannot come back can be accepted with --accept-loss: from then on exactly
+that is no problem any more, so that a nightly check is good again and tells
+of new damage only. -v lists what was accepted. Sectors that pretend to be
+this account's, and a target that shows an older history, cannot be accepted.
 
 With --source only the sectors that this source needs are looked at, with --at
 those that one check point needs: to see whether that comes back whole. Only a
@@ -46,6 +50,9 @@ def check(
     target: WithTarget,
     *,
     read_data: Annotated[bool, option("--read-data", help="read and verify every byte", group="How")] = False,
+    accept_loss: Annotated[
+        bool, option("--accept-loss", help="what cannot come back is known and accepted", group="How")
+    ] = False,
     source: Source = None,
     at: Annotated[
         str | None, option("--at", metavar="WHEN", help="only what this check point needs (all)", group=WHICH)
@@ -66,11 +73,16 @@ def check(
             read_data=read_data,
             source=source,
             at=at,
+            accept_loss=accept_loss,
             target=target.options(),
             watch=run.watch,
             ask=run.ask,
         )
     run.console.report(*report_lines(report, exact=run.exact, costs=run.watch.costs))
+    if run.console.level >= 1 or report.newly_accepted:
+        run.console.report(*accepted_lines(report, exact=run.exact))
+    for facts in accepted_facts(report):
+        run.console.object(facts)
     if report.foreign:
         run.watch.note(f"{numbers.count(report.foreign, 'sector')} of other accounts left aside")
     for message in notes(report):
@@ -87,14 +99,17 @@ def report_lines(report: CheckReport, *, exact: bool = False, costs: Costs = NON
         rebuilt(rows, report.rebuilt)
     rows.text("checked", _checked(report, exact))
     for state in _STATES:
-        number = sum(problem.state == state for problem in report.problems)
-        if number:
-            rows.text(state, numbers.count(number, report.unit) + _chunks(report, state))
+        if told := _many(report, state):
+            rows.text(state, told)
+    if report.forks:
+        rows.text("forks", numbers.count(len(report.forks), "place"))
     if report.removed:
         rows.text("removed", f"{numbers.count(len(report.removed), 'object')}: no damage, and not stored again")
     if report.problems:
         rows.text("lost", _lost(report))
     rows.text("good", _good(report))
+    if report.accepted or report.accepted_forks:
+        rows.text("accepted", _accepted(report))
     costs.rows(rows)
     return rows.lines()
 
@@ -103,7 +118,24 @@ def problems(report: CheckReport, *, exact: bool = False) -> list[Problem]:
     """What is wrong, a sector each, with what to do."""
     history = [Problem("error", message, code="history") for message in report.history]
     sectors = [_problem(report, problem, exact) for problem in report.problems]
-    return [*history, *sectors, *(rejected(report.rebuilt.rejected) if report.rebuilt else ())]
+    return [*history, *(_fork(report, fork) for fork in report.forks), *sectors, *_copies(report)]
+
+
+def accepted_lines(report: CheckReport, *, exact: bool = False) -> list[str]:
+    """What was accepted, a line each, with the files that are lost with it."""
+    lines = [f"accepted: {fork.message}" for fork in report.accepted_forks]
+    for problem in report.accepted:
+        told = _problem(report, problem, exact)
+        lines += [f"accepted: {told.message}", *(f"  {line}" for line in told.lines())]
+    return lines
+
+
+def accepted_facts(report: CheckReport) -> list[dict[str, object]]:
+    """What `--json` says of what was accepted, an object each."""
+    forks: list[dict[str, object]] = [
+        {"message_type": "accepted", "code": "fork", "reason": fork.message} for fork in report.accepted_forks
+    ]
+    return [*forks, *({**_facts(problem), "message_type": "accepted"} for problem in report.accepted)]
 
 
 def notes(report: CheckReport) -> list[str]:
@@ -127,16 +159,21 @@ def summary(report: CheckReport) -> dict[str, object]:
         "sources": report.sources,
         "chunks": report.chunks,
         "damaged_chunks": report.damaged_chunks,
-        **{f"{state}_sectors": sum(one.state == state for one in report.problems) for state in _STATES},
+        **{f"{state}_sectors": _sectors(report, state) for state in _STATES},
+        "missing_check_points": _checkpoints(report),
         "foreign_sectors": report.foreign,
         "removed_objects": len(report.removed),
         "lost_files": report.lost.files,
         "lost_bytes": report.lost.bytes,
+        "lost_entries": report.lost_entries,
         "lost_from": machine.uuid_text(report.lost_from),
         "lost_to": machine.uuid_text(report.lost_to),
         "every_check_point": report.every,
         "only_older": report.only_older,
-        "history": list(report.history),
+        "history": [*report.history, *(fork.message for fork in report.forks)],
+        "forks": len(report.forks),
+        "accepted": len(report.accepted) + len(report.accepted_forks),
+        "unfinished_copies": len(report.copies),
         "rebuilt": report.rebuilt is not None,
         "elapsed_s": machine.seconds(report.elapsed),
     }
@@ -149,9 +186,27 @@ def _checked(report: CheckReport, exact: bool) -> str:
     if report.read_data:
         read = numbers.size(report.bytes, exact=exact)
         return f"{sectors}, {read} read, in {numbers.duration(report.elapsed)}"
-    well = not report.problems and not report.history
+    well = not report.problems and not _history(report)
     signatures = "" if report.caveat else "signatures, "
     return f"{sectors}: {signatures}metadata, references{'; data not read' if well else ''}"
+
+
+def _history(report: CheckReport) -> bool:
+    return bool(report.history or report.forks)
+
+
+def _sectors(report: CheckReport, state: str) -> int:
+    return sum(one.state == state and one.of_sector for one in report.problems)
+
+
+def _checkpoints(report: CheckReport) -> int:
+    return len({one.checkpoint for one in report.problems if one.checkpoint is not None})
+
+
+def _many(report: CheckReport, state: str) -> str:
+    sectors, checkpoints = _sectors(report, state), _checkpoints(report) if state == "missing" else 0
+    told = [numbers.count(sectors, report.unit) + _chunks(report, state)] if sectors else []
+    return ", ".join([*told, *([numbers.count(checkpoints, "check point")] if checkpoints else [])])
 
 
 def _chunks(report: CheckReport, state: str) -> str:
@@ -161,26 +216,89 @@ def _chunks(report: CheckReport, state: str) -> str:
 
 
 def _lost(report: CheckReport) -> str:
-    if not report.lost.files:
+    files = [numbers.count(report.lost.files, "file")] if report.lost.files else []
+    nameless = [f"{_entries(report.lost_entries)} whose names are gone"] if report.lost_entries else []
+    if not files and not nameless:
         return "nothing"
-    files = numbers.count(report.lost.files, "file")
+    told = " and ".join([*files, *nameless])
     if report.lost_from is None or report.lost_to is None:
-        return files
+        return told
     first, last = short_id(report.lost_from), short_id(report.lost_to)
-    return f"{files}, in check point {first}" if first == last else f"{files}, in check points {first} to {last}"
+    return f"{told}, in check point {first}" if first == last else f"{told}, in check points {first} to {last}"
+
+
+def _entries(number: int) -> str:
+    return f"{number:,} {'entry' if number == 1 else 'entries'}"
 
 
 def _good(report: CheckReport) -> str:
-    if not report.problems and not report.history:
+    if not report.problems and not _history(report):
+        but = ", but for what was accepted" if report.accepted else ""
         checkpoints = numbers.count(report.checkpoints, "check point")
-        return f"{checkpoints} of {numbers.count(report.sources, 'source')}"
+        return f"{checkpoints} of {numbers.count(report.sources, 'source')}{but}"
     asked = "" if report.every else " that was asked for"
-    if all(problem.state in _WITHHELD for problem in report.problems) and not report.history:
+    if all(problem.state in _WITHHELD for problem in report.problems) and not _history(report):
         return f"everything that could be read{asked}; {_MAY_GO_ON}"
     whole = ("everything else" if report.lost.files or report.history else "everything") + asked
-    if report.only_older:
+    if report.lost_entries:
+        whole = f"all whose name is known{' but for the lost' if report.lost.files else ''}{asked}"
+    if not report.checkpoints:
+        whole = "no check point"
+    elif report.only_older:
         whole = f"the latest check point of every source{asked}"
     return whole if report.history else f"{whole}; {_MAY_GO_ON}"
+
+
+def _accepted(report: CheckReport) -> str:
+    files = len({file.path for problem in report.accepted for file in problem.lost})
+    losses = [numbers.count(len(report.accepted), "loss", "losses")] if report.accepted else []
+    of_files = [f"{numbers.count(files, 'file')} with it"] if files else []
+    forks = [numbers.count(len(report.accepted_forks), "fork")] if report.accepted_forks else []
+    return ", ".join([*losses, *of_files, *forks]) + ("" if report.newly_accepted else "; -v lists them")
+
+
+def _fork(report: CheckReport, fork: Fork) -> Problem:
+    at = short_id(fork.rivals[0])
+    place = names.quoted(report.target)
+    return Problem(
+        "error",
+        fork.message,
+        (("nothing of it is lost: each is kept, and the latest is the one that goes on",),),
+        (
+            f"to bring back another than the latest: bakup restore {place} /tmp/{at} --at {at}",
+            f"if that is all right: bakup check --accept-loss {place}",
+        ),
+        code="fork",
+        facts=({"source": fork.source, "check_points": [machine.uuid_text(uuid) for uuid in fork.rivals]},),
+    )
+
+
+def _copies(report: CheckReport) -> list[Problem]:
+    if not report.copies:
+        return []
+    number = len(report.copies)
+    which = "1 object is an unfinished copy" if number == 1 else f"{number:,} objects are unfinished copies"
+    sectors = "a sector that is" if number == 1 else "sectors that are"
+    rows = tuple((names.shown_text(name), reason) for name, reason in report.copies)
+    facts = tuple({"name": name, "reason": reason} for name, reason in report.copies)
+    return [
+        Problem(
+            "warning",
+            f"{which} of {sectors} whole; no harm is done",
+            rows,
+            (_remove(report, [name for name, _ in report.copies]),),
+            code="unfinished-copy",
+            facts=facts,
+        )
+    ]
+
+
+def _remove(report: CheckReport, named: list[str]) -> str:
+    them = "it" if len(named) == 1 else "them"
+    if "://" in report.target:
+        return f"once no other tool copies to {names.shown_text(report.target)}, {them} can be removed"
+    paths = " ".join(names.quoted(os.path.join(report.target, name)) for name in named)
+    return f"once no other tool copies to it: rm {paths}"
 
 
 def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Problem:
@@ -189,24 +307,29 @@ def _problem(report: CheckReport, problem: SectorProblem, exact: bool) -> Proble
     message = f"{told} {problem.reason}".lstrip()
     if problem.range:
         number, first, last = problem.range
-        entries = f"{number:,} {'entry' if number == 1 else 'entries'}"
-        message += f": {entries}, {names.shown(first)} to {names.shown(last)}"
+        message += f": {_entries(number)}, {names.shown(first)} to {names.shown(last)}"
     elif problem.bytes:
         message += f", {numbers.size(problem.bytes, exact=exact)}"
-    sector: dict[str, object] = {
-        "message_type": "problem",
-        "code": f"sector-{problem.state}",
-        "sector": named,
-    }
-    facts = {**sector, "name": problem.name, "reason": problem.reason, "lost_files": len(problem.lost)}
     return Problem(
         "warning" if problem.state in _WITHHELD else "error",
         message,
         lost_cells(problem.lost, exact=exact),
         _hints(report, problem),
         code=f"sector-{problem.state}",
-        facts=(facts, *lost_facts(problem.lost, message_type="lost", code="lost", sector=named)),
+        facts=(_facts(problem), *lost_facts(problem.lost, message_type="lost", code="lost", sector=named)),
     )
+
+
+def _facts(problem: SectorProblem) -> dict[str, object]:
+    """What `--json` says of a problem."""
+    return {
+        "message_type": "problem",
+        "code": f"sector-{problem.state}",
+        "sector": machine.uuid_text(problem.uuid),
+        "name": problem.name,
+        "reason": problem.reason,
+        "lost_files": len(problem.lost),
+    }
 
 
 def _hints(report: CheckReport, problem: SectorProblem) -> tuple[str, ...]:

@@ -200,8 +200,6 @@ def _signature(report: SectorReport) -> str:
     if report.signature == "none":
         return "not signed"
     by = "it" if report.encrypted and report.account else f"account {report.account}"
-    if report.signature == "not ours":
-        return "signed, not by this account"
     return f"signed by {by if report.account else 'a key'}: {report.signature}"
 
 

@@ -74,11 +74,13 @@ class Teller:
         self.console.object({"message_type": "note", "message": message})
         self._log.write("INFO", "note", {"message": message})
 
-    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+    def warning(
+        self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
+    ) -> None:
         """A warning known before the work, shown at once."""
         rows = tuple((names.shown_text(line),) for line in details)
         facts = {"message": message, "details": list(details)} if details else {"message": message}
-        self.problem(Problem("warning", message, rows, code=code, facts=(facts,)))
+        self.problem(Problem("warning", message, rows, hints, code=code, facts=(facts,)))
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
         """A warning; the exit code tells of it too."""

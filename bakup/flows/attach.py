@@ -22,7 +22,7 @@ from bakup.catalog.rows import known_as
 from bakup.errors import NoAnswer, NoTarget
 from bakup.flows import costs, remembered
 from bakup.flows.ask import Ask
-from bakup.flows.expecting import expect_ours, expect_there, guard_history
+from bakup.flows.expecting import expect_ours, expect_there, guard_history, warn
 from bakup.flows.home import Home
 from bakup.flows.ingest import Ingested
 from bakup.flows.layouts import Layout, Protection
@@ -104,7 +104,8 @@ def attach(
         new_target: what was known of this place does not matter any more.
         use_folder: a folder with other files and no sectors may be used.
         rebuild: forget the catalog of this target first.
-        again: what was taken for another account's is looked at again: a byte of its key may have been damaged.
+        again: a check: what was taken for another account's is looked at again: a byte of its key may have been
+            damaged. It reports itself what it finds wrong, as a rebuild does.
         layout: the one that a new target gets.
 
     Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
@@ -117,6 +118,8 @@ def attach(
         attached.layout.expect_trusted(home.catalog, attached.row, place)
         guard_history(home, attached, asked)
         _name_withheld(attached)
+        if not (again or rebuild):
+            warn(home, attached)
     except BaseException:
         target.close()
         raise
@@ -240,7 +243,7 @@ def _row(home: Home, url: str) -> int:
 def _forget_refusals(at: _At) -> None:
     # What was not believed may be now: another account, other options, or it was still being copied, at its full size.
     at.home.catalog.execute(
-        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'damaged', 'withheld', 'archived')"
+        "DELETE FROM others WHERE target = ? AND (reason IN ('untrusted', 'forged', 'damaged', 'withheld', 'archived')"
         " OR detail = ? OR reason = 'foreign' AND ?"
         " OR reason = 'no sector' AND (locator GLOB ? OR locator GLOB '*.atbak*'))",
         [at.row, at.account.public.account_id if at.account else "", at.asked.again, f"*{SECTOR_SUFFIX}"],
@@ -325,13 +328,20 @@ def _with_copies(at: _At, comparison: listing.Comparison) -> listing.Comparison:
 
 
 def _flag_findings(home: Home, url: str, row: int) -> None:
-    for sector, positions in remembered.findings(home.state, url).items():
-        if -1 in positions:
+    for sector, found in remembered.findings(home.state, url).items():
+        if any(position < 0 for position, _ in found):
             home.catalog.execute(
                 "UPDATE sectors SET state = 'damaged' WHERE target = ? AND uuid = ? AND state = 'stored'",
                 [row, sector],
             )
-        places.mark_damaged(home.catalog, row, sector, [position for position in positions if position >= 0])
+        packs = [(position, chunk) for position, chunk in found if position >= 0]
+        whole = [position for position, chunk in packs if chunk == remembered.WHOLE_PACK]
+        doubtful = [position for position, chunk in packs if chunk == remembered.YET_CHUNKS]
+        places.mark_damaged(home.catalog, row, sector, whole)
+        places.mark_damaged(home.catalog, row, sector, doubtful, how=3)
+        known = home.catalog.execute("SELECT id FROM sectors WHERE target = ? AND uuid = ?", [row, sector]).fetchone()
+        if known is not None:
+            places.mark_chunks(home.catalog, known[0], [(at, chunk) for at, chunk in packs if chunk >= 0])
 
 
 def remember(home: Home, attached: Attached, *, encrypted: bool, signed: bool) -> None:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from bakup.catalog import damage, history, listing, places
 from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
+from bakup.catalog.refused import refused
 from bakup.flows import remembered
+from bakup.flows.accepting import Split, accepting, accepting_forks, split
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach, made_with
+from bakup.flows.check_history import verdict_on_history
 from bakup.flows.check_problems import problems_of
 from bakup.flows.check_scope import Scope, scope_of
-from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.layouts import WITHHELD, Held, Seen
 from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
-from bakup.flows.restore import history_gap
+from bakup.flows.suffering import suffering
 from bakup.flows.watch import Progress, Watch
 
 
@@ -31,11 +32,14 @@ def check(
     read_data: bool,
     source: str | None = None,
     at: str | None = None,
+    accept_loss: bool = False,
     target: TargetOptions,
     watch: Watch,
     ask: Ask,
 ) -> CheckReport:
     """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync.
+
+    With `accept_loss` what cannot come back is no problem any more, from this check on.
 
     With `source` only what that needs, with `at` only what one check point a source needs.
     Raises Failed when there is none such, Usage for an unclear choice, and what `attach` raises.
@@ -53,7 +57,7 @@ def check(
             _index_chunks(home.catalog, attached.row)
         seen = list(_read_all(home, attached, rows, read_data, watch))
         _remember(home, attached, seen, read_data)
-        report = _report(home, attached, scope, rows, seen, read_data, begun)
+        report = _report(home, attached, scope, rows, seen, read_data, accept_loss, begun)
         if scope.every:
             with transaction(home.state):
                 remembered.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
@@ -110,29 +114,28 @@ def _held(connection: sqlite3.Connection, row: listing.SectorRow) -> Held:
 
 
 def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: bool) -> None:
+    state, url = home.state, attached.url
     with transaction(home.state), transaction(home.catalog):
         for one in seen:
             uuid = one.row.uuid
             if one.state in WITHHELD:
                 continue
             if one.reason is not None:
-                remembered.add_findings(home.state, attached.url, uuid, [-1], one.reason)
+                remembered.add_findings(state, url, uuid, [-1], one.reason)
                 home.catalog.execute("UPDATE sectors SET state = 'damaged' WHERE id = ?", [one.row.id])
                 continue
             home.catalog.execute("UPDATE sectors SET state = 'stored' WHERE id = ?", [one.row.id])
             if read_data:
-                remembered.clear_findings(home.state, attached.url, uuid)
+                remembered.clear_findings(state, url, uuid)
                 places.clear_damage(home.catalog, one.row.id)
-                suffering = {*one.positions, *one.doubtful, *(position for position, _ in one.bad_chunks)}
-                remembered.add_findings(home.state, attached.url, uuid, suffering, "damaged")
+                remembered.add_findings(state, url, uuid, one.positions, "damaged")
+                remembered.add_findings(state, url, uuid, one.doubtful, "damaged", chunk=remembered.YET_CHUNKS)
+                remembered.add_chunk_findings(state, url, uuid, one.bad_chunks, "damaged")
                 places.mark_damaged(home.catalog, attached.row, uuid, one.positions)
                 places.mark_damaged(home.catalog, attached.row, uuid, one.doubtful, how=3)
                 places.mark_chunks(home.catalog, one.row.id, one.bad_chunks)
             else:
-                home.state.execute(
-                    "DELETE FROM findings WHERE url = ? AND sector = ? AND position = -1",
-                    [attached.url, uuid],
-                )
+                state.execute("DELETE FROM findings WHERE url = ? AND sector = ? AND position = -1", [url, uuid])
 
 
 def _report(
@@ -142,17 +145,30 @@ def _report(
     rows: Sequence[listing.SectorRow],
     seen: Sequence[Seen],
     read_data: bool,
+    accept_loss: bool,
     begun: float,
 ) -> CheckReport:
     connection = home.catalog
     lost = _lost(connection, attached.row, scope)
     missing = _missing(connection, attached.row, scope, lost)
-    problems = problems_of(home, attached, scope, seen, lost, missing)
+    aside = refused(connection, attached.row)
     checkpoints = history.checkpoints(connection, attached.row)
-    suffering = _suffering(checkpoints, scope, lost, missing)
-    refused = damage.refused(connection, attached.row) if scope.newest else ()
-    only_older = not any(row.uuid in scope.heads for row in suffering) and not refused
-    chain = _chain_problems(home, attached, scope, checkpoints, problems)
+    chain = verdict_on_history(home, attached, scope, checkpoints)
+    problems = [*problems_of(home, attached, scope, seen, lost, missing, aside), *chain.gaps]
+    if accept_loss:
+        with transaction(home.state):
+            remembered.accept(home.state, attached.url, accepting(problems) | accepting_forks(chain.forks))
+    accepted = remembered.accepted(home.state, attached.url)
+    told = split(problems, accepted)
+    forks = [fork for fork in chain.forks if not fork.what <= accepted.keys()]
+    lost, missing = _not_accepted(told, lost, missing)
+    gaps_known = {problem.checkpoint for problem in told.accepted if problem.checkpoint is not None}
+    bad = suffering(checkpoints, lost, missing, gaps_known)
+    suffers = [row for row in scope.checkpoints if row.id in bad]
+    only_older = bool(scope.checkpoints) and not any(row.uuid in scope.heads for row in suffers)
+    if scope.newest:
+        named = {problem.name for problem in told.rest}
+        only_older = only_older and not any(one.doubted and one.locator in named for one in aside)
     gone = {problem.uuid for problem in problems if problem.uuid is not None} - {row.uuid for row in rows}
     files = {(version.source, version.path): version for version in lost}
     others = connection.execute(
@@ -168,15 +184,22 @@ def _report(
         sources=len(scope.sources),
         chunks=sum(one.chunks for one in seen),
         damaged_chunks=sum(one.damaged_chunks for one in seen),
-        problems=tuple(problems),
+        problems=told.rest,
         lost=Count(len(files), sum(version.size for version in files.values())),
-        lost_from=suffering[0].uuid if suffering else None,
-        lost_to=suffering[-1].uuid if suffering else None,
-        only_older=bool(problems) and only_older,
-        history=chain,
+        lost_from=suffers[0].uuid if suffers else None,
+        lost_to=suffers[-1].uuid if suffers else None,
+        only_older=bool(told.rest) and only_older,
+        history=chain.severe,
+        forks=tuple(forks),
+        lost_entries=sum(line.entries for line in missing if not line.known),
+        accepted=told.accepted,
+        accepted_forks=tuple(fork for fork in chain.forks if fork not in forks),
+        newly_accepted=accept_loss,
+        copies=tuple((one.locator, one.detail) for one in aside if one.harmless),
         foreign=others,
         rebuilt=attached.rebuilt,
-        exit_code=_exit_code(problems, only_older, chain) or (3 if attached.ingested.withheld else 0),
+        exit_code=_exit_code(told.rest, only_older, (*chain.severe, *forks))
+        or (3 if attached.ingested.withheld else 0),
         elapsed=time.monotonic() - begun,
         unit=attached.layout.unit,
         removed=_removed(connection, attached, scope),
@@ -202,6 +225,20 @@ def _missing(
     ]
 
 
+def _not_accepted(
+    told: Split, lost: Sequence[LostVersion], missing: Sequence[damage.MissingLine]
+) -> tuple[list[LostVersion], list[damage.MissingLine]]:
+    """What of it no accepted problem explains."""
+    if not told.accepted:
+        return list(lost), list(missing)
+    files = {file.path for problem in told.rest for file in problem.lost}
+    sectors = {problem.uuid for problem in told.accepted}
+    return (
+        [version for version in lost if version.path in files],
+        [line for line in missing if line.sector not in sectors],
+    )
+
+
 def _removed(connection: sqlite3.Connection, attached: Attached, scope: Scope) -> tuple[PathLine, ...]:
     removed = attached.layout.removed(connection, attached.row)
     needed = (
@@ -210,35 +247,8 @@ def _removed(connection: sqlite3.Connection, attached: Attached, scope: Scope) -
     return tuple(PathLine("-", path, size) for locator, path, size in removed if locator in needed)
 
 
-def _chain_problems(
-    home: Home,
-    attached: Attached,
-    scope: Scope,
-    checkpoints: Sequence[history.CheckpointRow],
-    problems: list[SectorProblem],
-) -> tuple[str, ...]:
-    """What is wrong with the history that the latest check points stand on; gaps behind that are damage like other."""
-    standing = {
-        row.uuid: row
-        for head in scope.checkpoints
-        if head.uuid in scope.heads
-        for row in history.chain_of(checkpoints, head)
-    }
-    sources = None if scope.every else {source.id for source in scope.sources}
-    severe = list(rolled_back(home, attached, sources)) if scope.newest else []
-    for uuid, message in damage.chain_problems(home.catalog, attached.row):
-        if uuid not in scope.told_by:
-            continue
-        row = standing.get(uuid)
-        if row is not None and (row.based_on is not None or row.previous is None or "missing" not in message):
-            severe.append(message)
-        elif not scope.one_each:
-            problems.append(SectorProblem(None, "", "missing", message))
-    return tuple(severe)
-
-
-def _exit_code(problems: Sequence[SectorProblem], only_older: bool, chain: Sequence[str]) -> int:
-    if chain:
+def _exit_code(problems: Sequence[SectorProblem], only_older: bool, history_told: Sequence[object]) -> int:
+    if history_told:
         return 23
     if any(problem.state == "untrusted" for problem in problems):
         return 22
@@ -247,52 +257,3 @@ def _exit_code(problems: Sequence[SectorProblem], only_older: bool, chain: Seque
     if problems:
         return 20 if only_older else 21
     return 0
-
-
-def _suffering(
-    checkpoints: Sequence[history.CheckpointRow],
-    scope: Scope,
-    lost: Sequence[LostVersion],
-    missing: Sequence[damage.MissingLine],
-) -> list[history.CheckpointRow]:
-    """Check points that miss a file, or entries whose names are gone with a sector."""
-    blind = {line.checkpoint for line in missing if not line.known and line.entries}
-    gap = history_gap({row.uuid for row in checkpoints})
-    blind |= {row.uuid for row in checkpoints if gap(row) is not None}
-    bad = _made_on(checkpoints, blind) | _missing_files(checkpoints, lost)
-    return [row for row in scope.checkpoints if row.id in bad]
-
-
-def _made_on(checkpoints: Sequence[history.CheckpointRow], uuids: set[bytes]) -> set[int]:
-    """Row ids of check points that are one of `uuids`, or whose state is made on one."""
-    following: dict[tuple[int, bytes | None], list[history.CheckpointRow]] = defaultdict(list)
-    for row in checkpoints:
-        following[row.source, row.based_on].append(row)
-    found: set[int] = set()
-    waiting = [row for row in checkpoints if row.uuid in uuids]
-    while waiting:
-        row = waiting.pop()
-        if row.id not in found:
-            found.add(row.id)
-            waiting += following[row.source, row.uuid]
-    return found
-
-
-def _missing_files(checkpoints: Sequence[history.CheckpointRow], lost: Sequence[LostVersion]) -> set[int]:
-    """Row ids of check points in which a version of `lost` stands."""
-    # How many more stand from an ordinal on.
-    more: dict[int, Counter[int]] = defaultdict(Counter)
-    for version in lost:
-        more[version.source][version.first] += 1
-        if version.last is not None:
-            more[version.source][version.last + 1] -= 1
-    found: set[int] = set()
-    for source, steps in more.items():
-        rows = [(row.ordinal, 1, row.id) for row in checkpoints if row.source == source]
-        standing = 0
-        for _, is_checkpoint, value in sorted([*rows, *((ordinal, 0, number) for ordinal, number in steps.items())]):
-            if not is_checkpoint:
-                standing += value
-            elif standing:
-                found.add(value)
-    return found

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec.structs import replace
 
 from bakup.catalog import damage, history, listing
 from bakup.catalog.damage import LostVersion
+from bakup.catalog.refused import Refused
+from bakup.flows.accepting import checkpoint_lost, file_lost, sector_lost
 from bakup.flows.attach import Attached
 from bakup.flows.check_scope import Scope
 from bakup.flows.home import Home
-from bakup.flows.layouts import Seen
+from bakup.flows.layouts import WITHHELD, Seen
 from bakup.flows.reports import Lost, SectorProblem
 from bakup.flows.restore import history_gap
 
@@ -23,97 +28,185 @@ def problems_of(
     seen: Sequence[Seen],
     lost: Sequence[LostVersion],
     missing: Sequence[damage.MissingLine],
+    aside: Sequence[Refused],
 ) -> list[SectorProblem]:
-    """Damaged and missing sectors that matter to `scope`, and what is not known of it."""
-    blamed = damage.blamed(home.catalog, attached.row) if lost else {}
-    suffers: dict[bytes, dict[bytes, LostVersion]] = {}
-    for version in lost:
-        for chunk in version.chunks:
-            for uuid in blamed.get(chunk, ()):
-                suffers.setdefault(uuid, {})[version.path] = version
-    problems = []
-    bad = {one.row.uuid: one for one in seen if one.reason is not None or one.damage}
-    for uuid, one in bad.items():
-        where = f"is damaged at {min(one.damage):,}" if one.reason is None else _reason(one.reason)
-        problems.append(_problem(home, uuid, one.row.locator, one.state, where, suffers.get(uuid, {}), None))
+    """Damaged and missing sectors that matter to `scope`, and what is not known of it.
+
+    `aside`: objects that are not believed.
+    """
+    naming = _Naming(home, attached, lost)
+    problems = [_seen_problem(naming, one) for one in seen if one.reason is not None or one.damage]
+    told = {problem.uuid for problem in problems}
+    instead = {one.sector: one for one in aside if one.serves == "lost"}
     for line in missing:
-        if line.sector in bad or any(problem.uuid == line.sector for problem in problems):
-            continue
-        span = None if line.known else (line.entries, line.first_path, line.last_path)
-        problems.append(
-            _problem(home, line.sector, "", line.state, line.reason, suffers.get(line.sector, {}), span, line.size)
-        )
-    for row, uuid, locator, position in home.catalog.execute(
-        "SELECT s.id, s.uuid, s.locator, min(p.position) FROM sectors s JOIN packs p ON p.sector = s.id"
-        " WHERE s.target = ? AND p.damaged AND s.state <> 'missing' GROUP BY s.id",
-        [attached.row],
-    ):
-        if uuid not in bad and scope.needs(row):
-            where = f"is damaged at {position:,}, as found before"
-            problems.append(_problem(home, uuid, locator, "damaged", where, suffers.get(uuid, {}), None))
-    problems += _of_no_line(home, attached, suffers, {problem.uuid for problem in problems})
+        if line.sector not in told:
+            told.add(line.sector)
+            span = None if line.known else (line.entries, line.first_path, line.last_path)
+            if line.state in WITHHELD:
+                problems.append(naming.sector(line.sector, "", line.state, line.reason, set(), span, line.size))
+            else:
+                problems.append(naming.gone(line.sector, line.size, span, instead.get(line.sector)))
+    problems += _found_before(home, attached, scope, naming, told)
+    problems += _of_no_line(home, attached, naming, instead, {problem.uuid for problem in problems})
     if not any(problem.range for problem in problems):
-        problems += _unlisted(lost, problems)
+        problems += _unlisted(naming, lost, problems)
     rows = history.checkpoints(home.catalog, attached.row)
     gap_of = history_gap({row.uuid for row in rows})
     for row in rows:
         if row.uuid in scope.told_by and (gap := gap_of(row)) is not None:
-            problems.append(SectorProblem(None, "", "missing", gap))
+            gone = row.uuid if row.entries_lost or row.based_on is None else row.based_on
+            problems.append(checkpoint_gone(row.uuid, gap, gone))
+    if not scope.checkpoints and scope.every:
+        problems.append(SectorProblem(None, "", "missing", _nothing_complete(attached.place, len(seen))))
     if not scope.newest and not lost:
         return problems
     # What was not believed may have held more of the newest state, or what is lost.
-    for locator, reason, detail in home.catalog.execute(
-        "SELECT locator, reason, detail FROM others WHERE target = ? AND reason IN ('untrusted', 'damaged')",
+    told = {problem.uuid for problem in problems} - {None}
+    return problems + [_of_object(one) for one in aside if not one.harmless and one.sector not in told]
+
+
+def _nothing_complete(place: str, sectors: int) -> str:
+    stored = "1 sector holds" if sectors == 1 else f"{sectors:,} sectors hold"
+    return f"{place} has no complete check point; {stored} what was stored until now"
+
+
+def checkpoint_gone(uuid: bytes, message: str, gone: bytes) -> SectorProblem:
+    """A check point, `gone`, that is missing or not whole in the chain of the one with this uuid."""
+    return SectorProblem(None, "", "missing", message, checkpoint=uuid, what=frozenset((checkpoint_lost(gone),)))
+
+
+def _of_object(one: Refused) -> SectorProblem:
+    state: Literal["untrusted", "damaged"] = "damaged" if one.reason == "damaged" else "untrusted"
+    what = frozenset((f"object {one.locator} {one.size} {one.detail}",)) if state == "damaged" else frozenset()
+    return SectorProblem(None, one.locator, state, one.detail, what=what)
+
+
+class _Naming:
+    """Says of each sector which files suffer, and where they still are."""
+
+    def __init__(self, home: Home, attached: Attached, lost: Sequence[LostVersion]) -> None:
+        self._home = home
+        self._target = attached.row
+        self._sources = {row.id: row.uuid for row in history.sources(home.catalog, attached.row)}
+        self._suffers: dict[bytes, dict[bytes, LostVersion]] = {}
+        blamed = damage.blamed(home.catalog, attached.row) if lost else {}
+        for version in lost:
+            for chunk in version.chunks:
+                for uuid in blamed.get(chunk, ()):
+                    self._suffers.setdefault(uuid, {})[version.path] = version
+
+    def suffers(self, uuid: bytes) -> bool:
+        """Whether a file needs this sector."""
+        return uuid in self._suffers
+
+    def files(self, versions: Iterable[LostVersion]) -> set[str]:
+        """What is accepted with these files."""
+        return {file_lost(self._sources.get(version.source, b""), version) for version in versions}
+
+    def sector(
+        self,
+        uuid: bytes,
+        name: str,
+        state: str,
+        reason: str,
+        what: set[str],
+        span: tuple[int, bytes, bytes] | None = None,
+        size: int = 0,
+    ) -> SectorProblem:
+        """A problem with a sector."""
+        suffering = self._suffers.get(uuid, {})
+        files = tuple(Lost(path, version.size, version.available) for path, version in sorted(suffering.items()))
+        unchanged = _unchanged(self._home, suffering.values())
+        exactly = frozenset(what | self.files(suffering.values()) if what else ())
+        covers = self._checkpoints(uuid) if what else frozenset()
+        return SectorProblem(
+            uuid,
+            name,
+            state,  # type: ignore[arg-type]
+            reason,
+            files,
+            span,
+            unchanged,
+            size,
+            what=exactly,
+            covers=covers,
+        )
+
+    def _checkpoints(self, sector: bytes) -> frozenset[str]:
+        rows = self._home.catalog.execute(
+            "SELECT c.uuid FROM sectors s JOIN boxes b ON b.sector = s.id JOIN checkpoints c ON c.id = b.checkpoint"
+            " WHERE s.target = ? AND s.uuid = ?",
+            [self._target, sector],
+        )
+        return frozenset(checkpoint_lost(uuid) for (uuid,) in rows)
+
+    def gone(
+        self, uuid: bytes, size: int, span: tuple[int, bytes, bytes] | None, instead: Refused | None
+    ) -> SectorProblem:
+        """A sector that is not there; `instead`: an object that says it is this one."""
+        if instead is None:
+            return self.sector(uuid, "", "missing", "is missing", sector_lost(uuid, "missing"), span, size)
+        if instead.unfinished:
+            reason = f"is missing; an unfinished copy of it is there, {instead.locator}"
+            return self.sector(uuid, "", "missing", reason, sector_lost(uuid, "missing"), span, size)
+        state: Literal["damaged", "untrusted"] = "damaged" if instead.reason == "damaged" else "untrusted"
+        what = sector_lost(uuid, instead.detail) if state == "damaged" else set()
+        problem = self.sector(uuid, instead.locator, state, instead.detail, what, span)
+        return replace(problem, covers=problem.covers | _of_object(instead).what)
+
+
+def _seen_problem(naming: _Naming, one: Seen) -> SectorProblem:
+    uuid, name = one.row.uuid, one.row.locator
+    if one.reason is not None and one.state != "damaged":
+        return naming.sector(uuid, name, one.state, _reason(one.reason), set())
+    if one.reason is not None:
+        return naming.sector(uuid, name, "damaged", _reason(one.reason), sector_lost(uuid, "damaged"))
+    what = sector_lost(uuid, "damaged", one.packs or one.damage)
+    return naming.sector(uuid, name, "damaged", f"is damaged at {min(one.damage):,}", what)
+
+
+def _found_before(
+    home: Home, attached: Attached, scope: Scope, naming: _Naming, told: Container[bytes | None]
+) -> list[SectorProblem]:
+    found: dict[tuple[int, bytes, str], list[int]] = {}
+    for row, uuid, locator, position in home.catalog.execute(
+        "SELECT s.id, s.uuid, s.locator, p.position FROM sectors s JOIN packs p ON p.sector = s.id"
+        " WHERE s.target = ? AND p.damaged AND s.state <> 'missing' ORDER BY s.id, p.position",
         [attached.row],
     ):
-        problems.append(SectorProblem(None, locator, reason, detail))
-    return problems
-
-
-def _of_no_line(
-    home: Home, attached: Attached, suffers: Mapping[bytes, dict[bytes, LostVersion]], told: Container[bytes | None]
-) -> list[SectorProblem]:
-    """Missing sectors that no END lists, of a run that never came to its end, and that later ones stood on."""
+        if uuid not in told and scope.needs(row):
+            found.setdefault((row, uuid, locator), []).append(position)
     return [
-        _problem(home, row.uuid, "", "missing", "is missing", suffers[row.uuid], None, row.size)
-        for row in (listing.sectors(home.catalog, attached.row) if suffers else ())
-        if row.state == "missing" and row.uuid in suffers and row.uuid not in told
+        naming.sector(uuid, locator, "damaged", "is damaged, as found before", sector_lost(uuid, "damaged", positions))
+        for (_, uuid, locator), positions in found.items()
     ]
 
 
-def _unlisted(lost: Sequence[LostVersion], problems: Sequence[SectorProblem]) -> list[SectorProblem]:
+def _of_no_line(
+    home: Home,
+    attached: Attached,
+    naming: _Naming,
+    instead: Mapping[bytes | None, Refused],
+    told: Container[bytes | None],
+) -> list[SectorProblem]:
+    """Missing sectors that no END lists, of a run that never came to its end, and that later ones stood on."""
+    return [
+        naming.gone(row.uuid, row.size, None, instead.get(row.uuid))
+        for row in listing.sectors(home.catalog, attached.row)
+        if row.state == "missing" and naming.suffers(row.uuid) and row.uuid not in told
+    ]
+
+
+def _unlisted(naming: _Naming, lost: Sequence[LostVersion], problems: Sequence[SectorProblem]) -> list[SectorProblem]:
     """Files whose bytes stood in sectors of other check points, which are gone too: none is left to name them."""
     named = {file.path for problem in problems for file in problem.lost}
     rest = {version.path: version for version in lost if version.path not in named}
     if not rest:
         return []
-    what = "a file needs" if len(rest) == 1 else f"{len(rest):,} files need"
+    needs = "a file needs" if len(rest) == 1 else f"{len(rest):,} files need"
     files = tuple(Lost(path, version.size, version.available) for path, version in sorted(rest.items()))
-    reason = f"{what} sectors that are not there, and no check point is left that lists them"
-    return [SectorProblem(None, "", "missing", reason, files)]
-
-
-def _problem(
-    home: Home,
-    uuid: bytes,
-    name: str,
-    state: str,
-    reason: str,
-    suffering: dict[bytes, LostVersion],
-    span: tuple[int, bytes, bytes] | None,
-    size: int = 0,
-) -> SectorProblem:
-    files = tuple(Lost(path, version.size, version.available) for path, version in sorted(suffering.items()))
-    return SectorProblem(
-        uuid,
-        name,
-        state,  # type: ignore[arg-type]
-        reason,
-        files,
-        span,
-        _unchanged(home, suffering.values()),
-        size,
-    )
+    reason = f"{needs} sectors that are not there, and no check point is left that lists them"
+    return [SectorProblem(None, "", "missing", reason, files, what=frozenset(naming.files(rest.values())))]
 
 
 def _unchanged(home: Home, versions: Iterable[LostVersion]) -> tuple[tuple[str, int], ...]:

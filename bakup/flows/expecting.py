@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shlex
+import sqlite3
 from collections.abc import Container, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bakup.catalog import history
+from bakup.catalog import history, lineage
+from bakup.catalog.refused import refused
 from bakup.errors import BakupError, Failed, History, NoTarget, Untrusted, Usage
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
 from bakup.flows.moments import local_time
 from bakup.flows.remembered import Remembered
+from bakup.flows.reports import Fork
 from bakup.format.objects import SECTOR_SUFFIX, is_object
 from bakup.store.faults import absent
 
@@ -62,7 +65,7 @@ def _holds_ours(home: Home, row: int) -> bool:
     found = home.catalog.execute(
         "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = :t AND state IN ('stored', 'damaged')) OR EXISTS"
         " (SELECT 1 FROM others o JOIN sectors s ON s.target = o.target AND s.locator = o.locator"
-        " WHERE o.target = :t AND o.reason IN ('damaged', 'untrusted'))",
+        " WHERE o.target = :t AND o.reason IN ('damaged', 'forged', 'untrusted'))",
         {"t": row},
     ).fetchone()
     return bool(found[0])
@@ -72,7 +75,7 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
     place, known = asked.place, attached.remembered
     if accounts := _foreign_accounts(home, attached.row):
         return attached.layout.not_ours(place, accounts, writing=asked.writing)
-    untrusted = _others(home, attached.row, "untrusted")
+    untrusted = _others(home, attached.row, "untrusted", "forged")
     damaged = _others(home, attached.row, "damaged")
     withheld = [row for row in _withheld(home, attached.row) if _looks_ours(row[0])]
     if withheld and not untrusted and not damaged:
@@ -88,8 +91,10 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
     if untrusted:
         return _untrusted(place, untrusted)
     if damaged:
+        unit = attached.layout.unit
+        held = f"1 {unit}, which is not" if len(damaged) == 1 else f"{len(damaged):,} {unit}s and none of them is"
         return Failed(
-            f"{place} holds {len(damaged):,} {attached.layout.unit}s and none of them is whole",
+            f"{place} holds {held} whole",
             details=tuple(damaged),
             hints=(f"to look at one by itself: bakup {attached.layout.inspector} inspect FILE",),
             code="all-damaged",
@@ -123,9 +128,11 @@ def _foreign_accounts(home: Home, row: int) -> list[tuple[str, int]]:
     return [(str(account), int(count)) for account, count in rows]
 
 
-def _others(home: Home, row: int, reason: str) -> list[tuple[str, str]]:
+def _others(home: Home, row: int, *reasons: str) -> list[tuple[str, str]]:
     rows = home.catalog.execute(
-        "SELECT locator, detail FROM others WHERE target = ? AND reason = ? ORDER BY locator", [row, reason]
+        f"SELECT locator, detail FROM others WHERE target = ? AND reason IN ({', '.join('?' * len(reasons))})"
+        " ORDER BY locator",
+        [row, *reasons],
     )
     return [(str(locator), str(detail)) for locator, detail in rows]
 
@@ -138,8 +145,9 @@ def _untrusted(place: str, found: Sequence[tuple[str, str]]) -> Untrusted:
     if any("signed" in detail for detail in details):
         options.append("--accept-unsigned")
     hints = (f"if you made them so: {' '.join(options)}",) if options else ()
+    held = "1 sector, which cannot" if len(found) == 1 else f"{len(found):,} sectors and none of them can"
     return Untrusted(
-        f"{place} holds {len(found):,} sectors and none of them can be trusted",
+        f"{place} holds {held} be trusted",
         details=tuple((locator, detail) for locator, detail in found),
         hints=hints,
         code="untrusted",
@@ -177,6 +185,58 @@ def rolled_back(home: Home, attached: Attached, sources: Container[int] | None =
             label = source.label if source is not None else head.label or "a source"
             name = head.checkpoint.hex()[:8]
             yield f"{label} was at check point {name} (number {head.sequence}), which is not there any more"
+
+
+def forks_at(connection: sqlite3.Connection, target: int) -> list[Fork]:
+    """Where histories of sources fork: each branch stands beside the others, the one that goes on is told last."""
+    sources = {source.id: source for source in history.sources(connection, target)}
+    forks = list(lineage.forks(connection, target))
+    going_on = {fork.source: lineage.line(connection, fork.source) for fork in forks}
+    return [_fork(sources[one.source], one, going_on[one.source]) for one in forks if one.source in sources]
+
+
+def _fork(source: history.SourceRow, fork: lineage.Fork, going_on: Container[bytes]) -> Fork:
+    branches = tuple(sorted(fork.rivals, key=lambda uuid: uuid in going_on))
+    *first, last = (uuid.hex()[:8] for uuid in fork.rivals)
+    rivals = f"{', '.join(first)} and {last}"
+    every = "both" if len(first) == 1 else "all"
+    if fork.after is None:
+        message = f"{source.label} forks: {rivals} are {every} number {fork.sequence}"
+    else:
+        message = f"{source.label} forks: {rivals} were {every} made after {fork.after.hex()[:8]}"
+    after = fork.after.hex() if fork.after is not None else ""
+    what = f"fork {source.uuid.hex()} {after} {' '.join(sorted(uuid.hex() for uuid in fork.rivals))}"
+    return Fork(source.label, message, branches, frozenset((what,)))
+
+
+def warn(home: Home, attached: Attached) -> None:
+    """Tell what every command tells: what is there and not believed, and histories that fork."""
+    aside = [one for one in refused(home.catalog, attached.row) if not one.harmless]
+    if aside:
+        number = "1 object is" if len(aside) == 1 else f"{len(aside):,} objects are"
+        attached.watch.warning(
+            f"{number} left aside at {attached.place}",
+            details=tuple(f"{one.locator} {one.detail}" for one in aside),
+            hints=(f"to see what that means: bakup check {shlex.quote(attached.place)}",),
+            code="left-aside",
+        )
+    accepted = remembered.accepted(home.state, attached.url)
+    for fork in forks_at(home.catalog, attached.row):
+        if not fork.what <= accepted.keys():
+            attached.watch.warning(
+                fork.message,
+                details=("each of them is kept and can be restored; the latest goes on",),
+                hints=(f"if that is all right: bakup check --accept-loss {shlex.quote(attached.place)}",),
+                code="fork",
+            )
+
+
+def may_hold_more(connection: sqlite3.Connection, target: int) -> Iterator[str]:
+    """What is not known of the newest state because of objects that `warn` has named."""
+    number = sum(one.matters for one in refused(connection, target))
+    if number:
+        objects = "an object that was" if number == 1 else f"{number:,} objects that were"
+        yield f"{objects} not believed may have held more of the newest state"
 
 
 def _has(home: Home, source: history.SourceRow, checkpoint: bytes) -> bool:

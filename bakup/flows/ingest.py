@@ -13,9 +13,11 @@ from msgspec import Struct, field
 from bakup.catalog import applying, recording
 from bakup.catalog.listing import NewObjects
 from bakup.catalog.rows import rows_of
-from bakup.errors import BakupError, Damaged, Foreign, StoreError, Untrusted, Withheld
+from bakup.errors import Damaged, Foreign, StoreError, Untrusted, Withheld
 from bakup.flows.watch import Progress, Watch
+from bakup.format.header import FIXED
 from bakup.sector.meta import MetaRegion
+from bakup.sector.naming import reason, sector_name
 from bakup.sector.reader import OpenSector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner
 from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_MISSING
@@ -82,9 +84,10 @@ def ingest(
             if announce and isinstance(result, tuple):
                 watch.note(announce)
                 announce = ""
-            reason = _take(connection, target_row, locator, size, result, found)
-            if reason:
-                recording.add_other(connection, target_row, locator, size, *reason)
+            other = _take(connection, target_row, locator, size, result, found)
+            if other:
+                claimed = result.sector if isinstance(result, Refusal) else None
+                recording.add_other(connection, target_row, locator, size, *other, sector=claimed)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
     found.applied = apply_complete(connection, target_row)
     return found
@@ -93,9 +96,10 @@ def ingest(
 def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
     """Apply check points that are complete by now; returns how many."""
     complete = applying.mark_complete(connection, target_row)
-    for checkpoint in complete:
-        applying.apply_staged(connection, checkpoint)
     if complete:
+        with applying.by_checkpoint(connection):
+            for checkpoint in complete:
+                applying.apply_staged(connection, checkpoint)
         applying.settle_current(connection, target_row)
         applying.note_lacking(connection, target_row, complete)
     return len(complete)
@@ -111,7 +115,14 @@ class Gone(Struct, frozen=True):
     """It was listed, and is not there any more."""
 
 
-Result = tuple[OpenSector, MetaRegion] | OthersSector | Gone | BakupError | None
+class Refusal(Struct, frozen=True):
+    """Why an object that begins like a sector is not believed; `sector`: the uuid that it claims, if that is there."""
+
+    error: Damaged | Untrusted
+    sector: bytes | None
+
+
+Result = tuple[OpenSector, MetaRegion] | OthersSector | Gone | Refusal | Withheld | None
 
 
 def _read_all(
@@ -141,12 +152,19 @@ def _read(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
         except Foreign:
             return OthersSector(owner(header.header) or "that certified a writer")
         return opened, opened.meta()
-    except (Damaged, Untrusted, Withheld) as error:
+    except Withheld as error:
         return error
+    except (Damaged, Untrusted) as error:
+        return Refusal(error, _claimed(target, locator, size))
     except StoreError as error:
         if error.code != OBJECT_MISSING:
             raise
         return Gone()
+
+
+def _claimed(target: Target, locator: Locator, size: int) -> bytes | None:
+    start = target.read(locator, 0, min(size, FIXED.size))
+    return bytes(FIXED.unpack_from(start)[4]) if len(start) == FIXED.size else None
 
 
 def aside(error: Withheld) -> tuple[str, str]:
@@ -176,14 +194,22 @@ def _take(
             found.foreign += 1
             found.foreign_accounts[account] = found.foreign_accounts.get(account, 0) + 1
             return "foreign", account
-        case Untrusted():
-            found.untrusted.append((locator, result.message))
-            return "untrusted", result.message
-        case BakupError():
-            found.damaged.append((locator, result.message))
-            return "damaged", result.message
+        case Refusal():
+            return _refused(locator, result, found)
         case (opened, meta):
             return _record(connection, target_row, locator, size, opened, meta, found)
+
+
+def _refused(locator: Locator, refusal: Refusal, found: Ingested) -> tuple[str, str]:
+    error = refusal.error
+    why = reason(error, locator)
+    if refusal.sector is not None:
+        why = why.removeprefix(f"{sector_name(refusal.sector)} ")
+    if isinstance(error, Untrusted):
+        found.untrusted.append((locator, why))
+        return "untrusted" if error.code in ("unsigned", "plain") else "forged", why
+    found.damaged.append((locator, why))
+    return "damaged", why
 
 
 def _record(

@@ -208,7 +208,7 @@ class Seen(Struct):
     """What reading one object told: `reason` if it is unusable, and in which `state` then; else what is damaged.
 
     `positions`: packs without a good chunk; `doubtful`: packs that are not as written but give some; `bad_chunks`:
-    (position of the pack, offset); `damage`: where in the region.
+    (position of the pack, offset); `damage`: where in the object, in bytes.
     """
 
     row: SectorRow
@@ -225,6 +225,11 @@ class Seen(Struct):
         """The store does not give it."""
         self.state = "archived" if error.code == OBJECT_ARCHIVED else "unreadable"
         self.reason = f"is {self.state}: {error.why}"
+
+    @property
+    def packs(self) -> set[int]:
+        """Positions of all packs that are not as they were."""
+        return {*self.positions, *self.doubtful, *(position for position, _ in self.bad_chunks)}
 
 
 class Layout(Protocol):

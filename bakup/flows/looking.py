@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bakup.catalog import history, places
+from bakup.catalog import damage, history, places
 from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
@@ -14,7 +14,8 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
-from bakup.flows.reports import CheckpointLine, ListedEntry, Listing, TargetListing, TargetOptions
+from bakup.flows.reports import ListedEntry, Listing, TargetListing, TargetOptions
+from bakup.flows.suffering import suffering
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 
@@ -33,12 +34,13 @@ def checkpoints(
     with attach(home, dst, target, watch, ask) as attached:
         connection = home.catalog
         chosen = choose_source(connection, attached.row, source, dst) if source is not None else None
+        sources = {row.id: row for row in history.sources(connection, attached.row)}
+        rows = history.checkpoints(connection, attached.row)
+        bad = _not_whole(home, attached, rows, sources.values())
         lines = [
-            line
-            for row in history.sources(connection, attached.row)
-            if chosen is None or row.id == chosen.id
-            for line in _lines(home, attached, row)
-            if tag is None or known_as(tag) in line.tags
+            line_of(row, sources[row.source], whole=row.id not in bad)
+            for row in rows
+            if (chosen is None or row.source == chosen.id) and (tag is None or known_as(tag) in row.tags)
         ]
         count, size = connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
@@ -97,12 +99,17 @@ def entries(
         return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below), back)
 
 
-def _lines(home: Home, attached: Attached, source: history.SourceRow) -> Iterator[CheckpointLine]:
-    rows = history.checkpoints(home.catalog, attached.row, source.id)
-    trouble = places.troubled(home.catalog, attached.row, source.id)
-    for row in rows:
-        whole = not (trouble and (row.entries_lost or places.sectors_gone(home.catalog, attached.row, row.id)))
-        yield line_of(row, source, whole=whole)
+def _not_whole(
+    home: Home,
+    attached: Attached,
+    rows: Sequence[history.CheckpointRow],
+    sources: Iterable[history.SourceRow],
+) -> set[int]:
+    """Row ids of the check points that miss something, as `check` says it."""
+    connection, target = home.catalog, attached.row
+    if not places.troubled(connection, target) and not any(source.lacking for source in sources):
+        return set()
+    return suffering(rows, damage.lost_versions(connection, target), damage.missing_lines(connection, target))
 
 
 def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool) -> Iterator[Version]:

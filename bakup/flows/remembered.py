@@ -59,7 +59,7 @@ def remember(
 
 def forget(state: sqlite3.Connection, url: str) -> None:
     """A new target stands at `url`: what was there does not matter any more."""
-    for table in ("targets", "heads", "findings", "marks"):
+    for table in ("targets", "heads", "findings", "accepted", "marks"):
         state.execute(f"DELETE FROM {table} WHERE url = ?", [url])
 
 
@@ -172,12 +172,32 @@ def rate(state: sqlite3.Connection, url: str) -> float | None:
     return row[0] / row[1] if row and row[0] and row[1] else None
 
 
-def add_findings(state: sqlite3.Connection, url: str, sector: bytes, positions: Iterable[int], reason: str) -> None:
+WHOLE_PACK = -1
+YET_CHUNKS = -2
+"""Stand for a chunk in findings: all of the pack is damaged; it is not as it was written, and yet its chunks are."""
+
+
+def add_findings(
+    state: sqlite3.Connection,
+    url: str,
+    sector: bytes,
+    positions: Iterable[int],
+    reason: str,
+    *,
+    chunk: int = WHOLE_PACK,
+) -> None:
     """Damage at `positions` (of data boxes' content) of a sector; -1 stands for the sector as a whole."""
+    add_chunk_findings(state, url, sector, ((position, chunk) for position in positions), reason)
+
+
+def add_chunk_findings(
+    state: sqlite3.Connection, url: str, sector: bytes, places: Iterable[tuple[int, int]], reason: str
+) -> None:
+    """Damaged chunks of a sector, by (position of the pack, offset in it)."""
     now = time.time_ns()
     state.executemany(
-        "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?)",
-        [(url, sector, position, reason, now) for position in positions],
+        "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?)",
+        [(url, sector, position, chunk, reason, now) for position, chunk in places],
     )
 
 
@@ -186,14 +206,25 @@ def clear_findings(state: sqlite3.Connection, url: str, sector: bytes) -> None:
     state.execute("DELETE FROM findings WHERE url = ? AND sector = ?", [url, sector])
 
 
-def findings(state: sqlite3.Connection, url: str) -> dict[bytes, list[int]]:
-    """Sector uuid -> positions found damaged at `url`."""
-    found: dict[bytes, list[int]] = {}
-    for sector, position in state.execute(
-        "SELECT sector, position FROM findings WHERE url = ? ORDER BY sector, position", [url]
+def findings(state: sqlite3.Connection, url: str) -> dict[bytes, list[tuple[int, int]]]:
+    """Sector uuid -> (position, chunk) found damaged at `url`."""
+    found: dict[bytes, list[tuple[int, int]]] = {}
+    for sector, position, chunk in state.execute(
+        "SELECT sector, position, chunk FROM findings WHERE url = ? ORDER BY sector, position, chunk", [url]
     ):
-        found.setdefault(bytes(sector), []).append(int(position))
+        found.setdefault(bytes(sector), []).append((int(position), int(chunk)))
     return found
+
+
+def accept(state: sqlite3.Connection, url: str, what: Iterable[str]) -> None:
+    """These losses at `url`, each named exactly, are known and accepted."""
+    now = time.time_ns()
+    state.executemany("INSERT OR IGNORE INTO accepted VALUES (?, ?, ?)", [(url, one, now) for one in what])
+
+
+def accepted(state: sqlite3.Connection, url: str) -> dict[str, int]:
+    """What was accepted at `url`, and when."""
+    return dict(state.execute("SELECT what, accepted_ns FROM accepted WHERE url = ?", [url]))
 
 
 def add_check(state: sqlite3.Connection, url: str, *, read_data: bool, exit_code: int) -> None:

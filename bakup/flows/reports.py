@@ -279,7 +279,12 @@ class RebuildReport(Struct, frozen=True):
 
 
 class SectorProblem(Struct, frozen=True):
-    """A sector that is missing, damaged, not to be trusted or not given by its store, with the files that suffer."""
+    """A sector that is missing, damaged, not to be trusted or not given by its store, with the files that suffer; or a
+    check point.
+
+    `what` names it exactly, for who accepts it; empty for what cannot be accepted. `covers`: what else is accepted with
+    it, since a catalog made anew tells it so.
+    """
 
     uuid: Uuid | None
     name: str
@@ -289,6 +294,23 @@ class SectorProblem(Struct, frozen=True):
     range: tuple[int, bytes, bytes] | None = None  # entries, first and last path, when names are gone
     unchanged_in: tuple[tuple[str, int], ...] = ()  # source folder here, so many of the lost are unchanged in it
     bytes: int = 0  # of a missing sector
+    checkpoint: Uuid | None = None  # whose chain is not whole, where it is no sector that is missing
+    what: frozenset[str] = frozenset()
+    covers: frozenset[str] = frozenset()
+
+    @property
+    def of_sector(self) -> bool:
+        """Whether it is about one sector."""
+        return self.uuid is not None or bool(self.name)
+
+
+class Fork(Struct, frozen=True):
+    """Check points of one source that stand side by side; `message` says so."""
+
+    source: str
+    message: str
+    rivals: tuple[Uuid, ...]
+    what: frozenset[str] = frozenset()
 
 
 class CheckReport(Struct, frozen=True):
@@ -309,6 +331,12 @@ class CheckReport(Struct, frozen=True):
     lost_to: Uuid | None = None
     only_older: bool = False  # the latest check point of every source is whole
     history: tuple[str, ...] = ()
+    forks: tuple[Fork, ...] = ()
+    lost_entries: int = 0  # whose very names are lost
+    accepted: tuple[SectorProblem, ...] = ()  # losses that were accepted: nothing else is reported of them
+    accepted_forks: tuple[Fork, ...] = ()
+    newly_accepted: bool = False
+    copies: tuple[tuple[str, str], ...] = ()  # (object, why it is not whole): of sectors that are there and whole
     foreign: int = 0
     rebuilt: RebuildReport | None = None
     exit_code: int = 0

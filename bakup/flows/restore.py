@@ -24,7 +24,7 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought
 from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
-from bakup.flows.expecting import rolled_back
+from bakup.flows.expecting import may_hold_more, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.space import tell_little_space
@@ -219,10 +219,7 @@ def _blind(home: Home, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
         ]
         causes += [Cause(gap, ()) for gap in map(history_gap(chain), chain.values()) if gap]
     if chosen.latest:
-        causes += [
-            Cause(f"{locator} was not believed and may have held more: {detail}", ())
-            for locator, detail in damage.refused(connection, attached.row)
-        ]
+        causes += [Cause(told, ()) for told in may_hold_more(connection, attached.row)]
         causes += [Cause(gone, ()) for gone in rolled_back(home, attached, {chosen.source.id})]
     return tuple(causes)
 

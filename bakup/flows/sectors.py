@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sqlite3
 import tempfile
 import time
@@ -14,7 +15,7 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bakup.catalog import database, recording
+from bakup.catalog import database, listing, places, recording
 from bakup.catalog.history import SourceRow, extents_of
 from bakup.catalog.rows import Version, encode_attributes, version_of
 from bakup.errors import BakupError, Damaged, Failed, NoAnswer, Untrusted
@@ -24,9 +25,12 @@ from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought, merged
 from bakup.flows.home import Home
 from bakup.flows.ingest import record_sector
+from bakup.flows.layouts import Held, Seen
 from bakup.flows.reports import Count, TargetOptions
+from bakup.flows.sectors_layout import judge
 from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
 from bakup.flows.watch import Watch
+from bakup.format.objects import SECTOR_SUFFIX
 from bakup.model import Attributes, Kind, path_key
 from bakup.sector.reader import OpenSector, audit_sector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner, signature_good
@@ -51,8 +55,6 @@ def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: 
         public = home.public()
         ours = public is not None and header.public_key is not None and header.public_key.kem == public.kem
         signature = "none" if not header.signed else "good" if signature_good(header) else "bad"
-        if signature == "good" and public is not None and not ours:
-            signature = "not ours"
         report = SectorReport(
             uuid=header.uuid,
             version=1,
@@ -70,7 +72,7 @@ def inspect(home: Home, file: str, *, target: TargetOptions, watch: Watch, ask: 
         )
         if not meta_good or ((header.encrypted or header.signed) and not ours):
             return report
-        return _with_holdings(home, report, [file], target, watch, ask)
+        return _with_holdings(home, report, file, target, watch, ask)
 
 
 def restore(
@@ -103,7 +105,7 @@ def restore(
                         if file.available:
                             _sum(partial, 1, file.available)
                         else:
-                            lost.append((file.path, "its chunks stand in other sectors"))
+                            lost.append((file.path, _why(cause.message)))
             return SectorRestoreReport(
                 sectors=len(opened),
                 restored=Count(*restored),
@@ -117,9 +119,19 @@ def restore(
 @contextmanager
 def _opened(file: str, target: TargetOptions, watch: Watch) -> Iterator[tuple[Target, str, int]]:
     """The target, locator and size of one object."""
+    _refuse_folder(file)
     store, locator, size = open_object(file, options=target.store, terms=target.terms(watch))
     with closing(store):
         yield store, locator, size
+
+
+def _refuse_folder(file: str) -> None:
+    if is_url(file) or not os.path.isdir(file):
+        return
+    found = sorted(name for name in os.listdir(file) if name.endswith(SECTOR_SUFFIX))
+    one = (f"one of its sectors: bakup sector inspect {shlex.quote(os.path.join(file, found[0]))}",) if found else ()
+    every = f"all that is in it: bakup check {shlex.quote(file)}"
+    raise Failed(f"{file} is a folder, no sector", hints=(*one, every), code="folder")
 
 
 def _trust(home: Home, target: TargetOptions, ask: Ask) -> Trust:
@@ -136,6 +148,7 @@ def _load(
     rejected: list[tuple[str, BakupError]] = []
     with database.transaction(connection):
         for file in files:
+            _refuse_folder(file)
             store, locator, size = open_object(file, options=target.store, terms=target.terms(watch))
             try:
                 found = fetch_header(store, locator, size)
@@ -236,16 +249,19 @@ def _bring(
 
 
 def _with_holdings(
-    home: Home, report: SectorReport, files: Sequence[str], target: TargetOptions, watch: Watch, ask: Ask
+    home: Home, report: SectorReport, file: str, target: TargetOptions, watch: Watch, ask: Ask
 ) -> SectorReport:
     """Add what the sector can give back by itself: the account opens it."""
     trust = replace(_trust(home, TargetOptions(), ask), accept_plain=True, accept_unsigned=True)
     with tempfile.TemporaryDirectory(prefix="bakup-") as folder:
         connection = database.open_catalog(folder)
         with closing(connection):
-            _, rejected = _load(connection, files, trust, target, watch)
+            opened, rejected = _load(connection, [file], trust, target, watch)
             if rejected:
                 return replace(report, meta_state="damaged", exit_code=21)
+            if report.data_state != "good":
+                for row, sector in opened.items():
+                    _mark_damage(connection, row, sector)
             held = [
                 _sized(home, connection, checkpoint, file)
                 for checkpoint, _ in _checkpoints(connection)
@@ -260,6 +276,21 @@ def _with_holdings(
                 partial=Count(len(partial), sum(length for file in partial for _, length in file.ranges)),
                 files=tuple(file for file in held if file.whole or file.ranges),
             )
+
+
+def _mark_damage(connection: sqlite3.Connection, row: int, sector: OpenSector) -> None:
+    """Find out which of its chunks are as they were."""
+    seen = Seen(listing.sector(connection, row))
+    chunks = connection.execute(
+        "SELECT p.position, c.offset, c.length, c.id FROM chunks c JOIN packs p ON p.id = c.pack WHERE p.sector = ?",
+        [row],
+    )
+    held: Held = {}
+    for position, offset, length, chunk in chunks:
+        held.setdefault(position, []).append((offset, length, chunk))
+    sector.verify_data(sector.meta().rows, lambda found: judge(seen, [], found, held))
+    places.mark_damaged(connection, recording.target_id(connection, "sectors"), sector.uuid, seen.positions)
+    places.mark_chunks(connection, row, seen.bad_chunks)
 
 
 def _sized(home: Home, connection: sqlite3.Connection, checkpoint: int, file: HeldFile) -> HeldFile:
@@ -302,7 +333,16 @@ def _held_files(connection: sqlite3.Connection, checkpoint: int) -> Iterator[Hel
 
 
 def _have(connection: sqlite3.Connection, chunk: bytes) -> bool:
-    return connection.execute("SELECT 1 FROM chunks WHERE id = ?", [chunk]).fetchone() is not None
+    found = connection.execute(
+        "SELECT 1 FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
+        f" WHERE c.id = ? AND {places.READABLE}",
+        [chunk],
+    )
+    return found.fetchone() is not None
+
+
+def _why(cause: str) -> str:
+    return cause if "damaged" in cause else "its chunks stand in other sectors"
 
 
 def _sum(count: list[int], files: int, size: int) -> None:

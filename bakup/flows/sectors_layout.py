@@ -21,6 +21,7 @@ from bakup.flows.reports import SyncOptions
 from bakup.flows.watch import Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
+from bakup.sector.region import Region
 from bakup.sector.trust import Trust
 from bakup.store.target import Target
 
@@ -185,10 +186,11 @@ class SectorsLayout:
                 for _ in meta.groups(box):
                     pass
             if held is not None:
-                state = opened.verify_data(meta.rows, lambda found: _judge(seen, found, held))
-                if not state.good:
-                    # Damage that no chunk suffers from counts too: padding, or a box header.
-                    seen.damage += state.damaged_at or (0,)
+                packs: list[int] = []
+                state = opened.verify_data(meta.rows, lambda found: judge(seen, packs, found, held))
+                # Damage that no chunk suffers from counts too: padding, or a box header.
+                first = () if state.good else (0,)
+                seen.damage = [_place(opened.data_region, at) for at in state.damaged_at or packs or first]
         except NoAnswer:
             raise
         except Withheld as error:
@@ -227,8 +229,19 @@ def zstd_level(options: SyncOptions) -> int | None:
     return asked.level if asked.kind == "zstd" else None
 
 
-def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
-    """Compare the chunks of a pack with their ids; of a damaged one, too, as far as it can be unpacked."""
+def _place(region: Region, position: int) -> int:
+    """Where in a sector a position in its data stands."""
+    if not region.plain:
+        return region.start
+    span = region.span(min(position, region.plain - 1), 1)
+    return span.offset + span.skip
+
+
+def judge(seen: Seen, packs: list[int], found: BoxContent, held: Held) -> None:
+    """Compare the chunks of a pack with their ids; of a damaged one, too, as far as it can be unpacked.
+
+    `packs` gets the position of each that is not as it was.
+    """
     position = found.row.position
     chunks = held.get(position, [])
     raw = memoryview(found.raw)
@@ -236,7 +249,7 @@ def _judge(seen: Seen, found: BoxContent, held: Held) -> None:
     seen.chunks += len(chunks)
     seen.damaged_chunks += len(bad)
     if found.damage is not None or bad:
-        seen.damage.append(position)
+        packs.append(position)
     if bad and len(bad) == len(chunks):
         seen.positions.append(position)
         return

@@ -30,7 +30,7 @@ class SectorReport(Struct, frozen=True):
     encrypted: bool
     signed: bool
     account: str | None  # id of the account it is for
-    signature: Literal["good", "bad", "not ours", "none"]
+    signature: Literal["good", "bad", "none"]
     meta_state: Literal["good", "damaged"]
     data_state: Literal["good", "damaged"]
     checkpoints: tuple[tuple[bytes, str, int], ...] | None = None  # uuid, source, boxes

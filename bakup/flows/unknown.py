@@ -7,7 +7,7 @@ from collections.abc import Container, Sequence
 from bakup.catalog import damage, places
 from bakup.catalog.history import CheckpointRow
 from bakup.flows.attach import Attached
-from bakup.flows.expecting import rolled_back
+from bakup.flows.expecting import may_hold_more, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.restore import history_gap, span
 
@@ -42,10 +42,7 @@ def unknown(
     if every:
         found += _gone(rows)
     if newest:
-        found += [
-            f"{locator} was not believed and may have held more: {detail}"
-            for locator, detail in damage.refused(connection, target)
-        ]
+        found += may_hold_more(connection, target)
         found += rolled_back(home, attached, sources)
     return tuple(found)
 

@@ -38,8 +38,10 @@ class Watch(Protocol):
     def note(self, message: str) -> None:
         """A `note:` line, shown at once."""
 
-    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
-        """A `warning:` known before the work, with indented lines; shown at once."""
+    def warning(
+        self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
+    ) -> None:
+        """A `warning:` known before the work, with indented lines and hints; shown at once."""
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
         """What could not be read and is left out, (name, reason) each: a warning, and the run cannot end with 0."""
@@ -60,7 +62,9 @@ class Silent:
     def note(self, message: str) -> None:
         """Ignore."""
 
-    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+    def warning(
+        self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
+    ) -> None:
         """Ignore."""
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:

@@ -75,7 +75,9 @@ class Heard(Silent):
     def note(self, message: str) -> None:
         self.notes.append(message)
 
-    def warning(self, message: str, *, details: tuple[str, ...] = (), code: str = "warning") -> None:
+    def warning(
+        self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
+    ) -> None:
         self.warnings.append(message)
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:

@@ -34,7 +34,7 @@ def test_the_catalog_knows_it(cut: Rig, lost: tuple[str, ...]) -> None:
 
 def test_nothing_knows_it(cut: Rig) -> None:
     cut.forget("state.db", "catalog.db")
-    with pytest.raises(Failed, match="holds 1 sectors and none of them is whole"):
+    with pytest.raises(Failed, match="holds 1 sector, which is not whole"):
         cut.sync()
 
 
