@@ -136,6 +136,12 @@ def test_part_of_the_lost_is_unchanged() -> None:
     )
 
 
+def test_an_unfinished_copy_at_a_store() -> None:
+    [problem] = check.problems(report(target="s3://bucket", copies=((".x.bakup.part", "is cut short"),)))
+    assert problem.hints == ("once no other tool copies to s3://bucket, it can be removed",)
+    assert problem.rows == ((".x.bakup.part", "is cut short"),)
+
+
 def inspected(**facts: object) -> SectorReport:
     usual = {
         "uuid": uuid.UUID("5d0c91aa-7f3e-4b1c-9d55-1f0e6c2a9b77").bytes,

@@ -56,10 +56,17 @@ c.commit()"
 """
 """The ids of two check points begin with the same four digits."""
 
+FORKED = """
+cp -r t t2 && echo x > src/a && bakup sync src t && echo y > src/a && bakup sync src t2 && cp -n t2/*.bakup t || true
+"""
+"""Two copies of `t` that were used apart, brought together again."""
+HALF = "head -c 900 t/*.bakup > t/.half.part"
+
 WEBDAV = "tests/store/test_webdav.py::test_a_server_that_is_elsewhere_or_another_is_said"
 ANSWERS = "tests/acceptance/test_odd_answers.py::test_what_cannot_come_ends_soon"
 ODD = "tests/acceptance/test_odd_answers.py::test_a_page_is_no_empty_bucket"
 ELSEWHERE = {
+    "once no other tool copies to {}, {} can be removed": "tests/cli/test_check.py::test_an_unfinished_copy_at_a_store",
     "{}; then: bakup check {}": "tests/acceptance/test_odd_answers.py::test_an_archived_sector_is_not_damaged",
     "may this user read them? are they in an archive tier? then bring them back from it first": "tests/acceptance/test_odd_answers.py::test_all_denied_is_the_targets",
     "is the host's name right, and the clock? where the certificate is your own: docs/stores.md says how": ANSWERS,
@@ -91,6 +98,23 @@ ELSEWHERE = {
 """Hints that need a server, a keyring or another program to come about: the test that heeds each."""
 
 TABLE = (
+    Hint(
+        "to bring back another than the latest: bakup restore {} /tmp/{} --at {}",
+        "bakup check t",
+        given=FORKED,
+        proof="grep -q x /tmp/${COMMAND##* }/a; rm -r /tmp/${COMMAND##* }",
+    ),
+    Hint("if that is all right: bakup check --accept-loss {}", "bakup check t", given=FORKED, proof="bakup check t"),
+    Hint("once no other tool copies to it: rm {}", "bakup check t", given=HALF, proof="test ! -e t/.half.part"),
+    Hint(
+        "to see what that means: bakup check {}",
+        "bakup ls t",
+        given="bakup sync src unsigned --no-sign && cp unsigned/*.bakup t",
+        does='eval "$COMMAND" 2> said || test $? = 22',
+        proof="grep 'is not signed' said",
+    ),
+    Hint("one of its sectors: bakup sector inspect {}", "bakup sector inspect t"),
+    Hint("all that is in it: bakup check {}", "bakup sector inspect t"),
     # accounts
     Hint(
         "make one: bakup account new",
