@@ -43,12 +43,27 @@ def from_words(text: str) -> bytes:
     Raises WrongAccount: a wrong word (by its number), a wrong count, numbers that do not count to 24, or
     words that do not fit together (checksum).
     """
-    typed = _in_order(*_read(text))
+    typed = words_in(text)
     found = [_expand(word) for word in typed]
     unknown = [(number, typed[number - 1]) for number, word in enumerate(found, 1) if word is None]
     if unknown or len(typed) != WORDS:
         raise _wrong_words(len(typed), unknown[:_NAMED_AT_MOST])
     return _to_entropy([word for word in found if word is not None])
+
+
+def words_in(text: str) -> list[str]:
+    """The words of `text` in their order. Raises WrongAccount when numbers stand before them and are not 1 to 24."""
+    return _in_order(*_read(text))
+
+
+def is_a_word(typed: str) -> bool:
+    """Whether this is a word of the list, or enough of one."""
+    return _expand(typed) is not None
+
+
+def nearest(typed: str) -> list[str]:
+    """Words of the list that are like this."""
+    return difflib.get_close_matches(typed[:_SHOWN_LETTERS], _mnemonic().wordlist, n=3, cutoff=0.6)
 
 
 @cache
@@ -106,8 +121,7 @@ def _wrong_words(count: int, unknown: list[tuple[int, str]]) -> WrongAccount:
     hints: list[str] = []
     for number, word in unknown:
         lines.append(f"word {number} is not one of the 2,048 words: {_shown(word)}")
-        near = difflib.get_close_matches(word[:_SHOWN_LETTERS], _mnemonic().wordlist, n=3, cutoff=0.6)
-        if near:
+        if near := nearest(word):
             hints.append(f"nearest to word {number}: {', '.join(near)}")
     return WrongAccount("\n".join(lines), hints=tuple(hints), code="words")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Annotated
 
 from bakup.cli import card as cards
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from bakup.flows.reports import AccountCard
 
 _WORDS = "Words"
-_MANY = 24
 _WHERE = "Where its key is kept"
 _KEPT = {
     "none": "in its file, readable by this user alone",
@@ -30,6 +30,7 @@ _KEPT = {
     "keyring": "in the keyring of this system",
 }
 
+_CARD = "give a new file: bakup account new --words-file card.txt"
 _BARE = "has no passphrase"
 
 Keyring = Annotated[bool, option("--keyring", help="in the keyring of this system, not in a file", group=_WHERE)]
@@ -57,7 +58,7 @@ It never shows a secret.
 WORDS_TEXT = """
 Show the card with the 24 words again, or write it into --words-file.
 
-The words never go to standard output.
+The words go to standard output for --words-file - alone.
 """
 RECOVER_TEXT = """
 Bring an account back from its 24 words; four letters a word are enough. They
@@ -96,6 +97,8 @@ def new(
 
     home = run.account_home()
     _refuse_both(run, keyring)
+    if words_file == "-":
+        raise Usage("--words-file - has no file to keep the words in", hints=(_CARD,), code="usage")
     _refuse_second(home)
     draft = accounts.draft(None if dst is None else places.target(dst))
     if words_file is None:
@@ -142,7 +145,9 @@ def words(
     *,
     words_file: Annotated[
         str | None,
-        option("--words-file", metavar="FILE", help="a new file for the card (mode 0600)", group=_WORDS),
+        option(
+            "--words-file", metavar="FILE", help="a new file for the card (mode 0600; -: standard output)", group=_WORDS
+        ),
     ] = None,
 ) -> int:
     """Show the words again."""
@@ -153,6 +158,8 @@ def words(
     card = accounts.words(run.account_home(), run.ask.passphrase)
     if words_file is None:
         cards.show(run.console, card)
+    elif words_file == "-":
+        run.console.product(*accounts.words_lines(card.words, cards.text(card)))
     else:
         _write(card, words_file)
         run.console.report(f"the words of account {card.account} are in {names.shown_text(words_file)}")
@@ -196,8 +203,10 @@ def passphrase(run: Run, *, keyring: Keyring = False) -> int:
 
     home = run.account_home()
     account, _ = accounts.show(home)
+    old = cache(run.ask.passphrase)
+    accounts.unlock(home, old)  # asked for, and right, before a new one is thought up
     chosen = "" if keyring else _new_passphrase(run)
-    accounts.change_passphrase(home, run.ask.passphrase, chosen or None, keyring=keyring)
+    accounts.change_passphrase(home, old, chosen or None, keyring=keyring)
     done = "is in the keyring of this system" if keyring else "is under the new passphrase" if chosen else _BARE
     run.console.report(f"account {account} {done}")
     return run.finish({"account": account, "passphrase": bool(chosen), "keyring": keyring}, 0)
@@ -244,17 +253,9 @@ def _ask_for_words(run: Run) -> str:
     if not run.console.interactive:
         hints = ("bakup account recover --words-file FILE (-: standard input)",)
         raise Usage("no terminal to ask for the 24 words on", hints=hints, code="usage")
-    run.console.raw("The 24 words, on one line or several:\n")
-    typed: list[str] = []
-    while len(typed) < _MANY:
-        try:
-            line = run.console.ask("> ").split()
-        except EOFError:
-            break
-        if not line and typed:
-            break
-        typed += line
-    return " ".join(typed)
+    from bakup.cli.recovering import ask_for_words
+
+    return ask_for_words(run.console)
 
 
 def _read_words(words_file: str) -> str:

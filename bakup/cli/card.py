@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bakup.cli import style
+from bakup.cli import names, style
 from bakup.cli.console import Console
 
 if TYPE_CHECKING:
@@ -26,6 +26,11 @@ card on paper; keep it elsewhere.
 """
 _WARNING = "Who has the words can read every backup; who loses them can read none."
 _ROWS = 6
+_WIDE = 79
+"""Columns of the whole card."""
+_CELL = 12
+_ANSWERS = 3
+"""Rows that the questions below it take."""
 
 
 def face(card: AccountCard) -> str:
@@ -41,21 +46,42 @@ def text(card: AccountCard) -> str:
 def confirm(console: Console, card: AccountCard) -> None:
     """Show a new card and have two of its words typed back. Raises KeyboardInterrupt when given up."""
     first, second = sorted(secrets.SystemRandom().sample(range(1, len(card.words) + 1), 2))
-    with _alternate_screen(console):
-        console.raw(f"{_NEW}\n{face(card)}\n\n{_WARNING}\n")
+    with alternate_screen(console):
+        console.raw(_fitting(console, _NEW, card))
         _type_back(console, f"Written down? Type word {first}: ", card.words[first - 1])
         _type_back(console, f"              and word {second}: ", card.words[second - 1])
 
 
 def show(console: Console, card: AccountCard) -> None:
     """Show a card until Enter is typed. Raises KeyboardInterrupt on ctrl-C."""
-    with _alternate_screen(console):
-        console.raw(f"{_AGAIN}\n{face(card)}\n\n{_WARNING}\n")
+    with alternate_screen(console):
+        console.raw(_fitting(console, _AGAIN, card))
         _answer(console, "Enter takes this card off the screen: ")
 
 
+def _fitting(console: Console, title: str, card: AccountCard) -> str:
+    """All of the card; on a terminal with fewer rows or columns the words, and what else there is room for."""
+    columns, rows = style.size(console.err)
+    whole = f"{title}\n{face(card)}\n\n{_WARNING}\n"
+    if len(whole.splitlines()) + _ANSWERS <= rows and columns >= _WIDE:
+        return whole
+    words = _narrow(card.words, columns)
+    first = ["Write these 24 words on paper; keep it elsewhere.", *_facts(card)]
+    room = max(0, rows - _ANSWERS - len(words))
+    return "\n".join([*(names.cut(line, columns - 1) for line in first[:room]), *words, ""])
+
+
+def _narrow(words: tuple[str, ...], columns: int) -> list[str]:
+    """The words in as many columns as there is room for."""
+    across = max(1, (columns - 1) // _CELL)
+    deep = -(-len(words) // across)
+    cells = [f"{number:>2} {word:<{_CELL - 3}}" for number, word in enumerate(words, 1)]
+    return ["".join(cells[row::deep]).rstrip() for row in range(deep)]
+
+
 @contextmanager
-def _alternate_screen(console: Console) -> Iterator[None]:
+def alternate_screen(console: Console) -> Iterator[None]:
+    """What stands there does not stay, where the terminal has such a screen."""
     moves = style.can_move()
     console.wipe()
     console.raw(ENTER if moves else "")

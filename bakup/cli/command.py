@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
@@ -11,6 +12,8 @@ from typer._click.globals import get_current_context
 
 from bakup.cli.options import Everywhere
 from bakup.cli.running import Run, guarded
+from bakup.errors import BakupError
+from bakup.store.secrets import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def _flat(name: str, function: Callable[..., int]) -> Callable[..., int]:
 
     def callback(**values: Any) -> int:
         run = Run(name, _bundle(Everywhere, values), _typed())
+        run.places = _places(values)
         arguments = {key: _bundle(bundle, values) for key, bundle in bundles.items()}
         return guarded(run, lambda: function(run, **arguments, **values))
 
@@ -58,6 +62,14 @@ def _typed() -> tuple[str, ...]:
     context = get_current_context(silent=True)
     typed: tuple[str, ...] = context.obj or () if context else ()
     return typed
+
+
+def _places(values: dict[str, Any]) -> dict[str, str]:
+    """What the log says at the begin: SRC and DST, without user info."""
+    given = {"source": values.get("sources") or (), "target": [values["dst"]] if values.get("dst") else ()}
+    with suppress(BakupError):  # it is refused, and told, when it is used
+        return {name: " ".join(map(Place, places)) for name, places in given.items() if places}
+    return {}
 
 
 def _fields(bundle: Any) -> list[inspect.Parameter]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from bakup import __version__
 from bakup.cli import names, numbers, signals, style
 from bakup.cli.ask import Questions
 from bakup.cli.console import Console
@@ -35,6 +36,7 @@ class Run:
         self.command = command
         self.arguments = tuple(arguments)
         self.everywhere = everywhere
+        self.places: dict[str, str] = {}
         level = -1 if everywhere.quiet else everywhere.verbose
         self.console = Console(level=level, machine=everywhere.json, exact=everywhere.bytes)
         self.log = Log(everywhere.log_file)
@@ -68,7 +70,8 @@ class Run:
         """
         exit_code = exit_code or (LEFT_OUT if self.watch.has_left_out else 0)
         self.console.object({**self._head("summary", exit_code), **summary, **self.watch.costs.fields()})
-        return self._end(exit_code)
+        facts = {name: value for name, value in summary.items() if isinstance(value, int | float | str)}
+        return self._end(exit_code, facts)
 
     def fail(self, problem: Problem, exit_code: int) -> int:
         """Tell the error that ends the run; gives the exit code back."""
@@ -88,9 +91,9 @@ class Run:
         self.watch.problem(Problem("error", message, code="output"))
         return exit_code or 1
 
-    def _end(self, exit_code: int) -> int:
+    def _end(self, exit_code: int, facts: Mapping[str, object] | None = None) -> int:
         exit_code = self.ended(exit_code)
-        self.log.write("INFO", "end", {"exit_code": exit_code})
+        self.log.write("INFO", "end", {"exit_code": exit_code, **(facts or {})})
         return exit_code
 
     def tell_status(self) -> None:
@@ -121,7 +124,7 @@ def guarded(run: Run, function: Callable[[], int]) -> int:
 
 
 def _ended(run: Run, function: Callable[[], int]) -> int:
-    run.log.write("INFO", "begin", {"command": run.command})
+    run.log.write("INFO", "begin", {"command": run.command, "version": __version__, **run.places})
     try:
         return function()
     except KeyboardInterrupt as interrupt:

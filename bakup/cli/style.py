@@ -57,6 +57,18 @@ def width(stream: TextIO) -> int:
         return 80
 
 
+def size(stream: TextIO) -> tuple[int, int]:
+    """The terminal's columns and rows, else 80 and 24."""
+    try:
+        columns, rows = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return 80, 24
+    return columns or 80, rows or 24
+
+
 def is_unicode(stream: TextIO) -> bool:
-    """Whether a stream can show more than ASCII: its encoding is UTF-8."""
+    """Whether a stream can show more than ASCII: its encoding is UTF-8, and not because Python thinks so by itself."""
+    asked = os.environ.get("LC_ALL") or os.environ.get("LANG")
+    if asked in ("C", "POSIX"):
+        return False
     return (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"

@@ -47,6 +47,21 @@ def recover(home: str, words_text: str, passphrase: str | None = None, *, keyrin
     return keyfile.save(home, bip39.from_words(words_text), passphrase, keyring=keyring).account_id
 
 
+def words_in(text: str) -> list[str]:
+    """The words of `text` in their order, right or wrong. Raises WrongAccount for numbers that do not count to 24."""
+    return bip39.words_in(text)
+
+
+def is_a_word(typed: str) -> bool:
+    """Whether this is a word of the list, or enough of one."""
+    return bip39.is_a_word(typed)
+
+
+def nearest_words(typed: str) -> list[str]:
+    """Words of the list that are like this."""
+    return bip39.nearest(typed)
+
+
 def show(home: str) -> tuple[str, PublicKeys]:
     """The id and the public keys of the account in `home`. Raises Usage when there is none."""
     public = keyfile.load_public(home)
@@ -63,20 +78,29 @@ def kept(home: str) -> Protection:
     return keyfile.protection(home)
 
 
+def unlock(home: str, passphrase: AskPassphrase) -> None:
+    """See that the account in `home` opens. Raises as `keyfile.load`."""
+    keyfile.load_entropy(home, passphrase)
+
+
 def change_passphrase(home: str, old: AskPassphrase, new: str | None, *, keyring: bool = False) -> None:
     """Set, change or (None) remove the account's passphrase, or use the keyring. Raises as `keyfile.set_passphrase`."""
     keyfile.set_passphrase(home, old, new, keyring=keyring)
 
 
+def words_lines(words: tuple[str, ...], card_text: str) -> list[str]:
+    """Lines that `recover` takes: the words, and before them `card_text` in lines that begin with `#`."""
+    notes = [f"# {line}".rstrip() for line in card_text.splitlines()]
+    return [*notes, *(f"{number} {word}" for number, word in enumerate(words, 1))]
+
+
 def write_words(file: str, words: tuple[str, ...], card_text: str) -> None:
     """Write the words to the new file `file`, mode 0600, after `card_text` in lines that begin with `#`.
 
-    `recover` takes the file's whole text. Raises Failed when there is such a file or it cannot be written.
+    Raises Failed when there is such a file or it cannot be written.
     """
-    notes = [f"# {line}".rstrip() for line in card_text.splitlines()]
-    lines = [*notes, *(f"{number} {word}" for number, word in enumerate(words, 1)), ""]
     try:
-        private.create(file, "\n".join(lines).encode())
+        private.create(file, "\n".join([*words_lines(words, card_text), ""]).encode())
     except FileExistsError:
         raise Failed(f"{file} is there already; nothing was written", code="exists") from None
     except OSError as error:

@@ -12,6 +12,9 @@ from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import known_as
 from bakup.flows.layouts import UNITS
 
+ENOUGH_TO_TELL = 64 << 20
+"""Bytes after which a run's time says how fast a target is; with less, only for what is up to four times as much."""
+
 
 class Remembered(Struct, frozen=True):
     """A target as it was seen last: `sectors` there, when (`seen_ns`), and the protection it was made with."""
@@ -134,7 +137,7 @@ def stored_so_far(state: sqlite3.Connection, runs: Sequence[int], stored_bytes: 
 
 
 def end_run(state: sqlite3.Connection, run: int, seconds: float) -> None:
-    """A run came to its end, in `seconds`."""
+    """A run came to its end, `seconds` after it began to store."""
     state.execute("UPDATE runs SET ended_ns = ?, seconds = ? WHERE id = ?", [time.time_ns(), seconds, run])
 
 
@@ -162,12 +165,12 @@ def open_run(state: sqlite3.Connection, url: str, source: str) -> tuple[int, int
     return None if row is None or row[2] is not None or not row[1] else (int(row[0]), int(row[1]))
 
 
-def rate(state: sqlite3.Connection, url: str) -> float | None:
-    """Bytes stored a second in the last runs at `url` that stored something."""
+def rate(state: sqlite3.Connection, url: str, planned: int) -> float | None:
+    """Bytes stored a second in the last runs at `url` that stored enough to tell for `planned`; None without any."""
     row = state.execute(
         "SELECT sum(stored_bytes), sum(seconds) FROM (SELECT stored_bytes, seconds FROM runs WHERE url = ?"
-        " AND ended_ns IS NOT NULL AND stored_bytes > 0 ORDER BY id DESC LIMIT 5)",
-        [url],
+        " AND ended_ns IS NOT NULL AND stored_bytes >= ? ORDER BY id DESC LIMIT 5)",
+        [url, min(ENOUGH_TO_TELL, max(1, planned // 4))],
     ).fetchone()
     return row[0] / row[1] if row and row[0] and row[1] else None
 

@@ -67,6 +67,7 @@ class Run:
 
     def run(self, report: SyncReport) -> SyncReport:
         """Store what the jobs planned."""
+        started = time.monotonic()
         work = [job for job in self.jobs if self._has_work(job)]
         missing = tuple(dict.fromkeys(uuid for job in work for uuid in job.missing))
         results: dict[int, SourceReport] = {}
@@ -81,7 +82,7 @@ class Run:
         remember(self.home, self.attached, encrypted=self.protection.encrypt, signed=self.protection.sign)
         elapsed = time.monotonic() - self.begun
         for run_id in run_ids:
-            remembered.end_run(self.home.state, run_id, elapsed)
+            remembered.end_run(self.home.state, run_id, time.monotonic() - started)
         storing = self.storing
         return replace(
             report,

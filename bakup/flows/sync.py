@@ -82,6 +82,7 @@ def _sync(
         if home.has_account or options.dry_run or not attached.layout.needs_account(attached.protection(options)):
             return _planned_run(home, attached, trees, options, watch, ask, begun)
     with _with_new_account(home, dst, options, watch, ask) as attached:
+        begun = time.monotonic()  # not the time at the card
         return _planned_run(home, attached, trees, options, watch, ask, begun)
 
 
@@ -209,7 +210,7 @@ def _carry_out(
     if report.free_bytes is not None and estimated > report.free_bytes:
         watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
     if options.dry_run:
-        speed = remembered.rate(home.state, attached.url)
+        speed = remembered.rate(home.state, attached.url, estimated)
         return replace(
             report,
             sources=tuple(_planned(home, job, options) for job in jobs),

@@ -108,14 +108,51 @@ def test_recover_asks(home: Path, tmp_path: Path, terminal: Callable[..., Any]) 
     at.type(" ".join(words[14:]).upper() + "\n")
     assert at.finish() == 0
     assert re.fullmatch(rf"account {ID} is here again", at.lines[-1])
+    assert words[0][:4] not in "\n".join(at.lines)
 
 
-def test_a_wrong_word_is_named_by_its_number(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
-    at = terminal(bakup(["account", "recover"]), BAKUP_HOME=str(tmp_path / "other"))
+def test_a_wrong_word_is_asked_for_again_by_itself(home: Path, tmp_path: Path, terminal: Callable[..., Any]) -> None:
+    card = tmp_path / "card"
+    app.run(["account", "new", "--words-file", str(card)])
+    words = words_in(card)
+    line = f"{' '.join([words[0], 'qqqq', *words[2:]])}"
+    shell = ["bash", "--norc", "-c", f"{' '.join(bakup(['account', 'recover']))}; cat"]
+    at = terminal(shell, BAKUP_HOME=str(tmp_path / "other"))
     at.until("\n>")
-    at.type("legal winer " + "thank " * 22 + "\n")
-    assert at.finish() == 12
-    assert any(re.search(r"\b2\b", line) for line in at.lines if line.startswith("error:"))
+    at.type(f"{line}\n")
+    at.until("word 2 is not one of the 2,048 words: qqqq")
+    at.type(f"{words[1]}\nrest of what was pasted\n")
+    at.until("is here again")
+    at.type("\x04")
+    assert at.finish() == 0
+    assert "pasted" not in "\n".join(at.lines)
+    assert words[2] not in "\n".join(at.lines)
+
+
+def test_words_to_standard_output_and_back(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert app.run(["account", "new", "--words-file", "-"]) == 2
+    assert "hint: give a new file: bakup account new --words-file card.txt" in capsys.readouterr().err
+    app.run(["account", "new", "--words-file", "card"])
+    capsys.readouterr()
+    assert app.run(["account", "words", "--words-file", "-"]) == 0
+    assert capsys.readouterr().out == (tmp_path / "card").read_text()
+    assert not (tmp_path / "-").exists()
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(80, 12), (40, 24), (60, 15)])
+def test_a_card_on_a_small_terminal_has_all_words(
+    columns: int, rows: int, home: Path, tmp_path: Path, terminal: Callable[..., Any]
+) -> None:
+    app.run(["account", "new", "--words-file", str(tmp_path / "card")])
+    at = terminal(bakup(["account", "words"]), columns=columns, rows=rows, BAKUP_HOME=str(home))
+    shown = "\n".join(at.until("Enter takes this card off"))
+    for number, word in enumerate(words_in(tmp_path / "card"), 1):
+        assert re.search(rf"\b{number} {word}\b", shown), shown
+    at.type("\n")
+    assert at.finish() == 0
 
 
 def test_a_first_account_on_a_terminal(home: Path, terminal: Callable[..., Any]) -> None:
@@ -158,12 +195,12 @@ def test_a_passphrase_set_used_and_removed(home: Path, tmp_path: Path, terminal:
     assert app.run([*ask, "--passphrase-command", "echo wrong"]) == 12
     assert app.run([*ask, "--passphrase-command", "echo two words"]) == 0
     at = terminal(bakup(["account", "passphrase"]), BAKUP_HOME=str(home))
+    at.until("passphrase of account")
+    at.type("two words\n")
     at.until("new passphrase")
     at.type("\n")
     at.until("the same again:")
     at.type("\n")
-    at.until("passphrase of account")
-    at.type("two words\n")
     assert at.finish() == 0
     assert "has no passphrase" in at.lines[-1]
     assert app.run([*ask[:-1], str(tmp_path / "third")]) == 0

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from bakup.cli import machine, problems
+from bakup import __version__
+from bakup.cli import app, machine, problems, style
 from bakup.cli.console import Console
 from bakup.cli.log import Log, event_text
 from bakup.cli.options import Everywhere
@@ -237,7 +238,7 @@ def test_the_log_has_exact_numbers_and_whole_ids(tmp_path: Path, capsys: pytest.
     assert run(work, log_file=str(file)) == 3
     lines = file.read_text().splitlines()
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0[12]:00"
-    assert re.fullmatch(stamp + r" INFO [0-9a-f]{4} begin command=sync", lines[0])
+    assert re.fullmatch(stamp + r" INFO [0-9a-f]{4} begin command=sync version=[0-9.a-z+]+", lines[0])
     assert lines[1].endswith(f" sector-stored sector={'00000000-0000-0000-0000-000000000000'} bytes=231735296 s=0.61")
     assert re.fullmatch(stamp + r" WARN [0-9a-f]{4} warning message='1 file could not be read'", lines[2])
     assert lines[3] == "  $'caf\\xe9.jpg'             denied"
@@ -312,3 +313,30 @@ def test_locked_is_told_with_details(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == (
         "error: another run\n  process 1                  since\n  $'é\\n'                     x\n"
     )
+
+
+def test_the_log_says_what_was_backed_up_and_how_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BAKUP_HOME", str(tmp_path / "home"))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a").write_text("1")
+    app.run(["account", "new", "--words-file", "card"])
+    assert app.run(["sync", "src", "t", "--log-file", "log"]) == 0
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert lines[0].endswith(f" begin command=sync version={__version__} source=src target=t")
+    assert " end exit_code=0 " in lines[-1]
+    assert " new_files=1 new_bytes=1 " in lines[-1]
+
+
+@pytest.mark.parametrize(("settings", "unicode"), [({"LC_ALL": "C"}, False), ({"LANG": "C"}, False), ({}, True)])
+def test_an_ascii_bar_where_the_locale_is_c(
+    settings: dict[str, str], unicode: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("LC_ALL", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with (tmp_path / "stream").open("w", encoding="utf-8") as stream:
+        assert style.is_unicode(stream) is unicode

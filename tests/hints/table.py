@@ -257,6 +257,13 @@ TABLE = (
         "bakup sector inspect t/*.bakup | grep c.txt",
         "rm -r home",
     ),
+    Hint(
+        "give a new file: bakup account new --words-file card.txt",
+        "bakup account new --words-file -",
+        PASTED,
+        "bakup account show",
+        "rm -r home",
+    ),
     # asking in another way
     Hint("{} --help", "bakup sync", 'eval "$HINT" | grep "Usage: bakup sync"'),
     Hint("the commands: {} --help", "bakup frobnicate", 'eval "$COMMAND" | grep Usage'),
