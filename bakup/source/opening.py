@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -24,6 +23,8 @@ from bakup.store.target import TERMS, Terms
 
 if TYPE_CHECKING:
     from bakup.source.bucket import BucketSource
+
+_INSTEAD = "mount it, or write what it gives to a file first"
 
 
 def open_source(
@@ -63,7 +64,7 @@ def open_source(
     if os.path.isfile(path):
         return LocalFile(path, rules)
     if not os.path.isdir(path):
-        raise Usage(f"{shown} is neither a folder nor a file", hints=(_instead(path),), code="source-kind")
+        raise Usage(f"{shown} is neither a folder nor a file", hints=(_INSTEAD,), code="source-kind")
     refuse_target_folder(path)
     return LocalTree(path, rules)
 
@@ -71,12 +72,6 @@ def open_source(
 def not_there(shown: str) -> Failed:
     """Nothing is where a source was to be."""
     return Failed(f"there is no {shown}", hints=("is the drive mounted?",), code="source-missing")
-
-
-def _instead(path: str) -> str:
-    if stat.S_ISBLK(os.stat(path).st_mode):
-        return "mount it, and give the folder where it is mounted"
-    return "to keep what a program writes, write it to a file first"
 
 
 def _open_bucket(

@@ -56,4 +56,4 @@ def test_what_is_neither_folder_nor_file_is_refused(rig: Rig) -> None:
         server.bind(str(rig.source / "socket"))
         for name in ("pipe", "socket"):
             said = rig.run("sync", str(rig.source / name), str(rig.target), code=2)
-            assert "is neither a folder nor a file\nhint: to keep what a program writes" in said
+            assert "is neither a folder nor a file\nhint: mount it, or write what it gives" in said

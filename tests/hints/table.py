@@ -83,7 +83,6 @@ ELSEWHERE = {
     "another program has it open: when that has ended, run the same command again": "tests/cli/test_local_state.py::test_a_held_catalog_is_not_broken",
     "a newer bakup made it: use that one": "tests/account/test_keyfile.py::test_a_newer_version_is_no_damage",
     "a newer bakup may read it": "tests/format/test_header.py::test_refused_bytes",
-    "give {}, and --include": "tests/source/test_bucket.py::test_one_object_is_no_source",
     "is its name right? bakup makes no buckets": "tests/store/test_answers.py::test_no_retry_helps",
     "is the address right, and the network there?": "tests/store/test_patience.py::test_a_store_that_never_answered_is_given_up_soon",
     "make room and run the same command again": "tests/circumstances/test_full_disks.py::test_full_catalog",
@@ -359,12 +358,11 @@ TABLE = (
     ),
     Hint("--exclude P", "bakup sync -e a src new", 'eval "bakup sync ${HINT/P/a} src new"', "! bakup cat new a"),
     Hint(
-        "give the folder that it is in, and --include",
-        "bakup sync src/a new",
-        "bakup sync src new --include a",
-        "bakup cat new a",
+        "mount it, or write what it gives to a file first",
+        "bakup sync <(cat src/a) t",
+        "cat src/a > file; bakup sync file t",
+        "bakup restore t out --source file; diff src/a out/file",
     ),
-    # looking and bringing back
     Hint(
         "give more digits of it",
         "bakup ls t . --at abcd",
