@@ -267,7 +267,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         yield cause
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        kept = next((one for one in cause.args if isinstance(one, BaseException)), None)  # all that httpcore keeps
+        cause = cause.__cause__ or kept or (None if cause.__suppress_context__ else cause.__context__)
 
 
 def _errnos(error: Exception) -> Iterator[int]:

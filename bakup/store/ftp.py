@@ -37,7 +37,8 @@ class Ftp:
         parts = urlsplit(url)
         path = unquote(parts.path).rstrip("/")
         self.root = path[1:] if path == "/~" or path.startswith("/~/") else path
-        self._pool = Pool(server(url, options))
+        self._server = server(url, options)
+        self._pool = Pool(self._server)
         self._wire = wire
         self._folders = Folders(self._entries)
 
@@ -45,6 +46,10 @@ class Ftp:
     def filesystem(self) -> Any:
         """The same connections, as what sources and restores ask."""
         return FtpFiles(self._pool)
+
+    def server(self) -> str:
+        """Whose home it is, if anybody's: `~/.netrc` may say so."""
+        return f"{self._server.user}@{self._server.host}" if self._server.user else ""
 
     def exists(self) -> bool:
         """Whether the folder is there: whether one can go into it."""

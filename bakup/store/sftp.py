@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import posixpath
 import stat
 import time
@@ -61,6 +62,14 @@ class Sftp:
     def filesystem(self) -> Any:
         """The same connection, as what sources and restores ask."""
         return SftpFiles(self._coroutines, self._sftp, partial(self._write, offset=0, mode="xb"))
+
+    def server(self) -> str:
+        """Whose home it is, and where, as `~/.ssh/config` says: empty if that is what anybody would guess."""
+        known = asyncssh.SSHClientConnectionOptions(**self._options)
+        host, user = self._options["host"], known.username
+        if "username" in self._options or user != getpass.getuser():
+            return f"{user}@{known.host or host}"
+        return "" if (known.host or host) == host else str(known.host)
 
     def exists(self) -> bool:
         """Whether the folder is there."""
@@ -132,7 +141,7 @@ class Sftp:
     async def _sftp(self) -> asyncssh.SFTPClient:
         async with self._connecting:
             if self._client is None or self._connection is None or self._connection.is_closed():
-                connection = await asyncssh.connect(**self._options)
+                connection = await self._connected()
                 try:
                     client = await connection.start_sftp_client()
                 except BaseException:
@@ -140,6 +149,12 @@ class Sftp:
                     raise
                 self._connection, self._client = connection, client
             return self._client
+
+    async def _connected(self) -> asyncssh.SSHClientConnection:
+        try:
+            return await asyncssh.connect(**self._options)
+        except TimeoutError as error:
+            raise TimeoutError("timed out") from error
 
     async def _disconnect(self) -> None:
         if self._connection is not None:

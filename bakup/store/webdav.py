@@ -14,6 +14,7 @@ from bakup.store.backend import Page, half_name
 from bakup.store.certificates import checking
 from bakup.store.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.folders import Folders
+from bakup.store.inside import address as where
 from bakup.store.logins import login
 from bakup.store.target import Capabilities
 from bakup.store.webdav_client import WebdavClient
@@ -37,6 +38,9 @@ class Webdav:
         given.setdefault("auth", login(urlsplit(base).hostname or "", given))
         if isinstance(given["auth"], list):  # as a command line has user and password
             given["auth"] = tuple(map(str, given["auth"]))
+        self._moved = "base_url" in options
+        self._server = where(base) if self._moved else urlsplit(base).hostname or ""
+        self._user = str(given["auth"][0]) if isinstance(given["auth"], tuple) else ""
         for name in ("username", "password"):
             given.pop(name, None)
         given.setdefault("timeout", httpx.Timeout(SILENCE_S, connect=CONNECT_S))
@@ -48,6 +52,10 @@ class Webdav:
     def filesystem(self) -> Any:
         """The same connections, as what sources and restores ask."""
         return WebdavFiles(self._client)
+
+    def server(self) -> str:
+        """Who asks, which `~/.netrc` may say, and where a `base_url` leads."""
+        return "@".join(filter(None, (self._user, self._server if self._user or self._moved else "")))
 
     def exists(self) -> bool:
         """Whether the folder is there."""

@@ -206,6 +206,7 @@ def test_no_password_goes_to_a_server_that_does_not_prove_who_it_is(tmp_path: Pa
                 self.request.sendall(b"234 go\r\n")
             with suppress(ssl.SSLError), context.wrap_socket(self.request, server_side=True) as line:
                 line.sendall(b"220 hello\r\n" if implicit else b"")
+                heard.append(line.recv(99))
                 line.sendall(b"331 and the password\r\n530 no\r\n")
                 while said := line.recv(99):
                     heard.append(said)
