@@ -81,7 +81,7 @@ class S3Client:
             "http_session_cls": AskingSession,
             **options.get("config_kwargs", {}),
         }
-        words = {"session": _session(options), **options, "config_kwargs": config}
+        words = {"session": _session(options), **_as_s3fs_has_it(options), "config_kwargs": config}
         self._fs = s3fs.S3FileSystem(**words, skip_instance_cache=True)
         self._wire = wire
         self._sums = False
@@ -282,3 +282,11 @@ def _sends(request: Any, **_: object) -> None:
     """From here on what is read is sent."""
     if isinstance(request.body, Body):
         request.body.counted = True
+
+
+def _as_s3fs_has_it(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`verify`, which all kinds of stores have, is one of botocore's own."""
+    given = dict(options)
+    if "verify" in given:
+        given["client_kwargs"] = {"verify": given.pop("verify"), **given.get("client_kwargs", {})}
+    return given
