@@ -49,7 +49,8 @@ class Ftp:
 
     def server(self) -> str:
         """Whose home it is, if anybody's: `~/.netrc` may say so."""
-        return f"{self._server.user}@{self._server.host}" if self._server.user else ""
+        user = "" if self._server.user == "anonymous" else self._server.user
+        return f"{user}@{self._server.host}" if user else ""
 
     def exists(self) -> bool:
         """Whether the folder is there: whether one can go into it."""

@@ -30,6 +30,10 @@ def test_a_login_of_netrc_is_one_of_the_url(home: Path, kind: str) -> None:
     assert server(f"{kind}://other/x") == ""
 
 
+def test_nobody_is_nobody_whether_the_url_says_so_or_not() -> None:
+    assert server("ftp://anonymous@host/x") == server("ftp://host/x") == ""
+
+
 def test_an_ssh_host_is_the_one_that_the_configuration_names(home: Path) -> None:
     (home / ".ssh").mkdir()
     config = home / ".ssh" / "config"
