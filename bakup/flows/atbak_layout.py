@@ -20,6 +20,7 @@ from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, 
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
 from bakup.flows.watch import Watch
+from bakup.store.faults import of_all
 from bakup.store.target import Target
 
 if TYPE_CHECKING:
@@ -184,6 +185,8 @@ class AtbakLayout:
             seen.withhold(error)
             return seen
         except (Damaged, NoTarget) as error:
+            if of_all(error):
+                raise
             seen.reason = error.message
             return seen
         if checkpoints.is_checkpoint(opened.preamble.path):
@@ -217,6 +220,8 @@ def _verify_checkpoint(seen: Seen, opened: OpenObject) -> None:
     except Withheld as error:
         seen.withhold(error)
     except (Damaged, NoTarget) as error:
+        if of_all(error):
+            raise
         seen.reason = error.message
 
 
@@ -227,6 +232,8 @@ def _verify_file(seen: Seen, opened: OpenObject) -> None:
             pass
     except Withheld as error:
         seen.withhold(error)
-    except (Damaged, NoTarget):
+    except (Damaged, NoTarget) as error:
+        if of_all(error):
+            raise
         seen.damaged_chunks = 1
         seen.damage, seen.positions = [0], [0]

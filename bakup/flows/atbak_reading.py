@@ -23,6 +23,7 @@ from bakup.flows.processors import workers
 from bakup.flows.watch import Progress, Watch
 from bakup.model import Extent
 from bakup.source.out import Out
+from bakup.store.faults import of_all
 from bakup.store.target import Target
 
 WHOLE = 4 << 20
@@ -133,9 +134,9 @@ class AtbakBringing:
         for place in places:
             try:
                 return b"".join(map(bytes, self._stream(wanted, place))), bad
-            except NoAnswer:
-                raise
             except BakupError as error:
+                if of_all(error):
+                    raise
                 cause = cause or error.message
                 bad += [place] if isinstance(error, Damaged) else []
         return cause, bad

@@ -19,7 +19,7 @@ from blake3 import blake3
 from bakup.catalog import damage, places
 from bakup.catalog.reads import PackRead, ReadPlan, Want
 from bakup.catalog.rows import decode_attributes
-from bakup.errors import BakupError, Damaged, NoAnswer, Untrusted
+from bakup.errors import BakupError, Damaged, Untrusted
 from bakup.flows.brought import Brought, Growing, merged
 from bakup.flows.processors import workers, worth_forking
 from bakup.flows.watch import Progress, Watch
@@ -29,6 +29,7 @@ from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
 from bakup.source.applying import Skipped
 from bakup.source.out import Out
+from bakup.store.faults import of_all
 from bakup.store.target import AtOnce
 
 AHEAD = 2
@@ -251,9 +252,9 @@ class Bringing:
     def _fetch(self, sector: int, row: TableRow) -> memoryview | bytes | BakupError:
         try:
             return self._open_sector(sector).data_box(row)
-        except NoAnswer:
-            raise
         except BakupError as error:
+            if of_all(error):
+                raise
             return error
 
     def _write(self, read: PackRead, raw: memoryview | bytes | BakupError) -> None:

@@ -10,7 +10,7 @@ from blake3 import blake3
 from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Untrusted, Usage, Withheld, WrongAccount
+from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, Withheld, WrongAccount
 from bakup.flows import sectors_costs
 from bakup.flows.costs import LOOKS, ToGetBack
 from bakup.flows.ingest import Ingested, ingest
@@ -23,6 +23,7 @@ from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
 from bakup.sector.region import Region
 from bakup.sector.trust import Trust
+from bakup.store.faults import of_all
 from bakup.store.target import Target
 
 if TYPE_CHECKING:
@@ -191,11 +192,11 @@ class SectorsLayout:
                 # Damage that no chunk suffers from counts too: padding, or a box header.
                 first = () if state.good else (0,)
                 seen.damage = [_place(opened.data_region, at) for at in state.damaged_at or packs or first]
-        except NoAnswer:
-            raise
         except Withheld as error:
             seen.withhold(error)
         except (Damaged, NoTarget) as error:
+            if of_all(error):
+                raise
             seen.reason = error.message
         except BakupError as error:
             seen.reason, seen.state = error.message, "untrusted"

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bakup.errors import BakupError, Failed, NoTarget, StoreError
+from bakup.errors import BakupError, Failed, NoTarget, StoreError, Withheld
 
 OBJECT_MISSING = "object-missing"
 OBJECT_DENIED = "object-denied"
@@ -20,6 +20,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MARKUP = re.compile(r"<[?!/]?[A-Za-z]")
 _SENTENCE = re.compile(r"[A-Z][a-z]*([^A-Za-z0-9](?![A-Z])|$)")
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+def of_all(error: BakupError) -> bool:
+    """Whether an answer to one object tells of the target: that it is gone, denies access, or does not answer."""
+    return isinstance(error, NoTarget) and not isinstance(error, Withheld) and error.code != OBJECT_MISSING
 
 
 @contextmanager

@@ -85,14 +85,15 @@ def test_a_range_that_is_ignored(stage: Stage) -> None:
 def test_a_range_that_is_ignored_at_azure(fleet: Fleet, tmp_path: Path) -> None:
     """Its library wants ranges: it is said, and nothing is taken for damaged."""
 
-    def all_of_it(asked: Asked) -> None:
-        for name in [name for name in asked.headers if name.lower() in ("range", "x-ms-range")]:
-            del asked.headers[name]
+    def whole(asked: Asked, answer: Answer) -> None:
+        if answer.status == 206:
+            answer.status = 200
+            del answer.headers["Content-Range"]
 
     with between(fleet["azure"].port) as hooks:
         stage = Stage(tmp_path, fleet["azure"], hooks)
         stage.run("sync")
-        hooks.before = all_of_it
+        hooks.after = whole
         said = stage.run("restore", tmp_path / "out", code=None)
         assert said.code in (3, 10), said
         assert "it sent all of an object in place of a part" in said.err

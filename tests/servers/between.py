@@ -56,7 +56,8 @@ def between(upstream: int) -> Iterator[Between]:
             return super().handle_expect_100() if hooks.interim else True
 
         def _pass(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            chunked = self.headers.get("Transfer-Encoding", "") == "chunked"
+            body = self._chunks() if chunked else self.rfile.read(int(self.headers.get("Content-Length") or 0))
             asked = Asked(self.command, self.path, dict(self.headers.items()))
             hooks.asked[self.command] += 1
             answer = hooks.before(asked)
@@ -71,6 +72,14 @@ def between(upstream: int) -> Iterator[Between]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(answer.body)
+
+        def _chunks(self) -> bytes:
+            found = b""
+            while size := int(self.rfile.readline(), 16):
+                found += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return found
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass
 
@@ -95,8 +104,8 @@ def _upstream(port: int, asked: Asked, body: bytes) -> Answer:
     connection.request(asked.method, asked.path, body or None, headers)
     answer = connection.getresponse()
     content = answer.read()
-    kept = {name: value for name, value in answer.getheaders() if name.lower() not in _HOP}
+    kept = {name.title(): value for name, value in answer.getheaders() if name.lower() not in _HOP}
     connection.close()
     if asked.method != "HEAD":
-        kept = {name: value for name, value in kept.items() if name.lower() != "content-length"}
+        kept = {name: value for name, value in kept.items() if name != "Content-Length"}
     return Answer(answer.status, kept, content)
