@@ -75,7 +75,9 @@ def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:
     for line in report.checkpoints:
         run.console.object({"message_type": "check_point", **listing.checkpoint_facts(line)})
     if not report.checkpoints:
-        return run.fail(Problem("error", f"no check points at {names.shown_text(dst)}", code="nothing-found"), 1)
+        tagged = "" if listed.tag is None else f" with the tag {names.shown_text(listed.tag)}"
+        message = f"no check points{tagged} at {names.shown_text(dst)}"
+        return run.fail(Problem("error", message, code="nothing-found"), 1)
     run.console.product(*listing.checkpoint_lines(report, exact=run.exact))
     total = {"check_points": len(report.checkpoints), "sectors": report.sectors, "target_bytes": report.bytes}
     return run.finish({"target": dst, **total}, _told(run, report.rolled_back))

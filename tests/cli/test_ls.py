@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
 from blocks import LISTED
 
-from bakup.cli import listing
+from bakup.cli import app, listing
 from bakup.cli.style import plain
 from bakup.flows.reports import CheckpointLine, ListedEntry, Listing, TargetListing
 from bakup.model import Attributes, Dir, File, Special, Symlink
@@ -134,3 +136,16 @@ def test_json_of_an_entry_has_the_path_inside_the_source() -> None:
     assert facts["path_b64"] == "MjAyNi8xMS9jYWbpLmpwZw=="
     assert facts["kind"] == "file"
     assert listing.entry_facts(b"", ENTRIES[3])["link"] == "IMG_0412.jpg"
+
+
+def test_a_tag_that_no_check_point_has_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BAKUP_HOME", str(tmp_path / "home"))
+    (tmp_path / "src").mkdir()
+    app.run(["account", "new", "--words-file", "card"])
+    app.run(["sync", "src", "t", "--always"])
+    capsys.readouterr()
+    assert app.run(["ls", "t", "--tag", "none"]) == 1
+    assert capsys.readouterr().err == "error: no check points with the tag none at t\n"
