@@ -43,8 +43,9 @@ lock: ## requirements*.lock anew from pyproject.toml: every version, every platf
 demo: $(READY) ## back up real files, lose everything local, bring it all back, compare
 	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
+# Without ARGS in small processes, side by side: tests/run.py says why.
 test: $(READY) ## the tests that need nothing but Python
-	$(PYTEST) -ra -m 'not peer and not soak' $(ARGS)
+	$(if $(ARGS),$(PYTEST),$(PY) -m tests.run) -ra -m 'not peer and not soak' $(ARGS)
 
 test-peers: $(READY) ## the tests beside other programs, servers, Pythons
 	bash bench/install.sh

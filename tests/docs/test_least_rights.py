@@ -1,4 +1,4 @@
-"""A user with just the rights of docs/quick-start-s3.md can do all that the page says, at a server that enforces them."""
+"""The rights of docs/quick-start-s3.md are enough for all that the page says, at a server that enforces them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import botocore.session
 import pytest
-from tests.docs.test_pages import policy
 
+from tests.docs.test_pages import policy
 from tests.servers.running import HOST, free_port, running
 
 pytestmark = pytest.mark.peer
