@@ -19,6 +19,9 @@ PAGES = sorted(
     [*DOCS.rglob("*.md"), ROOT / "README.md", *(ROOT / "tests").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
 )
 
+NAMING_TESTS = ("evidence.md", "reliability.md", "benchmarks.md", "contributing.md")
+"""Pages that say by which test something is shown."""
+
 
 def for_users() -> list[Path]:
     """The pages that docs/README.md lists for users."""
@@ -56,11 +59,45 @@ def test_the_list_names_pages_for_users() -> None:
     assert len(for_users()) >= 15
 
 
+def test_pages_for_users_speak_of_no_tests() -> None:
+    for page in for_users():
+        if page.name not in NAMING_TESTS:
+            found = re.findall(r"^.*(?:pytest|(?<!\w)tests/).*$", page.read_text("utf-8"), re.MULTILINE)
+            assert not found, f"{page.name}: {found}"
+
+
+def named_tests() -> list[tuple[str, str, list[str], list[str]]]:
+    """Each line of these pages that names tests: page, line, the files or folders, the functions."""
+    found = []
+    for page in NAMING_TESTS:
+        for line in (DOCS / page).read_text("utf-8").splitlines():
+            places = re.findall(r"(?<!\w)tests/[\w./-]*[\w/]", line)
+            functions = re.findall(r"(?<![\w/])test_\w+(?!\w|\.py)", line)
+            if places or functions:
+                found.append((page, line, places, functions))
+    return found
+
+
+def test_tests_that_pages_name_exist() -> None:
+    named = named_tests()
+    assert {page for page, *_ in named} == set(NAMING_TESTS)
+    assert sum(len(places) for _, _, places, _ in named) > 120
+    assert sum(len(functions) for *_, functions in named) > 35
+    for page, line, places, functions in named:
+        for place in places:
+            assert (ROOT / place).exists(), f"{page}: {place}"
+        files = [ROOT / place for place in places if place.endswith(".py")] or (ROOT / "tests").rglob("test_*.py")
+        defined = {
+            name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)
+        }
+        assert set(functions) <= defined, f"{page}: {line}"
+
+
 def commands() -> list[tuple[str, str]]:
     """Each command of bakup in the blocks of the pages for users: page, line."""
     found = []
     for page in for_users():
-        if page.name in ("cli.md", "reliability.md"):
+        if page.name == "cli.md":
             continue
         text = page.read_text("utf-8").replace("\\\n", " ")
         blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
