@@ -156,3 +156,20 @@ def policy() -> dict[str, object]:
     [block] = re.findall(r"^```json\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     found: dict[str, object] = json.loads(block)
     return found
+
+
+def test_reliability_names_tests_that_there_are() -> None:
+    """Each row names a test; sections stand apart, and no row twice."""
+    text = (DOCS / "reliability.md").read_text("utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| what happened")]
+    assert len(rows) == len(set(rows))
+    assert re.findall(r"^#.*\n(?!\n)|(?<!\n)\n#", text, re.MULTILINE) == []
+    seen: Path | None = None
+    for row in rows:
+        named = row.strip("| ").rpartition(" | ")[2]
+        for file, tests in re.findall(r"`(tests/[^`]+)`((?:[:,]? `test_\w+`)*)", named):
+            seen = ROOT / file
+            assert seen.is_file(), row
+            for test in re.findall(r"test_\w+", tests):
+                assert f"def {test}(" in seen.read_text("utf-8"), row
+    assert seen
