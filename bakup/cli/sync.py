@@ -243,8 +243,9 @@ def _time_of_the_look(report: SyncReport, source: SourceReport) -> str:
 
 
 def _planned(rows: Rows, source: SourceReport) -> None:
-    rules = ", ".join(f"{names.safe(rule)} {files:,}" for rule, files in source.excluded_by)
-    rows.count("excluded", source.excluded, f": {rules}" if rules else "")
+    rules = ", ".join(f"{names.safe(rule)} {paths:,}" for rule, paths in source.excluded_by)
+    folders = f", {numbers.count(source.excluded_folders, 'folder')}" if source.excluded_folders else ""
+    rows.count("excluded", source.excluded, folders + (f": {rules}" if rules else ""), zero=bool(folders))
     for folder, count in source.folders:
         rows.count(f"  {names.shown(folder)}", count)
 

@@ -99,6 +99,7 @@ def _counts(sources: Sequence[SourceReport]) -> Facts:
     for name in _COUNTS:
         facts[f"{name}_files"] = sum(getattr(source, name).files for source in sources)
         facts[f"{name}_bytes"] = sum(getattr(source, name).bytes for source in sources)
+    facts["excluded_folders"] = sum(source.excluded_folders for source in sources)
     unread = [one for source in sources for one in source.unreadable]
     changed = [line for source in sources for line in source.changing]
     facts |= {"unreadable_files": len(unread), "unreadable_bytes": sum(one.bytes for one in unread)}

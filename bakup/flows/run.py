@@ -313,7 +313,8 @@ def source_report(job: Job, line: CheckpointLine | None, *, made: bool) -> Sourc
         unchanged=job.count(Change.SAME),
         excluded=Count(sum(left.files for left in excluded.values()), sum(left.bytes for left in excluded.values())),
         gone=mostly_gone(job),
-        excluded_by=tuple((rule, left.files) for rule, left in excluded.items()),
+        excluded_folders=sum(left.folders for left in excluded.values()),
+        excluded_by=tuple((rule, left.files + left.folders) for rule, left in excluded.items()),
     )
 
 

@@ -97,11 +97,12 @@ class Filter:
         """The rule as the user knows it."""
         return BY_SIZE if by == TOO_LARGE else self.patterns.lines[by]
 
-    def count(self, rule: str, files: int, size: int) -> None:
+    def count(self, rule: str, files: int, size: int, *, folders: int = 0) -> None:
         """Count what a rule left out; size in bytes."""
         left = self.excluded.setdefault(rule, Left())
         left.files += files
         left.bytes += size
+        left.folders += folders
 
 
 def kept_alone(folder: bytes, rules: Rules) -> tuple[str, bytes] | None:

@@ -58,10 +58,11 @@ class Found(NamedTuple):
 
 
 class Left(Struct):
-    """How much a rule left out; an excluded folder counts as one file, what is in it is not looked at."""
+    """How much a rule left out; what is in an excluded folder is not looked at, and counts not."""
 
-    files: int = 0
+    files: int = 0  # all that are no folders
     bytes: int = 0
+    folders: int = 0
 
 
 class Prepared(Struct, frozen=True):

@@ -140,7 +140,8 @@ class Scan:
         """Whether an excluded path is left out: it is, but for a folder that an exception may reach into."""
         if kind == _DIR and self._filter.patterns.reaches(path, by):
             return False
-        self._filter.count(self._filter.label(by), 1, stat.st_size if kind == _FILE else 0)
+        folders = int(kind == _DIR)
+        self._filter.count(self._filter.label(by), 1 - folders, stat.st_size if kind == _FILE else 0, folders=folders)
         self._reasons.pop(path, None)
         return True
 
@@ -168,7 +169,7 @@ class Scan:
         folder = self._below + path
         failed = partial(self._failed, path, wanted is not None)
         if (rule := self._devices.barred(stat.st_dev)) is not None:
-            self._filter.count(rule, 1, 0)
+            self._filter.count(rule, 0, 0, folders=1)
             return iter(())
         if (alone := kept_alone(folder, self._filter.rules)) is not None:
             self._count_beside(folder, stat, *alone)
@@ -180,7 +181,8 @@ class Scan:
         beside = (name for name in listing.names(folder, stat.st_size) if name != kept)
         for part in listing.slices(folder, beside, lambda name, error: None):
             size = sum(stat.st_size for _, stat in part if KINDS[stat.st_mode >> 12] == _FILE)
-            self._filter.count(rule, len(part), size)
+            folders = sum(KINDS[stat.st_mode >> 12] == _DIR for _, stat in part)
+            self._filter.count(rule, len(part) - folders, size, folders=folders)
 
     def _failed(self, folder: bytes, listed: bool, name: bytes, error: OSError) -> None:
         path = folder + b"/" + name if folder else name

@@ -133,6 +133,16 @@ def test_a_long_folder_widens_its_column_and_cuts_nothing(planned: SyncReport) -
     assert "  b                         2 files        6 B" in lines
 
 
+def test_excluded_folders_count_as_folders(planned: SyncReport) -> None:
+    some = replace(planned.sources[0], excluded_folders=2)
+    none = replace(some, excluded=Count(), excluded_by=(("cache/", 2),))
+    for source_, row in (
+        (some, "excluded          41 files   1.20 GiB, 2 folders: *.tmp 12, CACHEDIR.TAG 29"),
+        (none, "excluded           0 files        0 B, 2 folders: cache/ 2"),
+    ):
+        assert row in sync.report_lines(replace(planned, sources=(source_,)))
+
+
 def test_unreadable_and_changing_files(line: Line, rendered: Rendered) -> None:
     found = report(
         source(

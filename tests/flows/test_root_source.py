@@ -44,7 +44,7 @@ def test_the_root_folder_is_a_source(rig: Rig, layout: str) -> None:
 def test_what_the_kernel_makes_is_kept_empty_below_a_source() -> None:
     tree = LocalTree(b"/", Rules(files_from=(b"proc", b"sys")))
     assert [found.path for found in tree.entries()] == [b"", b"proc", b"sys"]
-    assert tree.excluded[BY_KERNEL].files == 2
+    assert tree.excluded[BY_KERNEL].folders == 2
     assert not tree.missing
     assert [
         found and found.path for found in tree.look([(b"proc", 3), (b"proc/version", 1)], lambda path: iter(()))

@@ -133,7 +133,7 @@ def test_what_is_left_out_is_counted_by_rule(base: bytes) -> None:
     os.makedirs(base + b"/cache/deep")
     tree = LocalTree(base, Rules(("*.tmp", "cache/"), larger_than=100))
     assert [found.path for found in tree.entries()] == [b"", b"fits"]
-    assert tree.excluded == {"*.tmp": Left(2, 7), "cache/": Left(1, 0), "--exclude-larger-than": Left(1, 101)}
+    assert tree.excluded == {"*.tmp": Left(2, 7), "cache/": Left(0, 0, 1), "--exclude-larger-than": Left(1, 101)}
 
 
 def test_a_tagged_cache_keeps_its_tag_alone(base: bytes) -> None:
@@ -151,7 +151,7 @@ def test_a_tagged_cache_keeps_its_tag_alone(base: bytes) -> None:
     scanned = [found.path for found in tree.entries()]
     assert scanned[1:3] == [b"cache", b"cache/CACHEDIR.TAG"]
     assert scanned[3:] == [f + n for f in (b"fake", b"none") for n in (b"", b"/A", b"/CACHEDIR.TAG", b"/deep")]
-    assert tree.excluded == {"CACHEDIR.TAG": Left(2, 5)}
+    assert tree.excluded == {"CACHEDIR.TAG": Left(1, 5, 1)}
 
 
 def test_a_list_of_paths_brings_parents_and_all_below(base: bytes) -> None:
@@ -256,7 +256,7 @@ def test_of_a_marked_folder_the_marker_is_kept(base: bytes) -> None:
             file.write(b"12")
     tree = LocalTree(base, Rules(if_present=(b".nobackup",)))
     assert [found.path for found in tree.entries()] == [b"", b"a", b"a/.nobackup", b"b", b"b/data"]
-    assert tree.excluded == {"--exclude-if-present .nobackup": Left(2, 2)}
+    assert tree.excluded == {"--exclude-if-present .nobackup": Left(1, 2, 1)}
 
 
 def test_patterns_without_effect_are_known(base: bytes) -> None:

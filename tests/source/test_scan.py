@@ -189,7 +189,7 @@ def test_a_mounted_file_system_is_kept_as_a_folder_only(base: bytes) -> None:
     assert mounted, "this system mounts nothing below /dev"
     assert mounted <= kept <= everything
     assert not {path for path in kept for mount in mounted if path.startswith(mount + b"/")}
-    assert tree.excluded["--one-file-system"].files == len(mounted)
+    assert tree.excluded["--one-file-system"].folders == len(mounted)
 
 
 def test_a_folder_left_out_is_known_by_what_it_is(base: bytes) -> None:
