@@ -11,7 +11,8 @@
     ├── Locked           11    another run holds this BAKUP_HOME
     ├── WrongAccount     12    wrong account, words or passphrase
     ├── Damaged          21    bytes that are not what they claim to be
-    │   └── Truncated    21    fewer bytes than claimed
+    │   ├── Truncated    21    fewer bytes than claimed
+    │   └── Beyond       21    a check point that only a newer bakup understands
     ├── Untrusted        22    signed by nobody we believe, unsigned, or plain unasked
     │   └── Foreign      22    another account's: not ours, not damage
     └── History          23    a check point is missing, rolled back or forked
@@ -126,6 +127,10 @@ class Damaged(BakupError):
 
 class Truncated(Damaged):
     """There are fewer bytes than claimed."""
+
+
+class Beyond(Damaged):
+    """A check point says something that must be understood, and is not."""
 
 
 class Untrusted(BakupError):

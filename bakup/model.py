@@ -50,7 +50,7 @@ class Attributes(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     link_group: int | None = None
     inode_flags: int | None = None
     xattrs: tuple[tuple[bytes, bytes], ...] = ()
-    object: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, bytes], ...] = ()
 
 
 class Extent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -136,12 +136,28 @@ class Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, g
     content: bytes
 
 
+class ToCome(Struct, frozen=True, gc=False):
+    """An entry of a kind that only a newer bakup knows (section 6.3): something of this path is not restored."""
+
+    path: bytes
+    kind: int
+
+
 Entry: TypeAlias = File | Part | Dir | Symlink | Special | Delete | Unread | Record
+AnyEntry: TypeAlias = Entry | ToCome
 
 
 class CheckpointRef(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """A check point by uuid and digest (section 6.2)."""
 
+    uuid: bytes
+    digest: bytes
+
+
+class Replaced(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """A check point that another one lists anew; `signer` is a signer id, or zeros for none."""
+
+    signer: bytes
     uuid: bytes
     digest: bytes
 
@@ -170,7 +186,9 @@ class Checkpoint(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     sequence: int
     previous: CheckpointRef | None
     based_on: bytes | None
+    replaces: Replaced | None
     chunker: Chunker
+    facts: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def incremental(self) -> bool:
@@ -189,8 +207,16 @@ class SectorLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     last_path: bytes
 
 
+class LaneLine(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """One lane of a check point: bytes of its metadata, and the digest over its boxes' digests (section 6.2)."""
+
+    lane: int
+    length: int
+    digest: bytes
+
+
 class End(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """Completes a check point (section 6.2); `files` and `size` (bytes) count the whole source."""
+    """A part of what completes a check point (section 6.2); `files` and `size` (bytes) count the whole source."""
 
     uuid: bytes
     part: int
@@ -198,6 +224,8 @@ class End(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=F
     sectors: tuple[SectorLine, ...]
     files: int
     size: int
+    lanes: tuple[LaneLine, ...] = ()
+    facts: tuple[tuple[str, bytes], ...] = ()
 
 
 class TableRow(Struct, frozen=True):

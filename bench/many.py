@@ -10,10 +10,10 @@ from blake3 import blake3
 
 from bakup.account.keys import Account
 from bakup.format.action import frame, group_action, pack_action
-from bakup.format.constants import ActionType
+from bakup.format.constants import END_LANE, LANE_SHIFT, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_checkpoint, encode_end
-from bakup.model import Attributes, Checkpoint, Chunker, Dir, End, Entry, Extent, File, SectorLine
+from bakup.model import Attributes, Checkpoint, Chunker, Dir, End, Entry, Extent, File, LaneLine, SectorLine
 from bakup.sector.writer import FinishedSector, SectorWriter
 
 FILES = 20
@@ -29,9 +29,10 @@ class Many:
         self._folder, self._account, self._count = folder, account, count
         chunker = Chunker("fastcdc", 1 << 19, 1 << 20, 1 << 22, 0)
         self._point = Checkpoint(
-            uuid.uuid4().bytes, 0, 1, uuid.uuid4().bytes, "host", b"/home", "", (), 1, None, None, chunker
+            uuid.uuid4().bytes, 0, 1, uuid.uuid4().bytes, "host", b"/home", "", (), 1, None, None, None, chunker
         )
         self._offsets = [0, 0]
+        self._digests = [blake3(encode_checkpoint(self._point)).digest()]
 
     def make(self) -> None:
         """Write them; the last one holds the END."""
@@ -48,7 +49,7 @@ class Many:
         contents = [os.urandom(_FILE_BYTES) for _ in range(FILES)]
         pack, (at, _) = pack_action(b"".join(contents), None), self._offsets
         writer.add_data(self._point.uuid, at, pack, FILES * _FILE_BYTES)
-        self._offsets[0] += len(pack)
+        self._offsets[0] += 1
         entries = [*self._folders(number), *_files(number, contents, at)]
         self._meta(writer, group_action(encode_entries(entries), 3))
         return entries
@@ -64,12 +65,14 @@ class Many:
         files, size = self._count * FILES, self._count * FILES * _FILE_BYTES
         for part, run in enumerate(runs):
             last = part == len(runs) - 1
-            end = End(self._point.uuid, part, last, tuple(run), files if last else 0, size if last else 0)
-            self._meta(writer, frame(ActionType.END, encode_end(end)))
+            lanes = () if part else (LaneLine(0, self._offsets[1], blake3(b"".join(self._digests)).digest()),)
+            end = End(self._point.uuid, part, last, tuple(run), files if last else 0, size if last else 0, lanes)
+            writer.add_meta(self._point.uuid, END_LANE << LANE_SHIFT | part, frame(ActionType.END, encode_end(end)))
 
     def _meta(self, writer: SectorWriter, content: bytes) -> None:
         writer.add_meta(self._point.uuid, self._offsets[1], content)
         self._offsets[1] += len(content)
+        self._digests.append(blake3(content).digest())
 
 
 def _files(number: int, contents: list[bytes], box: int) -> Iterator[Entry]:

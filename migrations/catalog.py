@@ -32,7 +32,7 @@ CREATE TABLE sectors (
     signer BLOB NOT NULL,
     encrypted INTEGER NOT NULL,
     signed INTEGER NOT NULL,
-    UNIQUE (target, uuid)
+    UNIQUE (target, uuid, header_digest)
 ) STRICT;
 
 CREATE INDEX sectors_by_locator ON sectors (target, locator);
@@ -69,8 +69,40 @@ CREATE TABLE sources (
     UNIQUE (target, uuid, signer)
 ) STRICT;
 
+-- Whose keys signed sectors of writers that the account certified: signer ids, by the writer's uuid.
+CREATE TABLE writers (
+    target INTEGER NOT NULL REFERENCES targets(id),
+    signer BLOB NOT NULL,
+    writer BLOB NOT NULL,
+    PRIMARY KEY (target, signer, writer)
+) STRICT, WITHOUT ROWID;
+
+-- What the account said of writers: after these check points of their sources nothing is believed. record: digest of
+-- what it said; writer: uuid or signer id; of a source that it does not name, source and digest are empty.
+CREATE TABLE revocations (
+    target INTEGER NOT NULL REFERENCES targets(id),
+    record BLOB NOT NULL,
+    writer BLOB NOT NULL,
+    source BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (target, record, source, digest)
+) STRICT, WITHOUT ROWID;
+
+-- Check points that were dropped on purpose. by: signer id of who said so; account: whether that is the account.
+CREATE TABLE forgotten (
+    target INTEGER NOT NULL REFERENCES targets(id),
+    signer BLOB NOT NULL,
+    uuid BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    by BLOB NOT NULL,
+    account INTEGER NOT NULL,
+    PRIMARY KEY (target, signer, uuid, digest, by)
+) STRICT, WITHOUT ROWID;
+
 -- ordinal: order in which check points were applied; NULL until a check point is complete.
--- digest, files, bytes: from its END, as soon as that is known.
+-- digest, files, bytes: from its END, as soon as that is known. refused: why it cannot be used, whatever of it is
+-- there; hidden: why it is not offered: forgotten, replaced, or not believed; account: signed by the account itself.
+-- entries_lost: 1 when its END is lost, 2 when entries of it are missing or could not be read.
 CREATE TABLE checkpoints (
     id INTEGER PRIMARY KEY,
     source INTEGER NOT NULL REFERENCES sources(id),
@@ -88,6 +120,10 @@ CREATE TABLE checkpoints (
     files INTEGER,
     bytes INTEGER,
     entries_lost INTEGER NOT NULL DEFAULT 0,
+    replaces BLOB,
+    account INTEGER NOT NULL DEFAULT 0,
+    refused TEXT,
+    hidden TEXT,
     UNIQUE (source, uuid)
 ) STRICT;
 CREATE INDEX checkpoints_by_previous ON checkpoints (source, previous_uuid);
@@ -106,12 +142,34 @@ CREATE TABLE lines (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX lines_by_sector ON lines (sector);
 
--- Boxes of metadata: which part of a check point's metadata stream stands in which sector.
+-- The parts of a check point's END, until one END is chosen.
+CREATE TABLE ends (
+    checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
+    part INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (checkpoint, part, digest)
+) STRICT, WITHOUT ROWID;
+
+-- The lanes that a check point's END lists.
+CREATE TABLE lanes (
+    checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
+    lane INTEGER NOT NULL,
+    length INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (checkpoint, lane)
+) STRICT, WITHOUT ROWID;
+
+-- Boxes of metadata: which part of a check point's lanes stands in which sector, and where in its meta region.
+-- offset: lane and place in it; -1 for the check point's header. digest: of the content. refused: why nothing of it, or
+-- of a part of it, could be used.
 CREATE TABLE boxes (
     sector INTEGER NOT NULL REFERENCES sectors(id),
     checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
     offset INTEGER NOT NULL,
     length INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    refused TEXT,
     PRIMARY KEY (checkpoint, offset, sector)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX boxes_by_sector ON boxes (sector);
@@ -164,9 +222,10 @@ CREATE TABLE versions (
     PRIMARY KEY (source, key, first)
 ) STRICT, WITHOUT ROWID;
 
--- Entries of check points that other runs made, until those are complete and applied.
+-- Entries of check points that other runs made, until those are complete and applied. place: offset of the box.
 CREATE TABLE staged (
     checkpoint INTEGER NOT NULL,
+    place INTEGER NOT NULL,
     key BLOB NOT NULL,
     path ANY NOT NULL,
     kind INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""The account's keys: who can read (X-Wing) and who signs (Ed25519). Section 3 of the format."""
+"""The account's keys: who can read (X-Wing) and who signs (Ed25519 with ML-DSA-65). Section 3 of the format."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 from blake3 import blake3
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import (
@@ -24,14 +25,22 @@ from bakup.errors import Damaged
 
 KEM_ID = 0x647A
 """X-Wing's number in the HPKE registry."""
+SIGNATURE_NONE = 0
 SIGNATURE_ED25519 = 1
+SIGNATURE_BOTH = 2
+"""Ed25519 and ML-DSA-65: what an account has."""
 
 ENTROPY_BYTES = 32
 KEM_PUBLIC_BYTES = 1216
-SIGNING_PUBLIC_BYTES = 32
-SIGNATURE_BYTES = 64
+SIGNING_PUBLIC_BYTES = 1984
+SIGNATURE_BYTES = 3373
+RECIPIENT_BYTES = 8
 SEALED_BYTES = 1168
-"""An `encrypted key`: encapsulation 1,120 and ciphertext 48."""
+"""A sealed 32-byte key: encapsulation 1,120 and ciphertext 48."""
+
+_CURVE_PUBLIC_BYTES = 32
+_CURVE_SIGNATURE_BYTES = 64
+_LATTICE_CONTEXT = b"bakup/1 ml-dsa-65"
 
 _MLKEM_PUBLIC_BYTES = 1184
 _MLKEM_SEED_BYTES = 64
@@ -39,16 +48,27 @@ _SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
 class PublicKeys(Struct, frozen=True):
-    """What anyone may know of an account: `kem` (1,216 bytes) seals for it, `signing` (32) is believed."""
+    """What anyone may know of an account: `kem` (1,216 bytes) seals for it, `signing` (1,984) is believed."""
 
     kem: bytes
     signing: bytes
+    signature_id: int = SIGNATURE_BOTH
 
     @property
     def account_id(self) -> str:
         """The account's short name, like `7c41-9e02-b3aa` (section 3)."""
         digest = blake3(b"bakup/1 account\0" + self.kem + self.signing).hexdigest()
         return f"{digest[:4]}-{digest[4:8]}-{digest[8:12]}"
+
+    @property
+    def signer_id(self) -> bytes:
+        """The signing key's short name, 32 bytes."""
+        return signer_id(self.signature_id, self.signing)
+
+    @property
+    def recipient_id(self) -> bytes:
+        """Says in a header for whom a sector key was sealed; 8 bytes."""
+        return recipient_id(self.kem)
 
 
 class KemKey:
@@ -72,6 +92,21 @@ class KemKey:
             raise Damaged("the encrypted key does not open with this account", code="sealed-key") from None
 
 
+class SigningKey:
+    """Signs with Ed25519 and ML-DSA-65, from a seed of each (section 3.2)."""
+
+    __slots__ = ("_curve", "_lattice", "public")
+
+    def __init__(self, curve_seed: bytes, lattice_seed: bytes) -> None:
+        self._curve = Ed25519PrivateKey.from_private_bytes(curve_seed)
+        self._lattice = MLDSA65PrivateKey.from_seed_bytes(lattice_seed)
+        self.public = self._curve.public_key().public_bytes_raw() + self._lattice.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """The 3,373-byte signature of `message`: both halves sign it."""
+        return self._curve.sign(message) + self._lattice.sign(message, _LATTICE_CONTEXT)
+
+
 class Account:
     """The secret half: opens what was sealed for the account and signs for it. Shows no secret."""
 
@@ -83,12 +118,12 @@ class Account:
     atbak_key: bytes
     """32 bytes, secret: encrypts .atbake objects (docs/format/atbak.md section 5)."""
 
-    def __init__(self, kem: KemKey, signing: Ed25519PrivateKey, chunker_seed: int, atbak_key: bytes) -> None:
+    def __init__(self, kem: KemKey, signing: SigningKey, chunker_seed: int, atbak_key: bytes) -> None:
         self._kem = kem
         self._signing = signing
         self.chunker_seed = chunker_seed
         self.atbak_key = atbak_key
-        self.public = PublicKeys(kem.public, signing.public_key().public_bytes_raw())
+        self.public = PublicKeys(kem.public, signing.public)
 
     @classmethod
     def from_entropy(cls, entropy: bytes) -> Account:
@@ -97,13 +132,13 @@ class Account:
             raise ValueError(f"entropy must be {ENTROPY_BYTES} bytes")
         return cls(
             KemKey(derive(entropy, b"bakup/1 x-wing")),
-            Ed25519PrivateKey.from_private_bytes(derive(entropy, b"bakup/1 ed25519")),
+            SigningKey(derive(entropy, b"bakup/1 ed25519"), derive(entropy, b"bakup/1 ml-dsa-65")),
             int.from_bytes(derive(entropy, b"bakup/1 chunker", length=8), "little"),
             derive(entropy, b"bakup/1 atbak"),
         )
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of `message` (RFC 8032)."""
+        """The 3,373-byte signature of `message` (section 3.2)."""
         return self._signing.sign(message)
 
     def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
@@ -114,13 +149,25 @@ class Account:
         return f"Account({self.public.account_id})"
 
 
-def verify(signing_public: bytes, signature: bytes, message: bytes) -> bool:
+def verify(signature_id: int, signing_public: bytes, signature: bytes, message: bytes) -> bool:
     """Whether `signature` is `signing_public`'s of `message`; False too when either has a wrong form."""
-    try:
-        Ed25519PublicKey.from_public_bytes(signing_public).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
+    if signature_id == SIGNATURE_ED25519:
+        return _verify_curve(signing_public, signature, message)
+    return (
+        signature_id == SIGNATURE_BOTH
+        and _verify_curve(signing_public[:_CURVE_PUBLIC_BYTES], signature[:_CURVE_SIGNATURE_BYTES], message)
+        and _verify_lattice(signing_public[_CURVE_PUBLIC_BYTES:], signature[_CURVE_SIGNATURE_BYTES:], message)
+    )
+
+
+def signer_id(signature_id: int, signing_public: bytes) -> bytes:
+    """The short name of a signing key: 32 bytes (section 3)."""
+    return blake3(b"bakup/1 signer\0" + signature_id.to_bytes(2, "little") + signing_public).digest()
+
+
+def recipient_id(kem_public: bytes) -> bytes:
+    """The short name of a kem key: 8 bytes (section 4.2)."""
+    return blake3(b"bakup/1 recipient\0" + KEM_ID.to_bytes(2, "little") + kem_public).digest()[:RECIPIENT_BYTES]
 
 
 def seal(kem_public: bytes, secret: bytes, info: bytes) -> bytes:
@@ -134,3 +181,19 @@ def seal(kem_public: bytes, secret: bytes, info: bytes) -> bytes:
         return _SUITE.encrypt(secret, MLKEM768X25519PublicKey(lattice, curve), info)
     except ValueError:  # also from the exchange itself: X25519 points of low order
         raise Damaged("the account's encryption key is not an X-Wing key", code="kem-key") from None
+
+
+def _verify_curve(public: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _verify_lattice(public: bytes, signature: bytes, message: bytes) -> bool:
+    try:
+        MLDSA65PublicKey.from_public_bytes(public).verify(signature, message, _LATTICE_CONTEXT)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

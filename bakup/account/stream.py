@@ -26,6 +26,11 @@ def region_key(sector_key: bytes, uuid: bytes, region: Region) -> bytes:
     return derive(sector_key, f"bakup/1 {region}".encode(), salt=uuid)
 
 
+def key_check(sector_key: bytes, uuid: bytes) -> bytes:
+    """What the header says of the sector key, so that all who open it get the same one."""
+    return derive(sector_key, b"bakup/1 key check", salt=uuid)
+
+
 def segments(plain_length: int) -> int:
     """How many segments `plain_length` bytes of plaintext fill."""
     return -(-plain_length // SEGMENT)

@@ -13,9 +13,9 @@ from bakup.format.codec import I64_MAX, Buffer
 from bakup.format.constants import BOX_MAX, ActionType
 from bakup.format.entries import decode_entries, encode_entries
 from bakup.format.structures import decode_checkpoint, decode_end, encode_checkpoint, encode_end
-from bakup.model import Checkpoint, End, Entry, Part, Record, path_key
+from bakup.model import AnyEntry, Checkpoint, End, Entry, Part, Record, path_key
 
-Item: TypeAlias = Checkpoint | tuple[Entry, ...] | End
+Item: TypeAlias = Checkpoint | tuple[AnyEntry, ...] | End
 """What a stream holds: first the Checkpoint, then runs of entries in key order, then one or more ENDs."""
 
 PREFIX = b".bakup/"
@@ -76,7 +76,7 @@ def _item(action: Action) -> Item | None:
         return decode_entries(unpack_action(action), chunk_max=I64_MAX)
     if action.type == ActionType.END:
         return decode_end(action.content)
-    if action.type in (ActionType.PACK, ActionType.PAD):
+    if action.type in (ActionType.PACK, ActionType.PAD, ActionType.CHUNKS):
         raise Damaged(f"an action of type {action.type:#06x} in a check point")
     return None
 
@@ -104,7 +104,7 @@ def _bound(entry: Entry) -> int:
         return size
     found = getattr(entry, "attributes", None)
     if found is not None:
-        size += sum(len(name) + len(value) + 10 for name, value in (*found.xattrs, *found.object))
+        size += sum(len(name) + len(value) + 10 for name, value in (*found.xattrs, *found.facts))
     return size + len(getattr(entry, "target", b""))
 
 

@@ -47,7 +47,7 @@ def strike_open(connection: sqlite3.Connection, target: int) -> list[int]:
     for checkpoint, ordinal, source in rows:
         connection.execute("DELETE FROM versions WHERE source = ? AND first = ?", [source, ordinal])
         connection.execute("UPDATE checkpoints SET ordinal = NULL, digest = NULL WHERE id = ?", [checkpoint])
-        for table in ("removals", "parts", "unread", "lines"):
+        for table in ("removals", "parts", "unread", "lines", "lanes"):
             connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
     return [int(row[0]) for row in rows]
 
@@ -60,14 +60,14 @@ def mark_complete(connection: sqlite3.Connection, target: int) -> list[int]:
     connection.execute(
         "UPDATE checkpoints SET digest = (SELECT n.previous_digest FROM checkpoints n WHERE n.source ="
         " checkpoints.source AND n.previous_uuid = checkpoints.uuid LIMIT 1), entries_lost = 1"
-        " WHERE digest IS NULL AND EXISTS (SELECT 1 FROM checkpoints n WHERE n.source = checkpoints.source"
-        " AND n.previous_uuid = checkpoints.uuid)"
+        " WHERE digest IS NULL AND refused IS NULL AND EXISTS (SELECT 1 FROM checkpoints n"
+        " WHERE n.source = checkpoints.source AND n.previous_uuid = checkpoints.uuid)"
         " AND source IN (SELECT id FROM sources WHERE target = ?)",
         [target],
     )
     rows = connection.execute(
         "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source"
-        " WHERE s.target = ? AND c.complete = 0 AND c.digest IS NOT NULL AND c.ordinal IS NULL"
+        " WHERE s.target = ? AND c.complete = 0 AND c.digest IS NOT NULL AND c.ordinal IS NULL AND c.refused IS NULL"
         " ORDER BY c.source, c.sequence, c.time_ns, c.uuid",
         [target],
     ).fetchall()
@@ -91,8 +91,8 @@ def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
         _stand_at(connection, source, based_on)
     ordinal = next_ordinal(connection)
     connection.execute(
-        f"INSERT OR IGNORE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
-        f" SELECT ?, ?, checkpoint, {VERSION_VALUES} FROM staged WHERE checkpoint = ? ORDER BY key",
+        f"INSERT OR REPLACE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
+        f" SELECT ?, ?, checkpoint, {VERSION_VALUES} FROM staged WHERE checkpoint = ? ORDER BY key, place, rowid",
         [source, ordinal, checkpoint],
     )
     if based_on is not None:
@@ -123,7 +123,7 @@ def settle_current(connection: sqlite3.Connection, target: int) -> None:
     """Make each source's standing versions those of its latest check point (spec section 6.4)."""
     for (source,) in connection.execute("SELECT id FROM sources WHERE target = ?", [target]).fetchall():
         row = connection.execute(
-            "SELECT uuid FROM checkpoints WHERE source = ? AND complete = 1"
+            "SELECT uuid FROM checkpoints WHERE source = ? AND complete = 1 AND hidden IS NULL"
             " ORDER BY sequence DESC, time_ns DESC, uuid DESC LIMIT 1",
             [source],
         ).fetchone()
@@ -155,8 +155,9 @@ def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
     # A fork, or check points found out of order: go back to the state that the next one changes.
     row = connection.execute(
         "SELECT c.id, c.ordinal, s.current FROM checkpoints c JOIN sources s ON s.id = c.source"
-        " WHERE c.source = ? AND c.uuid = ? AND c.complete = 1",
-        [source, uuid],
+        " WHERE c.source = :s AND (c.uuid = :u OR substr(c.replaces, 33, 16) = :u) AND c.complete = 1"
+        " ORDER BY c.uuid <> :u, c.uuid DESC",
+        {"s": source, "u": uuid},
     ).fetchone()
     if row is None or row[0] == row[2]:
         return

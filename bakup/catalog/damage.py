@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from bakup.catalog.lanes import COVERED
 from bakup.catalog.places import READABLE, left_of, nowhere
 from bakup.catalog.rows import raw
 
@@ -40,14 +41,15 @@ def lost_versions(connection: sqlite3.Connection, target: int) -> Iterator[LostV
 
 def _lost_parted(connection: sqlite3.Connection, target: int) -> Iterator[LostVersion]:
     rows = connection.execute(
-        "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.checkpoint, v.key, v.file_id FROM versions v"
+        "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.checkpoint, v.key, v.file_id, v.digest"
+        " FROM versions v"
         " JOIN sources o ON o.id = v.source WHERE o.target = ? AND v.kind = 1 AND v.parted = 1"
         " ORDER BY v.source, v.key, v.first",
         [target],
     )
-    for source, path, size, mtime_ns, first, last, checkpoint, key, file_id in rows:
+    for source, path, size, mtime_ns, first, last, checkpoint, key, file_id, digest in rows:
         left = left_of(connection, target, checkpoint, key, file_id, READABLE)
-        if left.lost or left.covered != size:
+        if not left.whole(size, digest):
             yield LostVersion(source, raw(path), size, left.available, mtime_ns, first, last, frozenset(left.lost))
 
 
@@ -91,7 +93,9 @@ def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLi
         "SELECT l.sector, c.source, c.uuid, c.ordinal, l.entries, coalesce(s.size, l.bytes), l.first_path,"
         " l.last_path, s.id IS NOT NULL FROM lines l JOIN checkpoints c ON c.id = l.checkpoint AND c.complete"
         " JOIN sources o ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
-        " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing') ORDER BY c.ordinal, l.position",
+        " AND s.header_digest IS coalesce(l.header_digest, s.header_digest)"
+        " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing')"
+        f" AND NOT {COVERED.format(checkpoint='l.checkpoint')} ORDER BY c.ordinal, l.position",
         [target],
     )
     given = _withheld(connection, target)
@@ -110,3 +114,13 @@ def _withheld(connection: sqlite3.Connection, target: int) -> dict[str, tuple[st
         state = "archived" if reason == "archived" else "unreadable"
         found[locator.rpartition("/")[2].partition(".")[0]] = state, f"is {state}: {detail}"
     return found
+
+
+def unusable(connection: sqlite3.Connection, target: int) -> list[tuple[bytes, str]]:
+    """(uuid, why) of check points that cannot be used, whatever of them is there."""
+    rows = connection.execute(
+        "SELECT c.uuid, c.refused FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = ?"
+        " AND c.refused IS NOT NULL AND c.hidden IS NULL ORDER BY c.source, c.sequence",
+        [target],
+    )
+    return [(uuid, why) for uuid, why in rows]

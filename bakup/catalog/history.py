@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bakup.catalog.rows import VERSION_COLUMNS, Version, decode_extents, version_of
+from bakup.catalog.rows import VERSION_COLUMNS, PartsDigest, Version, decode_extents, version_of
 from bakup.format.constants import PATH_MAX
 from bakup.model import CheckpointRef, Extent, Kind, path_key
 
@@ -28,7 +28,8 @@ SELECT_CHECKPOINT = (
     "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
     " c.entries_lost, c.previous_uuid, c.previous_digest, c.based_on,"
     f" coalesce((SELECT sum({_PART}) FROM lines l LEFT JOIN sectors k ON k.target = s.target"
-    " AND k.uuid = l.sector WHERE l.checkpoint = c.id), 0)"
+    " AND k.uuid = l.sector AND k.signer = s.signer AND k.header_digest IS coalesce(l.header_digest, k.header_digest)"
+    " WHERE l.checkpoint = c.id), 0)"
     " FROM checkpoints c JOIN sources s ON s.id = c.source"
 )
 
@@ -80,7 +81,7 @@ class CheckpointRow(Struct, frozen=True):
     files: int | None
     size: int | None
     tags: tuple[str, ...]
-    entries_lost: bool
+    entries_lost: int
     previous: CheckpointRef | None
     based_on: bytes | None
     stored: int
@@ -104,18 +105,28 @@ def sources(connection: sqlite3.Connection, target: int, *, complete: bool = Tru
 def checkpoints(connection: sqlite3.Connection, target: int, source: int | None = None) -> list[CheckpointRow]:
     """Complete check points, by source, oldest first."""
     rows = connection.execute(
-        f"{SELECT_CHECKPOINT} WHERE s.target = ? AND (? IS NULL OR s.id = ?) AND c.complete = 1"
+        f"{SELECT_CHECKPOINT} WHERE s.target = ? AND (? IS NULL OR s.id = ?) AND c.complete = 1 AND c.hidden IS NULL"
         " ORDER BY s.name, s.host, s.location, s.id, c.sequence, c.time_ns, c.uuid",
         [target, source, source],
     )
     return [_checkpoint(row) for row in rows]
 
 
+def bases(connection: sqlite3.Connection, target: int) -> set[bytes]:
+    """Uuids that a check point may be made on: complete ones, offered or not, and those that others stand for."""
+    rows = connection.execute(
+        "SELECT c.uuid, substr(c.replaces, 33, 16) FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " WHERE s.target = ? AND c.complete = 1",
+        [target],
+    )
+    return {uuid for row in rows for uuid in row if uuid is not None}
+
+
 def last_times(connection: sqlite3.Connection, target: int, until_ns: int | None = None) -> dict[int, int]:
     """Row id of a source -> time_ns of its newest complete check point, or of the newest until `until_ns`."""
     rows = connection.execute(
         "SELECT s.id, max(c.time_ns) FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = :t"
-        " AND c.complete = 1 AND (:u IS NULL OR c.time_ns <= :u) GROUP BY s.id",
+        " AND c.complete = 1 AND c.hidden IS NULL AND (:u IS NULL OR c.time_ns <= :u) GROUP BY s.id",
         {"t": target, "u": until_ns},
     )
     return dict(rows)
@@ -201,7 +212,7 @@ def extents_of(connection: sqlite3.Connection, version: Version) -> Iterable[Ext
 
 
 def _extents_of_parts(connection: sqlite3.Connection, version: Version) -> Iterator[Extent]:
-    at = 0
+    at, digest, gap = 0, PartsDigest(), False
     parts = connection.execute(
         "SELECT offset, length, extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
         [version.checkpoint, version.key, version.file_id],
@@ -209,12 +220,17 @@ def _extents_of_parts(connection: sqlite3.Connection, version: Version) -> Itera
     for offset, length, blob in parts:
         if offset > at:
             yield Extent(offset - at, NOWHERE)
+        gap |= offset != at
+        digest.add(blob)
         for extent, chunk in decode_extents(blob):
             yield Extent(extent, chunk)
         at = offset + length
     rest = (version.size or 0) - at
     if rest > 0 or version.digest is None:
         yield Extent(rest, NOWHERE)
+    elif not gap and (rest < 0 or digest.value() != version.digest):
+        # All of it is there, and it is not the file that was backed up: it never gets its name.
+        yield Extent(0, NOWHERE)
 
 
 def size_below(connection: sqlite3.Connection, source: SourceRow | None, key: bytes) -> int:
@@ -246,7 +262,7 @@ def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> by
     """Uuid of the newest check point that has a version of `path`."""
     row = connection.execute(
         "SELECT c.uuid FROM versions v JOIN checkpoints c ON c.source = v.source AND c.complete = 1"
-        " AND c.ordinal >= v.first AND (v.last IS NULL OR c.ordinal <= v.last)"
+        " AND c.hidden IS NULL AND c.ordinal >= v.first AND (v.last IS NULL OR c.ordinal <= v.last)"
         " WHERE v.source = ? AND v.key = ? AND NOT EXISTS (SELECT 1 FROM unread u WHERE u.checkpoint = c.id"
         " AND u.key = v.key) ORDER BY c.ordinal DESC LIMIT 1",
         [source, path_key(path)],
@@ -265,23 +281,24 @@ def chain_of(rows: Iterable[CheckpointRow], checkpoint: CheckpointRow) -> list[C
     return list(chain.values())
 
 
-def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[int, int]:
-    """(entries that incremental check points brought since the last full listing, entries of that listing)."""
+def incremental_entries(connection: sqlite3.Connection, source: int) -> tuple[int, int, int]:
+    """Since the last full listing: (incremental check points, entries that they brought, entries of that listing)."""
     rows = connection.execute(
         "SELECT based_on IS NULL, (SELECT coalesce(sum(entries), 0) FROM lines WHERE checkpoint = checkpoints.id)"
         " FROM checkpoints WHERE source = ? AND complete = 1 ORDER BY ordinal DESC",
         [source],
     )
-    changes = 0
+    count = changes = 0
     for full, entries in rows:
         if full:
-            return changes, int(entries)
+            return count, changes, int(entries)
+        count += 1
         changes += int(entries)
-    return changes, 0
+    return count, changes, 0
 
 
 def _checkpoint(row: tuple[Any, ...]) -> CheckpointRow:
     *facts, tags, lost, previous, previous_digest, based_on, stored = row
     ref = CheckpointRef(previous, previous_digest) if previous is not None else None
-    rest: list[Any] = [tuple(json.loads(tags)), bool(lost), ref, based_on, stored]
+    rest: list[Any] = [tuple(json.loads(tags)), int(lost), ref, based_on, stored]
     return CheckpointRow(*facts, *rest)

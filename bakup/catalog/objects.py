@@ -130,13 +130,6 @@ def _lines(connection: sqlite3.Connection, checkpoint: int, start: int) -> list[
     return [SectorLine(*row) for row in rows]
 
 
-def close_checkpoint(connection: sqlite3.Connection, checkpoint: int, digest: bytes, files: int, size: int) -> None:
-    """A check point's END is known."""
-    connection.execute(
-        "UPDATE checkpoints SET digest = ?, files = ?, bytes = ? WHERE id = ?", [digest, files, size, checkpoint]
-    )
-
-
 def settle(connection: sqlite3.Connection, target: int) -> None:
     """After check points were applied: objects that a line lists belong to its check point; those that are not there
     were removed."""

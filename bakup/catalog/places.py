@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct, field
 
-from bakup.catalog.rows import decode_extents
+from bakup.catalog.lanes import COVERED
+from bakup.catalog.rows import PartsDigest, decode_extents
 
 BATCH = 500
 READABLE = "p.damaged <> 1 AND c.damaged = 0 AND s.state IN ('building', 'pending', 'stored')"
@@ -142,7 +143,9 @@ def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -
     for checkpoint, uuid, based_on, lost in rows:
         gone = connection.execute(
             "SELECT l.sector FROM lines l LEFT JOIN sectors s ON s.target = ? AND s.uuid = l.sector"
+            " AND s.header_digest IS coalesce(l.header_digest, s.header_digest)"
             " WHERE l.checkpoint = ? AND (s.id IS NULL OR s.state NOT IN ('stored', 'pending', 'removed'))"
+            f" AND NOT {COVERED.format(checkpoint='l.checkpoint')}"
             " ORDER BY l.position",
             [target, checkpoint],
         ).fetchall()
@@ -165,13 +168,12 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
         )
     }
     parted = connection.execute(
-        "SELECT key, size, checkpoint, file_id FROM versions WHERE source = :s AND first <= :o"
+        "SELECT key, size, checkpoint, file_id, digest FROM versions WHERE source = :s AND first <= :o"
         " AND (last IS NULL OR last >= :o) AND kind = 1 AND parted = 1",
         {"s": source, "o": ordinal},
     ).fetchall()
-    for key, size, checkpoint, file_id in parted:
-        left = left_of(connection, target, checkpoint, key, file_id, USABLE)
-        if left.lost or left.covered != size:
+    for key, size, checkpoint, file_id, digest in parted:
+        if not left_of(connection, target, checkpoint, key, file_id, USABLE).whole(size, digest):
             lost.add(key)
     return lost
 
@@ -185,19 +187,27 @@ class Left(Struct):
     lost: set[bytes] = field(default_factory=set)
     covered: int = 0
     available: int = 0
+    digest: bytes = b""
+
+    def whole(self, size: int, digest: bytes) -> bool:
+        """Whether it is all of a file of this size and file digest."""
+        return not self.lost and self.covered == size and self.digest == digest
 
 
 def left_of(connection: sqlite3.Connection, target: int, checkpoint: int, key: bytes, file_id: int, place: str) -> Left:
     """What is left of a file in parts, by the places of its chunks that are USABLE, or READABLE."""
-    left = Left()
+    left, digest = Left(), PartsDigest()
     for (blob,) in connection.execute(
-        "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ?", [checkpoint, key, file_id]
+        "SELECT extents FROM parts WHERE checkpoint = ? AND key = ? AND file_id = ? ORDER BY offset",
+        [checkpoint, key, file_id],
     ):
+        digest.add(blob)
         missing = _lost_chunks(connection, target, blob, place)
         left.lost |= missing
         for length, chunk in decode_extents(blob):
             left.covered += length
             left.available += length if chunk not in missing else 0
+    left.digest = digest.value()
     return left
 
 

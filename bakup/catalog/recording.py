@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from bakup.catalog.rows import Rows
-from bakup.errors import Damaged
-from bakup.model import Checkpoint, End, SectorLine, TableRow
+from bakup.format.records import Forgotten, Revocation
+from bakup.model import Checkpoint, LaneLine, SectorLine, TableRow
 
 SectorState = Literal["building", "pending", "stored", "damaged", "missing", "removed"]
 
@@ -96,19 +96,19 @@ def source_id(connection: sqlite3.Connection, target: int, checkpoint: Checkpoin
     return int(row[0])
 
 
-def checkpoint_id(connection: sqlite3.Connection, source: int, checkpoint: Checkpoint, header_digest: bytes) -> int:
-    """Row of a check point, made when new. Raises Damaged when another header of it is known (spec section 8, 7)."""
+def checkpoint_id(
+    connection: sqlite3.Connection, source: int, checkpoint: Checkpoint, header_digest: bytes, *, account: bool = False
+) -> int:
+    """Row of a check point, made when new; the first header of it counts until its END says another."""
     row = connection.execute(
-        "SELECT id, header_digest FROM checkpoints WHERE source = ? AND uuid = ?", [source, checkpoint.uuid]
+        "SELECT id FROM checkpoints WHERE source = ? AND uuid = ?", [source, checkpoint.uuid]
     ).fetchone()
     if row is not None:
-        if row[1] != header_digest:
-            raise Damaged(f"two headers of check point {checkpoint.uuid.hex()[:8]}")
         return int(row[0])
-    previous = checkpoint.previous
+    previous, replaces = checkpoint.previous, checkpoint.replaces
     cursor = connection.execute(
         "INSERT INTO checkpoints (source, uuid, sequence, time_ns, previous_uuid, previous_digest, based_on, tags,"
-        " header_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " header_digest, replaces, account) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             source,
             checkpoint.uuid,
@@ -119,9 +119,31 @@ def checkpoint_id(connection: sqlite3.Connection, source: int, checkpoint: Check
             checkpoint.based_on,
             json.dumps(checkpoint.tags),
             header_digest,
+            replaces.signer + replaces.uuid + replaces.digest if replaces else None,
+            int(account),
         ],
     )
     return int(cursor.lastrowid or 0)
+
+
+def set_header(connection: sqlite3.Connection, checkpoint: int, value: Checkpoint, header_digest: bytes) -> None:
+    """The header that counts, of several that were found of a check point."""
+    previous, replaces = value.previous, value.replaces
+    connection.execute(
+        "UPDATE checkpoints SET sequence = ?, time_ns = ?, previous_uuid = ?, previous_digest = ?, based_on = ?,"
+        " tags = ?, header_digest = ?, replaces = ? WHERE id = ?",
+        [
+            value.sequence,
+            value.time_ns,
+            previous.uuid if previous else None,
+            previous.digest if previous else None,
+            value.based_on,
+            json.dumps(value.tags),
+            header_digest,
+            replaces.signer + replaces.uuid + replaces.digest if replaces else None,
+            checkpoint,
+        ],
+    )
 
 
 def add_pack(connection: sqlite3.Connection, sector: int, row: TableRow) -> int:
@@ -133,19 +155,39 @@ def add_pack(connection: sqlite3.Connection, sector: int, row: TableRow) -> int:
     return int(cursor.lastrowid or 0)
 
 
-def add_box(connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, length: int) -> None:
-    """A box of a check point's metadata stream in a sector; `offset` and `length` in bytes of the stream."""
-    connection.execute("INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?)", [sector, checkpoint, offset, length])
+def add_box(
+    connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, length: int, digest: bytes
+) -> None:
+    """A box of a check point's metadata in a sector; `offset` says lane and place in it, `digest` is its content's."""
+    connection.execute(
+        "INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?, ?, NULL)", [sector, checkpoint, offset, length, digest]
+    )
+
+
+def refuse_box(connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, why: str) -> None:
+    """Not all of a box could be used: its entries are missing, its place in the lane is not."""
+    connection.execute(
+        "UPDATE boxes SET refused = ? WHERE sector = ? AND checkpoint = ? AND offset = ?",
+        [why, sector, checkpoint, offset],
+    )
+
+
+def refuse_checkpoint(connection: sqlite3.Connection, checkpoint: int, why: str | None) -> None:
+    """A check point that cannot be used, whatever of it is there (None: it can); its chunks stay good."""
+    connection.execute("UPDATE checkpoints SET refused = ? WHERE id = ?", [why, checkpoint])
 
 
 def add_entries(
-    connection: sqlite3.Connection, rows: Rows, *, checkpoint: int, source: int, ordinal: int | None
+    connection: sqlite3.Connection, rows: Rows, *, checkpoint: int, source: int, ordinal: int | None, place: int = 0
 ) -> None:
-    """Rows of entries: straight into `versions` when `ordinal` is reserved (our own run), else staged."""
+    """Rows of entries: straight into `versions` when `ordinal` is reserved (our own run), else staged.
+
+    `place`: the offset of their box, by which the last of several entries of a path is told.
+    """
     marks = ", ".join("?" * 13)
     if ordinal is None:
         connection.executemany(
-            f"INSERT INTO staged (checkpoint, {VERSION_VALUES}) VALUES ({checkpoint}, {marks})",
+            f"INSERT INTO staged (checkpoint, place, {VERSION_VALUES}) VALUES ({checkpoint}, {place}, {marks})",
             rows.versions,
         )
     else:
@@ -171,14 +213,43 @@ def add_replaced(connection: sqlite3.Connection, checkpoint: int, keys: Iterable
     )
 
 
-def add_end(connection: sqlite3.Connection, checkpoint: int, ends: Sequence[End], digest: bytes) -> None:
-    """A check point's END, all parts in order: its digest, totals and list of sectors."""
-    last = ends[-1]
+def close_checkpoint(connection: sqlite3.Connection, checkpoint: int, digest: bytes, files: int, size: int) -> None:
+    """A check point's END is known."""
     connection.execute(
-        "UPDATE checkpoints SET digest = ?, files = ?, bytes = ? WHERE id = ?",
-        [digest, last.files, last.size, checkpoint],
+        "UPDATE checkpoints SET digest = ?, files = ?, bytes = ? WHERE id = ?", [digest, files, size, checkpoint]
     )
-    add_lines(connection, checkpoint, 0, (line for end in ends for line in end.sectors))
+
+
+def add_lanes(connection: sqlite3.Connection, checkpoint: int, lanes: Iterable[LaneLine]) -> None:
+    """The lanes that an END lists."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO lanes VALUES (?, ?, ?, ?)",
+        [(checkpoint, line.lane, line.length, line.digest) for line in lanes],
+    )
+
+
+def add_writer(connection: sqlite3.Connection, target: int, signer: bytes, writer: bytes) -> None:
+    """A writer's key, by its signer id, as a certificate of the account has it."""
+    connection.execute("INSERT OR IGNORE INTO writers VALUES (?, ?, ?)", [target, signer, writer])
+
+
+def add_revocation(connection: sqlite3.Connection, target: int, record: bytes, revocation: Revocation) -> None:
+    """The account's word on a writer; `record` is the digest of it."""
+    writer, last = revocation
+    connection.executemany(
+        "INSERT OR IGNORE INTO revocations VALUES (?, ?, ?, ?, ?)",
+        [(target, record, writer, source, digest) for source, digest in (last or ((b"", b""),))],
+    )
+
+
+def add_forgotten(
+    connection: sqlite3.Connection, target: int, forgotten: Forgotten, *, by: bytes, account: bool
+) -> None:
+    """Check points dropped on purpose, as `by` (signer id) says."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?, ?, ?, ?)",
+        [(target, *names, by, int(account)) for names in forgotten],
+    )
 
 
 def add_lines(connection: sqlite3.Connection, checkpoint: int, start: int, lines: Iterable[SectorLine]) -> None:
@@ -205,11 +276,11 @@ def drop_target(connection: sqlite3.Connection, target: int) -> None:
     """Forget all that is known of a target; the target itself is not touched."""
     checkpoints = "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = ?"
     packs = "SELECT p.id FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?"
-    for table in ("lines", "boxes", "staged", "removals", "parts", "unread"):
+    for table in ("lines", "lanes", "ends", "boxes", "staged", "removals", "parts", "unread"):
         connection.execute(f"DELETE FROM {table} WHERE checkpoint IN ({checkpoints})", [target])
     connection.execute("DELETE FROM versions WHERE source IN (SELECT id FROM sources WHERE target = ?)", [target])
     connection.execute(f"DELETE FROM chunks WHERE pack IN ({packs})", [target])
     connection.execute(f"DELETE FROM packs WHERE id IN ({packs})", [target])
     connection.execute(f"DELETE FROM checkpoints WHERE id IN ({checkpoints})", [target])
-    for table in ("sources", "sectors", "others"):
+    for table in ("sources", "sectors", "others", "writers", "revocations", "forgotten"):
         connection.execute(f"DELETE FROM {table} WHERE target = ?", [target])

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 
 from bakup.format.codec import I64_MAX
 from bakup.model import (
+    AnyEntry,
     Attributes,
     Delete,
     Dir,
@@ -24,7 +25,9 @@ from bakup.model import (
     Record,
     Special,
     Symlink,
+    ToCome,
     Unread,
+    file_size,
     path_key,
 )
 
@@ -49,6 +52,8 @@ class Rows(Struct):
     parts: list[tuple[Any, ...]] = field(default_factory=list)
     chunks: list[tuple[bytes, int, int, int]] = field(default_factory=list)
     deletes: list[bytes] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    to_come: list[ToCome] = field(default_factory=list)
     unread: list[tuple[Any, ...]] = field(default_factory=list)
 
 
@@ -82,6 +87,26 @@ def decode_extents(blob: bytes) -> list[tuple[int, bytes | None]]:
     return [(length, None if chunk == HOLE else chunk) for length, chunk in EXTENT.iter_unpack(blob)]
 
 
+class PartsDigest:
+    """The file digest (spec section 6.3) of extents as the catalog keeps them, a part at a time."""
+
+    def __init__(self) -> None:
+        self._running = blake3()
+        self._bytes = 0
+        self._first = b""
+
+    def add(self, blob: bytes) -> None:
+        """The extents of the next part."""
+        self._first = self._first or blob[: EXTENT.size]
+        self._bytes += len(blob)
+        self._running.update(blob)
+
+    def value(self) -> bytes:
+        """The id of the only chunk, if that is all; else over all extents."""
+        chunk = self._first[EXTENT.size - len(HOLE) :]
+        return chunk if self._bytes == EXTENT.size and chunk != HOLE else self._running.digest()
+
+
 def encode_attributes(attributes: Attributes) -> bytes:
     """Attributes as the catalog keeps them."""
     return _encoder.encode(attributes)
@@ -92,10 +117,10 @@ def decode_attributes(encoded: bytes) -> Attributes:
     return _attributes.decode(encoded)
 
 
-def rows_of(entries: Iterable[Entry], packs: Mapping[int, int]) -> Rows:
+def rows_of(entries: Iterable[AnyEntry], packs: Mapping[int, int]) -> Rows:
     """Rows of `entries`; `packs` maps a data box's offset in its check point to the pack's row id.
 
-    A new extent that names a box that is not there gives no place (spec section 8, 10).
+    A new extent that names a box that is not there gives no place (spec section 8, R52).
     """
     rows = Rows()
     for entry in entries:
@@ -113,7 +138,10 @@ def _file(rows: Rows, entry: File, packs: Mapping[int, int]) -> None:
         digest = (extents[0].chunk or HOLE) if extents else EMPTY_DIGEST
     else:
         parted, digest = 1, entry.digest
-        rows.parts.append((path_key(entry.path), 0, 0, entry.size, encode_extents(extents)))
+    if parted or file_size(extents) != entry.size:
+        # One whose extents do not add up is kept as parts that do not cover it: so it is never whole.
+        parted = 1
+        rows.parts.append((path_key(entry.path), 0, 0, file_size(extents), encode_extents(extents)))
     _places(rows, extents, packs)
     attributes = entry.attributes
     lone = attributes.link_group is None and attributes.inode_flags is None
@@ -121,7 +149,7 @@ def _file(rows: Rows, entry: File, packs: Mapping[int, int]) -> None:
     rows.versions.append(_version(entry.path, Kind.FILE, entry.size, digest, parted, 0, attributes, None, plain))
 
 
-def _other(rows: Rows, entry: Entry, packs: Mapping[int, int]) -> None:
+def _other(rows: Rows, entry: AnyEntry, packs: Mapping[int, int]) -> None:
     match entry:
         case Part():
             _part(rows, entry, packs)
@@ -136,14 +164,18 @@ def _other(rows: Rows, entry: Entry, packs: Mapping[int, int]) -> None:
             rows.deletes.append(path_key(entry.path))
         case Unread():
             rows.unread.append((path_key(entry.path), shown(entry.path), entry.reason))
-        case File() | Record():
+        case Record():
+            rows.records.append(entry)
+        case ToCome():
+            rows.to_come.append(entry)
+        case File():
             pass
 
 
 def _part(rows: Rows, entry: Part, packs: Mapping[int, int]) -> None:
     _places(rows, entry.extents, packs)
     key = path_key(entry.path)
-    rows.parts.append((key, entry.file_id, entry.offset, entry.length, encode_extents(entry.extents)))
+    rows.parts.append((key, entry.file_id, entry.offset, file_size(entry.extents), encode_extents(entry.extents)))
     if (closing := entry.closing) is not None:
         rows.versions.append(
             _version(

@@ -83,7 +83,7 @@ class Told:
         ends = objects.ends_of(self._connection, self._begun.row, checkpoint.uuid, files, size)
         stream = checkpoints.encode(checkpoint, self._entries, _hashed(ends, digest))
         written = self._storing.write(_gathered(stream), facts, spool)
-        objects.close_checkpoint(self._connection, self._begun.row, digest.digest(), files, size)
+        recording.close_checkpoint(self._connection, self._begun.row, digest.digest(), files, size)
         return written
 
     def _record(self, name: str, written: Written) -> int:
@@ -99,13 +99,13 @@ class Told:
             encrypted=self._storing.key is not None,
             signed=False,
         )
-        recording.add_box(self._connection, row, self._begun.row, 0, written.size)
+        recording.add_box(self._connection, row, self._begun.row, 0, written.size, written.sha256)
         return row
 
 
 def _hashed(ends: Iterator[End], digest: blake3) -> Iterator[End]:
     for end in ends:
-        digest.update(encode_end(end))
+        digest.update(blake3(encode_end(end)).digest())
         yield end
 
 

@@ -208,7 +208,7 @@ def _record_checkpoint(
     )
     source = recording.source_id(connection, target_row, checkpoint, b"")
     row = recording.checkpoint_id(connection, source, checkpoint, blake3(encode_checkpoint(checkpoint)).digest())
-    recording.add_box(connection, sector, row, 0, opened.preamble.size)
+    recording.add_box(connection, sector, row, 0, opened.preamble.size, opened.preamble.sha256)
     if not connection.execute("SELECT complete FROM checkpoints WHERE id = ?", [row]).fetchone()[0]:
         _record_items(connection, row, source, items)
 
@@ -218,10 +218,10 @@ def _record_items(connection: sqlite3.Connection, row: int, source: int, items: 
     lines = 0
     for item in items:
         if isinstance(item, End):
-            digest.update(encode_end(item))
+            digest.update(blake3(encode_end(item)).digest())
             recording.add_lines(connection, row, lines, item.sectors)
             lines += len(item.sectors)
             if item.last:
-                objects.close_checkpoint(connection, row, digest.digest(), item.files, item.size)
+                recording.close_checkpoint(connection, row, digest.digest(), item.files, item.size)
         elif not isinstance(item, Checkpoint):
             recording.add_entries(connection, rows_of(item, {}), checkpoint=row, source=source, ordinal=None)

@@ -28,12 +28,12 @@ def entry_bound(entry: Entry) -> int:
 
 
 def attributes_bound(attributes: Attributes) -> int:
-    """Most bytes that names of owners, xattrs and object facts add to an entry."""
+    """Most bytes that names of owners, xattrs and facts add to an entry."""
     bound = 4 * (len(attributes.user or "") + len(attributes.group or ""))
     for name, value in attributes.xattrs:
         bound += len(name) + len(value) + 12
-    for fact, text in attributes.object:
-        bound += 4 * (len(fact) + len(text)) + 12
+    for fact, known in attributes.facts:
+        bound += 4 * len(fact) + len(known) + 12
     return bound
 
 

@@ -113,12 +113,13 @@ class Bringing:
         number = self._plan.added
         for number, (path, size, attributes, extents) in enumerate(files, first_number):
             several = iter(extents)
-            first = next(several, None)
-            if first is not None and first.length == size and first.chunk is not None:
+            first, second = next(several, None), next(several, None)
+            if first is not None and second is None and first.length == size and first.chunk is not None:
                 rows.append((number, path, size, attributes, 1, size, first.chunk))
             else:
                 position = chunks = 0
-                for extent in chain(() if first is None else (first,), several):
+                begun = (extent for extent in (first, second) if extent is not None)
+                for extent in chain(begun, several):
                     if extent.chunk is not None:
                         pieces.append((number, position, extent.chunk, extent.length))
                         chunks += 1

@@ -9,7 +9,7 @@ from bakup.catalog.rows import Version
 from bakup.flows.brought import Brought
 from bakup.flows.layouts import Bringer
 from bakup.model import Extent, Kind
-from bakup.source.out import Out
+from bakup.source.out import Out, object_facts
 
 STEP = 64
 """Folders that are made between two looks at what else is to be done."""
@@ -49,7 +49,7 @@ def bring_tree(
 
     def folders() -> Iterator[None]:
         for number, version in enumerate(tree.versions(Kind.DIR)):
-            path, facts = version.path, version.attributes.object
+            path, facts = version.path, object_facts(version.attributes)
             destination.make_dir(path, replaced, facts, filled=filled is None or path in filled)
             if number % STEP == 0:
                 yield

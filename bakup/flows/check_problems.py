@@ -51,7 +51,7 @@ def problems_of(
     if not any(problem.range for problem in problems):
         problems += _unlisted(naming, lost, problems)
     rows = history.checkpoints(home.catalog, attached.row)
-    gap_of = history_gap({row.uuid for row in rows})
+    gap_of = history_gap(history.bases(home.catalog, attached.row))
     for row in rows:
         if row.uuid in scope.told_by and (gap := gap_of(row)) is not None:
             gone = row.uuid if row.entries_lost or row.based_on is None else row.based_on
@@ -60,6 +60,8 @@ def problems_of(
         problems.append(SectorProblem(None, "", "missing", _nothing_complete(attached.place, len(seen))))
     if not scope.newest and not lost:
         return problems
+    for uuid, why in damage.unusable(home.catalog, attached.row):
+        problems.append(SectorProblem(None, "", "damaged", f"check point {uuid.hex()[:8]} cannot be used: {why}"))
     # What was not believed may have held more of the newest state, or what is lost.
     told = {problem.uuid for problem in problems} - {None}
     return problems + [_of_object(one) for one in aside if not one.harmless and one.sector not in told]

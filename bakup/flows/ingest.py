@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from blake3 import blake3
 from msgspec import Struct, field
 
-from bakup.catalog import applying, recording
+from bakup.catalog import applying, belief, ending, recording
 from bakup.catalog.listing import NewObjects
-from bakup.catalog.rows import rows_of
 from bakup.errors import Damaged, Foreign, StoreError, Untrusted, Withheld
+from bakup.flows.recording_sectors import record_sector, sift
 from bakup.flows.watch import Progress, Watch
 from bakup.format.header import FIXED
 from bakup.sector.meta import MetaRegion
@@ -22,6 +21,9 @@ from bakup.sector.reader import OpenSector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner
 from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_MISSING
 from bakup.store.target import Locator, Target
+
+AHEAD_MAX = 1 << 20
+"""Longest stored metadata, in bytes, of which many are read at once."""
 
 
 class Ingested(Struct):
@@ -78,7 +80,7 @@ def ingest(
     found = Ingested()
     foreign = sum(not locator.endswith(".bakup") for locator, _ in objects)
     if foreign and "://" in target.url:
-        watch.note(f"reading the first 4 KiB of {foreign:,} objects under {target.url}")
+        watch.note(f"reading the first 16 KiB of {foreign:,} objects under {target.url}")
     with ThreadPoolExecutor(target.at_once.heads, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
             if announce and isinstance(result, tuple):
@@ -89,17 +91,28 @@ def ingest(
                 claimed = result.sector if isinstance(result, Refusal) else None
                 recording.add_other(connection, target_row, locator, size, *other, sector=claimed)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
-    found.applied = apply_complete(connection, target_row)
+    found.applied = apply_complete(connection, target_row, target, trust)
     return found
 
 
-def apply_complete(connection: sqlite3.Connection, target_row: int) -> int:
-    """Apply check points that are complete by now; returns how many."""
+def apply_complete(
+    connection: sqlite3.Connection, target_row: int, target: Target | None = None, trust: Trust | None = None
+) -> int:
+    """Apply check points that are complete by now; returns how many.
+
+    Those whose boxes contradict each other are read again from `target`, by `trust`: what does not count is dropped.
+    """
+    ending.choose_ends(connection, target_row)
     complete = applying.mark_complete(connection, target_row)
+    if target is not None and trust is not None:
+        for checkpoint in complete:
+            sift(connection, target_row, checkpoint, target, trust)
     if complete:
         with applying.by_checkpoint(connection):
             for checkpoint in complete:
                 applying.apply_staged(connection, checkpoint)
+    belief.settle(connection, target_row)
+    if complete:
         applying.settle_current(connection, target_row)
         applying.note_lacking(connection, target_row, complete)
     return len(complete)
@@ -122,7 +135,8 @@ class Refusal(Struct, frozen=True):
     sector: bytes | None
 
 
-Result = tuple[OpenSector, MetaRegion] | OthersSector | Gone | Refusal | Withheld | None
+Result = tuple[OpenSector, MetaRegion | None] | OthersSector | Gone | Refusal | Withheld | None
+"""Metadata that are long are read by the caller, so that there are never many of them in memory."""
 
 
 def _read_all(
@@ -143,15 +157,23 @@ def _settled(waiting: deque[tuple[Locator, int, Future[Result]]]) -> tuple[Locat
 
 
 def _read(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
+    return _caught(target, locator, size, lambda: _opened(target, locator, size, trust))
+
+
+def _opened(target: Target, locator: Locator, size: int, trust: Trust) -> Result:
+    header = fetch_header(target, locator, size)
+    if header is None:
+        return None
     try:
-        header = fetch_header(target, locator, size)
-        if header is None:
-            return None
-        try:
-            opened = open_sector(target, header, trust)
-        except Foreign:
-            return OthersSector(owner(header.header) or "that certified a writer")
-        return opened, opened.meta()
+        opened = open_sector(target, header, trust)
+    except Foreign:
+        return OthersSector(owner(header.header) or "that certified a writer")
+    return opened, opened.meta() if opened.header.meta_length <= AHEAD_MAX else None
+
+
+def _caught(target: Target, locator: Locator, size: int, work: Callable[[], Result]) -> Result:
+    try:
+        return work()
     except Withheld as error:
         return error
     except (Damaged, Untrusted) as error:
@@ -196,6 +218,9 @@ def _take(
             return "foreign", account
         case Refusal():
             return _refused(locator, result, found)
+        case (opened, None):
+            later = _caught(opened.target, locator, size, lambda: (opened, opened.meta()))
+            return _take(connection, target_row, locator, size, later, found)
         case (opened, meta):
             return _record(connection, target_row, locator, size, opened, meta, found)
 
@@ -221,96 +246,20 @@ def _record(
     meta: MetaRegion,
     found: Ingested,
 ) -> tuple[str, str] | None:
-    header = opened.header
     known = connection.execute(
-        "SELECT id, state, header_digest FROM sectors WHERE target = ? AND uuid = ?", [target_row, header.uuid]
+        "SELECT id, state FROM sectors WHERE target = ? AND uuid = ? AND header_digest = ?",
+        [target_row, opened.uuid, opened.header_digest],
     ).fetchone()
-    if known is not None and known[1] == "missing" and known[2] == opened.header_digest:
+    if known is not None and known[1] == "missing":
         # It was moved: names are never trusted, nor needed.
         recording.move_sector(connection, known[0], locator, size)
         found.sectors += 1
         return None
     if known is not None:
-        return "duplicate", header.uuid.hex()
-    connection.execute("SAVEPOINT sector")
-    try:
-        found.late |= record_sector(connection, target_row, locator, size, opened, meta)
-    except Damaged as error:
-        connection.execute("ROLLBACK TO sector")
-        found.damaged.append((locator, error.message))
-        return "damaged", error.message
-    finally:
-        connection.execute("RELEASE sector")
+        return "duplicate", opened.uuid.hex()
+    recorded = record_sector(connection, target_row, locator, size, opened, meta)
+    found.late |= recorded.late
     found.sectors += 1
+    if recorded.faults:
+        found.damaged.append((locator, f"{opened.name} is damaged: {recorded.faults[0]}"))
     return None
-
-
-def record_sector(
-    connection: sqlite3.Connection,
-    target_row: int,
-    locator: Locator,
-    size: int,
-    opened: OpenSector,
-    meta: MetaRegion,
-) -> bool:
-    """Rows of one sector: packs, check points, boxes, entries (staged), ENDs; whether it came too late for some.
-
-    Entries of a check point that is applied already are passed over. Raises Damaged.
-    """
-    late = False
-    header = opened.header
-    signer = header.public_key.signer if header.public_key else b""
-    sector = recording.add_sector(
-        connection,
-        target_row,
-        header.uuid,
-        locator=locator,
-        size=size,
-        state="stored",
-        header_digest=opened.header_digest,
-        signer=signer,
-        encrypted=header.encrypted,
-        signed=header.signed,
-    )
-    packs: dict[bytes, dict[int, int]] = {}
-    for row in meta.rows:
-        if row.raw_length:
-            packs.setdefault(row.checkpoint, {})[row.offset] = recording.add_pack(connection, sector, row)
-    checkpoints: dict[bytes, tuple[int, int]] = {}
-    for uuid, held in meta.checkpoints.items():
-        source = recording.source_id(connection, target_row, held.value, signer)
-        digest = blake3(held.content).digest()
-        checkpoints[uuid] = (recording.checkpoint_id(connection, source, held.value, digest), source)
-    for box in meta.boxes:
-        checkpoint, source = checkpoints[box.checkpoint]
-        recording.add_box(connection, sector, checkpoint, box.offset, box.length)
-        if _applied(connection, checkpoint):
-            late = True
-            continue
-        for entries in meta.groups(box):
-            recording.add_entries(
-                connection,
-                rows_of(entries, packs.get(box.checkpoint, {})),
-                checkpoint=checkpoint,
-                source=source,
-                ordinal=None,
-            )
-    _record_ends(connection, meta, checkpoints)
-    return late
-
-
-def _record_ends(connection: sqlite3.Connection, meta: MetaRegion, checkpoints: dict[bytes, tuple[int, int]]) -> None:
-    for uuid, (checkpoint, _) in checkpoints.items():
-        parts = sorted((held for held in meta.ends if held.value.uuid == uuid), key=lambda held: held.value.part)
-        if not parts:
-            continue
-        numbers = [held.value.part for held in parts]
-        if numbers != list(range(len(parts))) or not parts[-1].value.last:
-            raise Damaged("an end's parts are not all there")
-        digest = blake3(b"".join(held.content for held in parts)).digest()
-        recording.add_end(connection, checkpoint, [held.value for held in parts], digest)
-
-
-def _applied(connection: sqlite3.Connection, checkpoint: int) -> bool:
-    row = connection.execute("SELECT complete FROM checkpoints WHERE id = ?", [checkpoint]).fetchone()
-    return bool(row and row[0])

@@ -109,7 +109,12 @@ def _not_whole(
     connection, target = home.catalog, attached.row
     if not places.troubled(connection, target) and not any(source.lacking for source in sources):
         return set()
-    return suffering(rows, damage.lost_versions(connection, target), damage.missing_lines(connection, target))
+    return suffering(
+        rows,
+        damage.lost_versions(connection, target),
+        damage.missing_lines(connection, target),
+        history.bases(connection, target),
+    )
 
 
 def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool) -> Iterator[Version]:

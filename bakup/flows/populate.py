@@ -17,15 +17,16 @@ from msgspec.structs import replace
 
 from bakup.catalog import recording
 from bakup.catalog.rows import rows_of
+from bakup.errors import Failed
 from bakup.flows.bounds import ENTRY_BYTES, EXTENT_BYTES, LINE_BYTES, SLACK, entry_bound, pad_lengths, padme
 from bakup.flows.flights import Flight, Flights
 from bakup.flows.layouts import Begun
 from bakup.flows.watch import Watch
 from bakup.format.action import frame, group_action, longest_action
-from bakup.format.constants import CUT_PATH, EXTENTS_MAX, ActionType
+from bakup.format.constants import CUT_PATH, END_LANE, EXTENTS_MAX, LANE_LENGTH, LANE_SHIFT, LINES_MAX, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
-from bakup.model import Closing, End, Entry, Extent, File, Part, SectorLine, TableRow
+from bakup.model import Closing, End, Entry, Extent, File, LaneLine, Part, SectorLine, TableRow
 from bakup.sector.naming import object_name
 from bakup.sector.trust import Trust
 from bakup.sector.writer import FinishedSector, SectorWriter
@@ -34,7 +35,8 @@ from bakup.store.target import Locator, Target
 GROUP_FLUSH = 1 << 20
 """Bound of the encoded bytes of the entries that wait for their GROUP."""
 PART_EXTENTS = EXTENTS_MAX // 4
-LINES_PER_END = 4096
+END_ROOM = 32 << 10
+"""Bytes that a sector keeps for the last part of an END; a longer one goes into the next sector if need be."""
 
 
 class OpenFile(Struct):
@@ -48,10 +50,17 @@ class OpenFile(Struct):
 
 
 class Stream(Begun):
-    """A check point being written: where its two streams are, and the entries that wait for their GROUP."""
+    """A check point being written, in lane 0: its packs and bytes of metadata, and the entries that wait for a GROUP.
 
-    data_offset: int = 0
+    `lines`: its sectors that no END part lists yet. `end_digest`: over the END parts so far.
+    """
+
+    packs: int = 0
     meta_offset: int = 0
+    lane_digest: blake3 = field(default_factory=blake3)
+    parts: int = 0
+    end_digest: blake3 = field(default_factory=blake3)
+    listed: int = 0
     entries: list[Entry] = field(default_factory=list)
     bound: int = 0
     file: OpenFile | None = None
@@ -109,6 +118,7 @@ class Filling:
     def begin(self, stream: Stream) -> None:
         """A check point joins; its header goes into each sector that holds boxes of it."""
         self._streams.append(stream)
+        stream.lane_digest.update(blake3(stream.header).digest())
         if self._flight is not None:
             self._flight.writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
 
@@ -117,17 +127,17 @@ class Filling:
         self._reserve(0, meta_bound)
 
     def add_pack(self, stream: Stream, action: bytes, raw_length: int, meta_bound: int) -> int:
-        """A PACK; returns its box's offset in the check point.
+        """A PACK; returns its box's name in the check point.
 
         Entries with new extents in it follow before the next pack; together they take at most `meta_bound` bytes.
         """
         self._reserve(len(action), meta_bound)
         flight = self._open_sector()
-        offset = stream.data_offset
+        offset = stream.packs
         position = flight.writer.add_data(stream.checkpoint.uuid, offset, action, raw_length)
         row = TableRow(stream.checkpoint.uuid, offset, len(action), position, raw_length)
         stream.boxes[offset] = recording.add_pack(self._connection, flight.row, row)
-        stream.data_offset += len(action)
+        stream.packs += 1
         self._flights.grown(flight)
         self._flights.poll()
         return offset
@@ -175,7 +185,7 @@ class Filling:
         stream.file = None
 
     def end(self, stream: Stream, files: int, size: int) -> None:
-        """Complete a check point: its END goes last into the sector that is open then."""
+        """Complete a check point: the last part of its END goes into the sector that is open then."""
         self.void_file(stream)
         self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES)
         self._open_sector()
@@ -253,25 +263,40 @@ class Filling:
         )
 
     def _add_meta(self, stream: Stream, content: bytes) -> None:
-        flight = self._open_sector()
-        flight.writer.add_meta(stream.checkpoint.uuid, stream.meta_offset, content)
-        recording.add_box(self._connection, flight.row, stream.row, stream.meta_offset, len(content))
+        flight, offset, digest = self._open_sector(), stream.meta_offset, blake3(content).digest()
+        if offset + len(content) > LANE_LENGTH:
+            raise Failed("a check point has more metadata than a lane holds", code="lane")
+        flight.writer.add_meta(stream.checkpoint.uuid, offset, content)
+        recording.add_box(self._connection, flight.row, stream.row, offset, len(content), digest)
+        stream.lane_digest.update(digest)
         stream.meta_offset += len(content)
 
     def _write_end(self, stream: Stream, files: int, size: int) -> None:
-        lines = [*stream.lines, self._line(stream, self._open_sector().writer.uuid)]
-        runs = [lines[at : at + LINES_PER_END] for at in range(0, len(lines), LINES_PER_END)] or [[]]
-        ends = [
-            End(stream.checkpoint.uuid, part, last, tuple(run), files if last else 0, size if last else 0)
-            for part, run in enumerate(runs)
-            for last in (part == len(runs) - 1,)
-        ]
-        contents = [encode_end(end) for end in ends]
-        for content in contents:
-            self._add_meta(stream, frame(ActionType.END, content))
-        stream.digest = blake3(b"".join(contents)).digest()
+        stream.lines.append(self._line(stream, self._open_sector().writer.uuid))
+        lane = LaneLine(0, stream.meta_offset, stream.lane_digest.digest())
+        self._add_end_part(stream, lanes=(lane,), last=True, files=files, size=size)
+        stream.digest = stream.end_digest.digest()
         stream.ended = True
-        recording.add_end(self._connection, stream.row, ends, stream.digest)
+        recording.close_checkpoint(self._connection, stream.row, stream.digest, files, size)
+
+    def _full_lists(self, limit: int) -> list[Stream]:
+        """Check points with so many sectors that an END part lists them now: no sector must keep room for all lines."""
+        most = max(1, min(LINES_MAX, limit // 4 // LINE_BYTES))
+        return [stream for stream in self._streams if len(stream.lines) >= most and not stream.ended]
+
+    def _add_end_part(
+        self, stream: Stream, *, lanes: tuple[LaneLine, ...] = (), last: bool = False, files: int = 0, size: int = 0
+    ) -> None:
+        lines, stream.lines = stream.lines, []
+        end = End(stream.checkpoint.uuid, stream.parts, last, tuple(lines), files, size, lanes)
+        content = encode_end(end)
+        offset = END_LANE << LANE_SHIFT | stream.parts
+        self._open_sector().writer.add_meta(stream.checkpoint.uuid, offset, frame(ActionType.END, content))
+        stream.end_digest.update(blake3(content).digest())
+        recording.add_lines(self._connection, stream.row, stream.listed, lines)
+        recording.add_lanes(self._connection, stream.row, lanes)
+        stream.parts += 1
+        stream.listed += len(lines)
 
     def _line(self, stream: Stream, sector: bytes) -> SectorLine:
         # Digest and size are filled in when the sector is finished; for the END's own sector they stay open.
@@ -302,13 +327,17 @@ class Filling:
             for stream in self._streams:
                 if not stream.ended:
                     writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
+            if full := self._full_lists(writer.limit):
+                self._flights.settle()
+                for stream in full:
+                    self._add_end_part(stream)
         return self._flight
 
     def _reserve(self, data: int, meta: int) -> None:
         """Close the open sector unless `data` bytes of PACK and entries of at most `meta` bytes fit into it still."""
         writer = self._open_sector().writer
         waiting = meta + sum(stream.bound + len(stream.header) + 2 * ENTRY_BYTES for stream in self._streams)
-        ends = sum((len(stream.lines) + 1) * LINE_BYTES for stream in self._streams if not stream.ended)
+        ends = sum(min(END_ROOM, (len(stream.lines) + 1) * LINE_BYTES) for stream in self._streams if not stream.ended)
         boxes = [data] if data else []
         if self._used and not writer.fits(data=boxes, meta=[longest_action(waiting + ends) + SLACK]):
             self._close_sector()
@@ -338,3 +367,5 @@ class Filling:
     def _add_padding(self, writer: SectorWriter) -> None:
         for length in pad_lengths(padme(writer.data_size) - writer.data_size):
             writer.add_pad(length)
+        for length in pad_lengths(padme(writer.meta_final) - writer.meta_final):
+            writer.add_meta_pad(length)

@@ -217,7 +217,8 @@ def _blind(home: Home, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
             for line in damage.missing_lines(connection, attached.row)
             if line.checkpoint in chain and not line.known and line.entries
         ]
-        causes += [Cause(gap, ()) for gap in map(history_gap(chain), chain.values()) if gap]
+        gap_of = history_gap(history.bases(connection, attached.row))
+        causes += [Cause(gap, ()) for gap in map(gap_of, chain.values()) if gap]
     if chosen.latest:
         causes += [Cause(told, ()) for told in may_hold_more(connection, attached.row)]
         causes += [Cause(gone, ()) for gone in rolled_back(home, attached, {chosen.source.id})]
@@ -230,10 +231,16 @@ def span(line: damage.MissingLine) -> str:
     return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
 
 
+ENTRIES_LOST = 2
+"""Stands in a check point whose END is there, and some of whose entries are not."""
+
+
 def history_gap(chain: Container[bytes]) -> Callable[[CheckpointRow], str | None]:
     """Gives what is said of a check point whose END is lost, or whose base is in no `chain`; None if it is whole."""
 
     def gap(row: CheckpointRow) -> str | None:
+        if row.entries_lost == ENTRIES_LOST:
+            return f"entries of check point {row.uuid.hex()[:8]} are missing or cannot be read: the rest of it is there"
         if row.entries_lost:
             return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
         if row.based_on is not None and row.based_on not in chain:

@@ -203,6 +203,7 @@ class Run:
             sequence=head.sequence + 1 if head else 1,
             previous=head.ref if head else None,
             based_on=head.uuid if head is not None and incremental else None,
+            replaces=None,
             chunker=chunker(
                 self.attached.account.chunker_seed if self.attached.account and self.protection.encrypt else 0
             ),

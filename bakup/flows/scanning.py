@@ -18,6 +18,7 @@ from bakup.flows.home import Home
 from bakup.flows.marks import seen_mark
 from bakup.flows.reports import Count, SyncOptions
 from bakup.flows.watch import Progress, Watch
+from bakup.format.constants import INCREMENTALS_MAX
 from bakup.model import Kind
 from bakup.plan.changes import Change, Planned, Row, Tally, changes
 from bakup.plan.spool import Spool
@@ -210,8 +211,8 @@ def sample(jobs: list[Job]) -> bytes:
 
 
 def _outweighed(connection: sqlite3.Connection, source: int) -> bool:
-    incremental, listed = history.incremental_entries(connection, source)
-    return incremental > max(listed, 1000)
+    count, changes, listed = history.incremental_entries(connection, source)
+    return changes > max(listed, 1000) or count >= INCREMENTALS_MAX
 
 
 def _scan(home: Home, job: Job, watch: Watch, *, anew: bool, ignore_inode: bool) -> None:

@@ -24,8 +24,8 @@ from bakup.flows.bringing import Bringing
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought, merged
 from bakup.flows.home import Home
-from bakup.flows.ingest import record_sector
 from bakup.flows.layouts import Held, Seen
+from bakup.flows.recording_sectors import record_sector
 from bakup.flows.reports import Count, TargetOptions
 from bakup.flows.sectors_layout import judge
 from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
@@ -98,7 +98,8 @@ def restore(
             restored, partial, lost = [0, 0], [0, 0], []
             for checkpoint, name in _checkpoints(connection):
                 place = os.path.join(out, name) if name else out
-                brought = _bring(connection, checkpoint, opened, place, watch, at_once)
+                brought, unwritten = _bring(connection, checkpoint, opened, place, watch, at_once)
+                lost += unwritten
                 _sum(restored, brought.files, brought.size)
                 for cause in brought.causes():
                     for file in cause.lost:
@@ -155,10 +156,13 @@ def _load(
                 if found is None:
                     raise Failed("is no sector")
                 sector = open_sector(store, found, trust)
-                if connection.execute("SELECT 1 FROM sectors WHERE uuid = ?", [sector.uuid]).fetchone():
+                known = "SELECT id FROM sectors WHERE header_digest = ?", [sector.header_digest]
+                if connection.execute(*known).fetchone():
                     continue
-                record_sector(connection, row, file, size, sector, sector.meta())
-                identity = connection.execute("SELECT id FROM sectors WHERE uuid = ?", [sector.uuid]).fetchone()[0]
+                recorded = record_sector(connection, row, file, size, sector, sector.meta())
+                if recorded.faults:
+                    rejected.append((file, Damaged(f"{sector.name} is damaged: {recorded.faults[0]}")))
+                identity = connection.execute(*known).fetchone()[0]
                 opened[identity] = sector
             except NoAnswer:
                 raise
@@ -235,17 +239,19 @@ def _bring(
     out: str,
     watch: Watch,
     at_once: AtOnce,
-) -> Brought:
+) -> tuple[Brought, list[tuple[bytes, str]]]:
+    """What was brought, and (path, why) of what could not be written."""
     target = recording.target_id(connection, "sectors")
     with Destination(out) as destination:
         opener = opened.__getitem__
-        return bring_tree(
+        brought = bring_tree(
             lambda: Bringing(connection, target, opener, destination, watch, partial=True, at_once=at_once),
             destination,
             Staged(connection, checkpoint),
             lambda version: extents_of(connection, version),
             replaced=False,
         )
+        return brought, list(destination.problems)
 
 
 def _with_holdings(

@@ -55,7 +55,7 @@ class SectorsLayout:
         encrypt = options.encrypt and (known is None or known.encrypted)
         sign = options.sign and (known is None or known.signed)
         public = self._trust.keys
-        return Protection(encrypt, sign, public.signing if public and (encrypt or sign) else b"")
+        return Protection(encrypt, sign, public.signer_id if public and sign else b"")
 
     def needs_account(self, protection: Protection) -> bool:
         """Always: it is what sources are known by."""
@@ -183,9 +183,8 @@ class SectorsLayout:
         try:
             opened = open_known(self._target, row, rows, self._trust)
             meta = opened.meta()
-            for box in meta.boxes:
-                for _ in meta.groups(box):
-                    pass
+            if found := meta.first_fault():
+                seen.reason = f"{opened.name} is damaged: {found}"
             if held is not None:
                 packs: list[int] = []
                 state = opened.verify_data(meta.rows, lambda found: judge(seen, packs, found, held))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 
 from bakup.catalog import history
 from bakup.catalog.damage import LostVersion, MissingLine
@@ -14,6 +14,7 @@ def suffering(
     checkpoints: Sequence[history.CheckpointRow],
     lost: Iterable[LostVersion],
     missing: Iterable[MissingLine],
+    bases: Container[bytes],
     known: Collection[bytes] = (),
 ) -> set[int]:
     """Row ids of those that miss something.
@@ -22,10 +23,11 @@ def suffering(
         checkpoints: all complete ones of some sources.
         lost: versions of files that are not whole.
         missing: lines whose sectors are not there.
+        bases: uuids of check points that others may stand on.
         known: uuids of check points whose own gap does not count.
     """
     blind = {line.checkpoint for line in missing if not line.known and line.entries}
-    gap = history_gap({row.uuid for row in checkpoints})
+    gap = history_gap(bases)
     blind |= {row.uuid for row in checkpoints if row.uuid not in known and gap(row) is not None}
     return _made_on(checkpoints, blind) | _missing_files(checkpoints, lost)
 

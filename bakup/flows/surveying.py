@@ -16,7 +16,7 @@ from bakup.errors import Failed
 from bakup.flows.reports import RestoreOptions
 from bakup.flows.verifying import HASHES, Hash, Verifier
 from bakup.model import Kind, path_key
-from bakup.source.out import Out
+from bakup.source.out import Out, object_facts
 from bakup.source.outplace import OutPlace
 from bakup.source.restorerun import RestoreRun
 
@@ -193,7 +193,7 @@ class _Surveying:
             version.attributes.mtime_ns,
             target=(version.extra or b"") if version.kind == Kind.SYMLINK else b"",
             special=version.special if version.kind == Kind.SPECIAL else (0, 0),
-            facts=version.attributes.object,
+            facts=object_facts(version.attributes),
         )
 
     def _verify(self, version: Version) -> str:

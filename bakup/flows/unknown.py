@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from bakup.catalog import damage, places
+from bakup.catalog import damage, history, places
 from bakup.catalog.history import CheckpointRow
 from bakup.flows.attach import Attached
 from bakup.flows.expecting import may_hold_more, rolled_back
@@ -38,7 +38,7 @@ def unknown(
             for line in damage.missing_lines(connection, target)
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]
-        found += [gap for gap in map(history_gap({uuid for _, uuid in chain}), rows) if gap]
+        found += [gap for gap in map(history_gap(history.bases(connection, target)), rows) if gap]
     if every:
         found += _gone(rows)
     if newest:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from bakup.catalog import history
 from bakup.catalog.rows import Version
 from bakup.model import Extent
-from bakup.source.out import Out
+from bakup.source.out import Out, object_facts
 
 BLOCK = 8 << 20
 """Bytes that are read at a time."""
@@ -54,7 +54,7 @@ class Verifier(Struct):
         found = self.hash()
         end = offset + extent.length
         while offset < end:
-            data = self.out.read(version.path, offset, min(BLOCK, end - offset), version.attributes.object)
+            data = self.out.read(version.path, offset, min(BLOCK, end - offset), object_facts(version.attributes))
             if not data or (extent.chunk is None and data != bytes(len(data))):
                 return False
             found.update(data)

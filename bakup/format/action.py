@@ -17,8 +17,8 @@ from bakup.format.constants import (
     PACK_TARGET,
     RAW_MAX,
     WINDOW_MAX,
-    ActionFlag,
     ActionType,
+    Codec,
 )
 
 ACTION = Struct("<IIHQ")
@@ -44,12 +44,12 @@ class Action:
 
 def frame(action: ActionType, content: Buffer, *, compressed: bool = False) -> bytes:
     """The action of `content`, as it stands in a box."""
-    flags = ActionFlag.COMPRESSED if compressed else 0
+    flags = Codec.ZSTD if compressed else Codec.NONE
     return b"".join((ACTION.pack(flags, 0, action, len(content)), content))
 
 
 def unframe(content: Buffer) -> Iterator[Action]:
-    """The actions of a box's content, those to skip among them (section 8, item 6). Raises Damaged."""
+    """The actions of a box's content, those to skip among them (section 8, R28 and R29). Raises Damaged."""
     view = memoryview(content)
     at = 0
     while at < len(view):
@@ -60,7 +60,7 @@ def unframe(content: Buffer) -> Iterator[Action]:
         _check(flags, path_length, action)
         if length > len(view) - at:
             raise Damaged("an action crosses its box's end")
-        yield Action(action, bool(flags), view[at : at + length])
+        yield Action(action, flags == Codec.ZSTD, view[at : at + length])
         at += length
 
 
@@ -104,6 +104,11 @@ def unpack_action(action: Action) -> memoryview | bytes:
     return body
 
 
+def group_length(action: Action) -> int:
+    """The raw length that a GROUP says, before anything of it is believed."""
+    return int(RAW_LENGTH.unpack_from(action.content)[0]) if len(action.content) >= RAW_LENGTH.size else 0
+
+
 def single_action(content: Buffer) -> Action:
     """The one action that a data box or a CHECKPOINT's box holds. Raises Damaged for none or more."""
     actions = list(unframe(content))
@@ -116,7 +121,7 @@ def unpack_data_box(content: Buffer, raw_length: int) -> memoryview | bytes:
     """The chunks of a data box whose table row says `raw_length`; nothing for a PAD. Raises Damaged."""
     action = single_action(content)
     if raw_length == 0:
-        _check_pad(action)
+        check_pad(action)
         return b""
     if action.type != ActionType.PACK:
         raise Damaged(f"an action of type {action.type:#06x} in the data region")
@@ -127,8 +132,8 @@ def unpack_data_box(content: Buffer, raw_length: int) -> memoryview | bytes:
 
 
 def _check(flags: int, path_length: int, action: int) -> None:
-    if flags > ActionFlag.COMPRESSED:
-        raise Damaged(f"unknown action flag in {flags:#x}")
+    if flags > Codec.ZSTD:
+        raise Damaged(f"unknown codec or flag in {flags:#x}")
     if path_length:
         raise Damaged("an action has a path")
     if action not in _KNOWN:
@@ -138,7 +143,8 @@ def _check(flags: int, path_length: int, action: int) -> None:
         raise Damaged(f"an action of type {action:#06x} is compressed")
 
 
-def _check_pad(action: Action) -> None:
+def check_pad(action: Action) -> None:
+    """Refuse what is no PAD, or one that is not zeros. Raises Damaged."""
     if action.type != ActionType.PAD:
         raise Damaged(f"an action of type {action.type:#06x} where the table has a pad")
     if any_set(action.content):
@@ -157,7 +163,7 @@ def _packed(action: ActionType, raw: Buffer | Sequence[Buffer], level: int | Non
     compressed = body is not None and len(body) < length
     if body is None or not compressed:
         body = b"".join(parts)
-    flags = ActionFlag.COMPRESSED if compressed else 0
+    flags = Codec.ZSTD if compressed else Codec.NONE
     content = RAW_LENGTH.size + len(body)
     return b"".join((ACTION.pack(flags, 0, action, content), RAW_LENGTH.pack(length), body))
 

@@ -10,13 +10,26 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 from operator import lt
 
+import msgspec
 from msgspec.msgpack import Decoder
 
-from bakup.errors import Damaged
+from bakup.errors import Beyond, Damaged
+from bakup.format.box import LANES_END
 from bakup.format.codec import I64_MAX, U32_MAX, Buffer, decode, encode, expect
-from bakup.format.constants import CHUNK_MAX, DIGEST, EXTENTS_MAX, MODE_MAX, PATH_MAX
-from bakup.format.records import check_record
+from bakup.format.constants import (
+    CHUNK_MAX,
+    DIGEST,
+    ENTRIES_MAX,
+    EXTENTS_MAX,
+    KINDS_TO_COME,
+    MODE_MAX,
+    NAMES_MAX,
+    PATH_MAX,
+)
+from bakup.format.records import check_record, understood
+from bakup.format.structures import check_facts, expect_known
 from bakup.model import (
+    AnyEntry,
     Attributes,
     Delete,
     Dir,
@@ -28,15 +41,17 @@ from bakup.model import (
     Special,
     SpecialType,
     Symlink,
+    ToCome,
     Unread,
     file_size,
 )
 
 _DEVICES = (SpecialType.CHARACTER, SpecialType.BLOCK)
-_RANK = {Delete: 0, File: 1, Part: 1, Dir: 1, Symlink: 1, Special: 1, Unread: 2, Record: 3}
+_RANK = {Delete: 0, File: 1, Part: 1, Dir: 1, Symlink: 1, Special: 1, Unread: 2, Record: 3, ToCome: 4}
 _NEVER_ROOT = (File, Part, Symlink, Special)
 
 _decoder: Decoder[tuple[Entry, ...]] = Decoder(tuple[Entry, ...])
+_any = Decoder()
 
 
 def encode_entries(entries: Sequence[Entry]) -> bytes:
@@ -44,21 +59,79 @@ def encode_entries(entries: Sequence[Entry]) -> bytes:
     return encode(entries)
 
 
-def decode_entries(data: Buffer, *, chunk_max: int = CHUNK_MAX) -> tuple[Entry, ...]:
-    """The entries of a GROUP, strictly (section 8, items 8 and 9), no chunk longer than `chunk_max`. Raises Damaged.
+def decode_entries(data: Buffer, *, chunk_max: int = CHUNK_MAX) -> tuple[AnyEntry, ...]:
+    """The entries of a GROUP, strictly (section 8, R42 to R48), no chunk longer than `chunk_max`. Raises Damaged.
 
-    Faults that spoil one file only (item 11) are left to `entry_problem`.
+    Faults that spoil one file only (R49) are left to `entry_problem`.
     """
-    entries = decode(_decoder, data, "a group")
-    expect(len(entries) > 0, "a group has no entries")
+    entries = _decode(data)
+    expect(0 < len(entries) <= ENTRIES_MAX, "a group has no entries, or too many")
     for entry in entries:
         _check_entry(entry, chunk_max)
     _check_paths([entry.path for entry in entries], entries)
     return entries
 
 
-def entry_problem(entry: Entry) -> str | None:
-    """Why a FILE or PART cannot be whole by its own numbers (section 8, item 11), else None."""
+def expect_understood(entries: Sequence[AnyEntry]) -> None:
+    """Raise Beyond if one of `entries` says what must be understood and is not (section 8, R34)."""
+    for entry in entries:
+        if isinstance(entry, Record):
+            if not understood(entry.record):
+                raise Beyond(f"a record of type {entry.record:#06x} is known to a newer bakup only")
+        elif (attributes := attributes_of(entry)) is not None and attributes.facts:
+            expect_known(attributes.facts)
+
+
+def attributes_of(entry: AnyEntry) -> Attributes | None:
+    """What an entry says of its path besides content, if it says anything."""
+    if isinstance(entry, Part):
+        return entry.closing.attributes if entry.closing else None
+    return entry.attributes if isinstance(entry, File | Dir | Symlink | Special) else None
+
+
+def _decode(data: Buffer) -> tuple[AnyEntry, ...]:
+    try:
+        return _decode_known(data)
+    except Damaged:
+        mixed = _decode_mixed(data)
+        if mixed is None:
+            raise
+        return mixed
+
+
+def _decode_known(data: Buffer) -> tuple[Entry, ...]:
+    return decode(_decoder, data, "a group")
+
+
+def _decode_mixed(data: Buffer) -> tuple[AnyEntry, ...] | None:
+    """The entries of a group with kinds to come among them, which stay as `ToCome`; None if there are none."""
+    try:
+        found = _any.decode(data)
+        if not isinstance(found, list) or encode(found) != data:
+            return None
+    except (msgspec.MsgspecError, UnicodeError, OverflowError, RecursionError):
+        return None
+    coming = [entry for entry in found if _is_to_come(entry)]
+    if not coming:
+        return None
+    known = iter(_decode_known(encode([entry for entry in found if not _is_to_come(entry)])))
+    return tuple(ToCome(entry[1], entry[0]) if _is_to_come(entry) else next(known) for entry in found)
+
+
+def _is_to_come(entry: object) -> bool:
+    if not isinstance(entry, list) or len(entry) < 2 or type(entry[0]) is not int:
+        return False
+    return entry[0] in KINDS_TO_COME and isinstance(entry[1], bytes) and _is_plain(entry, 16)
+
+
+def _is_plain(value: object, depth: int) -> bool:
+    if isinstance(value, list):
+        return depth > 0 and all(_is_plain(one, depth - 1) for one in value)
+    return value is None or isinstance(value, bool | int | bytes | str)
+
+
+def entry_problem(entry: AnyEntry) -> str | None:
+    """Why a FILE or PART cannot be whole by its own numbers (section 8, R49), else None."""
     if isinstance(entry, File) and file_size(entry.extents) != entry.size:
         return "its extents do not add up to its size"
     if isinstance(entry, Part) and file_size(entry.extents) != entry.length:
@@ -68,7 +141,7 @@ def entry_problem(entry: Entry) -> str | None:
     return None
 
 
-def _check_entry(entry: Entry, chunk_max: int) -> None:
+def _check_entry(entry: AnyEntry, chunk_max: int) -> None:
     if isinstance(entry, File):
         _check_file(entry, chunk_max)
     elif isinstance(entry, Dir | Symlink):
@@ -86,6 +159,8 @@ def _check_file(entry: File, chunk_max: int) -> None:
     _check_attributes(entry.attributes)
     extents = entry.extents
     _check_extents(extents, chunk_max)
+    if len(extents) > 1:
+        expect(file_size(extents) <= I64_MAX, "a file's extents are out of range")
     if not 0 <= entry.size <= I64_MAX or (entry.digest is not None and len(entry.digest) != DIGEST):
         raise Damaged("a file's size or digest is out of range")
     follows = not extents or (len(extents) == 1 and extents[0].chunk is not None)
@@ -97,7 +172,11 @@ def _check_part(entry: Part, chunk_max: int) -> None:
     _check_extents(entry.extents, chunk_max)
     closing = entry.closing
     numbers = (entry.file_id, entry.offset, entry.length)
-    expect(min(numbers) >= 0 and max(numbers[1:]) <= I64_MAX, "a part's number is out of range")
+    expect(min(numbers) >= 0 and max(numbers) <= I64_MAX, "a part's number is out of range")
+    expect(
+        entry.offset + entry.length <= I64_MAX and file_size(entry.extents) <= I64_MAX,
+        "a part's extents are out of range",
+    )
     expect(entry.length > 0 or (closing is not None and not entry.extents), "an empty part is not the last")
     if closing is not None:
         _check_attributes(closing.attributes)
@@ -131,13 +210,11 @@ def _check_attributes(found: Attributes) -> None:
         and (flags is None or 0 <= flags <= U32_MAX)
     ):
         raise Damaged("an attribute is out of range")
-    if found.xattrs or found.object:
-        _check_ascending([name for name, _ in found.xattrs], [name for name, _ in found.object])
-
-
-def _check_ascending(xattrs: list[bytes], objects: list[str]) -> None:
-    expect(all(one < two for one, two in pairwise(xattrs)), "extended attributes do not ascend")
-    expect(all(one < two for one, two in pairwise(objects)), "an object's attributes do not ascend")
+    if found.xattrs:
+        names = [name for name, _ in found.xattrs]
+        expect(all(one < two for one, two in pairwise(names)), "extended attributes do not ascend")
+    if found.facts:
+        check_facts(found.facts)
 
 
 def _check_extents(extents: tuple[Extent, ...], chunk_max: int) -> None:
@@ -151,19 +228,22 @@ def _check_extents(extents: tuple[Extent, ...], chunk_max: int) -> None:
             good = box is offset and len(chunk) == DIGEST and 0 < extent.length <= chunk_max
         else:
             good = len(chunk) == DIGEST and 0 < extent.length <= chunk_max
-            good = good and 0 <= box <= I64_MAX and 0 <= offset <= I64_MAX
+            good = good and 0 <= box < LANES_END and 0 <= offset <= I64_MAX
         if not good:
             raise Damaged("an extent is out of range")
 
 
-def _check_paths(paths: list[bytes], entries: Sequence[Entry]) -> None:
+def _check_paths(paths: list[bytes], entries: Sequence[AnyEntry]) -> None:
     named = [path for path in paths if path]
     joined = b"\0".join(named)
     expect(not named or joined.count(0) == len(named) - 1, "a path has a NUL byte")
     names = b"\0" + joined.replace(b"/", b"\0") + b"\0"
     refused = (b"\0\0", b"\0.\0", b"\0..\0") if named else ()
     expect(not any(bad in names for bad in refused), "a path has an empty name, `.` or `..`")
-    expect(max(map(len, paths)) <= PATH_MAX, "a path is too long")
+    longest = max(map(len, paths))
+    expect(longest <= PATH_MAX, "a path is too long")
+    if longest >= 2 * NAMES_MAX:
+        expect(max(path.count(b"/") for path in paths) < NAMES_MAX, "a path has too many names")
     for entry in islice(entries, len(paths) - len(named)):
         expect(not isinstance(entry, _NEVER_ROOT), "the root is not a directory")
     keys = [path.replace(b"/", b"\0") for path in paths]
@@ -171,16 +251,16 @@ def _check_paths(paths: list[bytes], entries: Sequence[Entry]) -> None:
         _check_order(keys, entries)
 
 
-def _check_order(keys: list[bytes], entries: Sequence[Entry]) -> None:
+def _check_order(keys: list[bytes], entries: Sequence[AnyEntry]) -> None:
     for (key, entry), (next_key, next_entry) in pairwise(zip(keys, entries, strict=True)):
         if key > next_key or (key == next_key and not _may_follow(entry, next_entry)):
             raise Damaged("the entries of a group are out of order")
 
 
-def _may_follow(entry: Entry, other: Entry) -> bool:
+def _may_follow(entry: AnyEntry, other: AnyEntry) -> bool:
     if isinstance(entry, Part) and isinstance(other, Part):
         return entry.closing is None and _continues(entry, other)
-    if isinstance(entry, Record) and isinstance(other, Record):
+    if type(entry) is type(other) and isinstance(entry, Record | ToCome):
         return True
     return _RANK[type(entry)] < _RANK[type(other)]
 

@@ -11,23 +11,28 @@ from bakup.format.constants import (
     DIGEST,
     HEADER_MAX,
     KEM_X_WING,
+    KEY_CHECK,
     MAGIC,
     MUST_UNDERSTAND,
+    RECIPIENT,
     SEALED_KEY,
     SECTOR_MAX,
     SEGMENT,
-    SIGNATURE,
-    SIGNATURE_ED25519,
+    SIGNATURES,
+    SIGNING_PUBLIC,
     TAG,
     TARGET_MAX,
+    UUID,
     VERSION,
     SectorFlag,
+    SignatureId,
     Tag,
 )
 
 FIXED = Struct("<4sHII16sQ32sQ32s")
 FIELD = Struct("<HI")
-PUBLIC_KEY = Struct("<H1216sH32s")
+PUBLIC_KEY = Struct("<H1216sH")
+"""The public key field without the signer's key."""
 TABLE_LENGTH_SIZE = 8
 
 _START = Struct("<4sHII")
@@ -37,23 +42,44 @@ _CONTEXT = b"bakup/1 sector\0"
 
 @dataclass(frozen=True, slots=True)
 class PublicKeyField:
-    """Whose sector it is: the account's kem public key (1,216 bytes) and the signer's public key (32)."""
+    """Whose sector it is: the account's kem public key (1,216 bytes) and the signer's key; none if not signed."""
 
     kem: bytes
-    signer: bytes
+    signature_id: int = SignatureId.NONE
+    signer: bytes = b""
 
     def to_bytes(self) -> bytes:
-        """The field's value, 1,252 bytes."""
-        return PUBLIC_KEY.pack(KEM_X_WING, self.kem, SIGNATURE_ED25519, self.signer)
+        """The field's value: 1,220 bytes and the signer's key."""
+        return PUBLIC_KEY.pack(KEM_X_WING, self.kem, self.signature_id) + self.signer
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PublicKeyField:
         """Parse the field's value. Raises Damaged for another length or an unknown algorithm."""
-        _expect_length("public key", data, PUBLIC_KEY.size)
-        kem_id, kem, signature_id, signer = PUBLIC_KEY.unpack(data)
-        if kem_id != KEM_X_WING or signature_id != SIGNATURE_ED25519:
+        if len(data) < PUBLIC_KEY.size:
+            raise Damaged(f"the header's public key is {len(data):,} bytes long")
+        kem_id, kem, signature_id = PUBLIC_KEY.unpack_from(data)
+        if kem_id != KEM_X_WING or signature_id not in SIGNING_PUBLIC:
             raise Damaged(f"unknown key algorithm {kem_id:#06x}, {signature_id}")
-        return cls(kem, signer)
+        _expect_length("public key", data, PUBLIC_KEY.size + SIGNING_PUBLIC[SignatureId(signature_id)])
+        return cls(kem, signature_id, data[PUBLIC_KEY.size :])
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptedKey:
+    """A sector key, sealed: `recipient` (8 bytes) says for whom."""
+
+    recipient: bytes
+    sealed: bytes
+
+    def to_bytes(self) -> bytes:
+        """The field's value, 1,176 bytes."""
+        return self.recipient + self.sealed
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> EncryptedKey:
+        """Parse the field's value. Raises Damaged for another length."""
+        _expect_length("encrypted key", data, SEALED_KEY)
+        return cls(data[:RECIPIENT], data[RECIPIENT:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +94,9 @@ class SectorHeader:
     meta_digest: bytes = bytes(DIGEST)
     target: bytes | None = None
     public_key: PublicKeyField | None = None
-    encrypted_keys: tuple[bytes, ...] = ()
+    encrypted_keys: tuple[EncryptedKey, ...] = ()
     certificate: bytes | None = None
+    key_check: bytes | None = None
     signature: bytes | None = None
     others: tuple[tuple[int, bytes], ...] = ()
 
@@ -104,7 +131,7 @@ class SectorHeader:
         return self.length + self.data_length + self.meta_length
 
     def to_bytes(self, *, without_signature: bool = False) -> bytes:
-        """The header, or all but its last 64 bytes. Raises ValueError over `HEADER_MAX`."""
+        """The header, or all of it but the value of its signature. Raises ValueError over `HEADER_MAX`."""
         length = self.length
         if length > HEADER_MAX:
             raise ValueError(f"a header of {length:,} bytes is longer than {HEADER_MAX:,}")
@@ -112,15 +139,15 @@ class SectorHeader:
         for tag, value in self._fields():
             parts += (FIELD.pack(tag, len(value)), value)
         whole = b"".join(parts)
-        return whole[:-SIGNATURE] if without_signature else whole
+        return whole[: len(whole) - len(self.signature or b"")] if without_signature else whole
 
     def signed_message(self) -> bytes:
-        """What the signer signs; the signature field must be there, with any value."""
+        """What the signer signs; the signature field must be there, with any value of its length."""
         return _CONTEXT + self.to_bytes(without_signature=True)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SectorHeader:
-        """Parse a whole header, strictly (section 8, items 1 and 2). Raises Damaged or Truncated.
+        """Parse a whole header, strictly (section 8, R2 to R9). Raises Damaged or Truncated.
 
         `check_lengths` follows once its signature is believed.
         """
@@ -139,8 +166,9 @@ class SectorHeader:
             meta_digest,
             target=_single(known, Tag.TARGET),
             public_key=_public_key(_single(known, Tag.PUBLIC_KEY)),
-            encrypted_keys=tuple(known.get(Tag.ENCRYPTED_KEY, ())),
+            encrypted_keys=tuple(map(EncryptedKey.from_bytes, known.get(Tag.ENCRYPTED_KEY, ()))),
             certificate=_single(known, Tag.CERTIFICATE),
+            key_check=_single(known, Tag.KEY_CHECK),
             signature=_single(known, Tag.SIGNATURE),
             others=others,
         )
@@ -148,7 +176,7 @@ class SectorHeader:
         return header
 
     def check_lengths(self, size: int) -> None:
-        """Refuse regions that an object of `size` bytes cannot hold (section 8, item 4). Raises Damaged."""
+        """Refuse regions that an object of `size` bytes cannot hold (section 8, R17 and R18). Raises Damaged."""
         shortest = TABLE_LENGTH_SIZE + (TAG if self.encrypted else 0)
         if self.meta_length < shortest:
             raise Damaged("the meta region is empty")
@@ -174,11 +202,12 @@ class SectorHeader:
 
     def _fields(self) -> list[tuple[int, bytes]]:
         fields = list(self.others)
-        fields += [(Tag.ENCRYPTED_KEY, sealed) for sealed in self.encrypted_keys]
+        fields += [(Tag.ENCRYPTED_KEY, sealed.to_bytes()) for sealed in self.encrypted_keys]
         for tag, value in (
             (Tag.TARGET, self.target),
             (Tag.PUBLIC_KEY, self.public_key.to_bytes() if self.public_key else None),
             (Tag.CERTIFICATE, self.certificate),
+            (Tag.KEY_CHECK, self.key_check),
             (Tag.SIGNATURE, self.signature),
         ):
             if value is not None:
@@ -187,7 +216,7 @@ class SectorHeader:
 
 
 def header_length(start: bytes) -> int:
-    """Length of the whole header in bytes, from the sector's first bytes (section 8, item 1).
+    """Length of the whole header in bytes, from the sector's first bytes (section 8, R2 and R3).
 
     Raises Truncated for less than 110 bytes, Damaged for another magic or version, an unknown flag, or a
     length out of range.
@@ -254,18 +283,23 @@ def _public_key(value: bytes | None) -> PublicKeyField | None:
 
 
 def _check_fields(header: SectorHeader) -> None:
-    owned = header.encrypted or header.signed
-    _expect_presence("public key", header.public_key is not None, owned)
+    key = header.public_key
+    _expect_presence("public key", key is not None, header.encrypted or header.signed)
     _expect_presence("encrypted key", bool(header.encrypted_keys), header.encrypted)
+    _expect_presence("key check", header.key_check is not None, header.encrypted)
     _expect_presence("signature", header.signature is not None, header.signed)
-    if header.certificate is not None and not owned:
+    if key is not None:
+        _expect_presence("signer's key", key.signature_id != SignatureId.NONE, header.signed)
+    if header.certificate is not None and not header.signed:
         raise Damaged("the header's certificate is not expected")
-    for sealed in header.encrypted_keys:
-        _expect_length("encrypted key", sealed, SEALED_KEY)
-    if header.signature is not None:
-        _expect_length("signature", header.signature, SIGNATURE)
+    if header.key_check is not None:
+        _expect_length("key check", header.key_check, KEY_CHECK)
+    if header.signature is not None and key is not None:
+        _expect_length("signature", header.signature, SIGNATURES[SignatureId(key.signature_id)])
     if header.target is not None and len(header.target) > TARGET_MAX:
         raise Damaged(f"the header's target field is longer than {TARGET_MAX:,} bytes")
+    if header.uuid == bytes(UUID):
+        raise Damaged("the sector's uuid is zeros")
 
 
 def _expect_presence(name: str, there: bool, wanted: bool) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from msgspec.msgpack import Decoder
 
 from bakup.errors import Damaged
-from bakup.format.codec import U16_MAX, Buffer, decode, encode, expect_digest, expect_uuid
-from bakup.format.constants import MUST_UNDERSTAND, RecordType
+from bakup.format.codec import U16_MAX, Buffer, decode, encode, expect, expect_digest, expect_uuid
+from bakup.format.constants import MUST_UNDERSTAND, SIGNER_ID, UUID, RecordType
 
 Revocation = tuple[bytes, tuple[tuple[bytes, bytes], ...]]
-"""REVOKE: writer uuid, and (source uuid, last believed check point digest) for each source."""
-Forgotten = tuple[tuple[bytes, bytes], ...]
-"""FORGET: (check point uuid, check point digest) of each one dropped on purpose."""
+"""REVOKE: writer uuid or signer id, and (source uuid, last believed check point digest) for each source."""
+Forgotten = tuple[tuple[bytes, bytes, bytes], ...]
+"""FORGET: (signer id or zeros, check point uuid, check point digest) of each one dropped on purpose."""
 
 _KNOWN = frozenset(RecordType)
 
@@ -29,8 +30,11 @@ def encode_revocation(revocation: Revocation) -> bytes:
 def decode_revocation(data: Buffer) -> Revocation:
     """Parse the content of a REVOKE. Raises Damaged."""
     value = decode(_revocation, data, "a revocation")
-    expect_uuid(value[0])
-    _expect_pairs(value[1])
+    expect(len(value[0]) in (UUID, SIGNER_ID), "a writer's name has another length")
+    for source, digest in value[1]:
+        expect_uuid(source)
+        expect_digest(digest)
+    _expect_ascending(value[1])
     return value
 
 
@@ -42,7 +46,11 @@ def encode_forgotten(forgotten: Forgotten) -> bytes:
 def decode_forgotten(data: Buffer) -> Forgotten:
     """Parse the content of a FORGET. Raises Damaged."""
     value = decode(_forgotten, data, "a list of dropped check points")
-    _expect_pairs(value)
+    for signer, uuid, digest in value:
+        expect(len(signer) == SIGNER_ID, "a signer id has another length")
+        expect_uuid(uuid)
+        expect_digest(digest)
+    _expect_ascending(value)
     return value
 
 
@@ -61,7 +69,5 @@ def understood(record: int) -> bool:
     return record in _KNOWN or not record & MUST_UNDERSTAND
 
 
-def _expect_pairs(pairs: Sequence[tuple[bytes, bytes]]) -> None:
-    for uuid, digest in pairs:
-        expect_uuid(uuid)
-        expect_digest(digest)
+def _expect_ascending(names: Sequence[tuple[bytes, ...]]) -> None:
+    expect(all(one < two for one, two in pairwise(names)), "the names of a record do not ascend")

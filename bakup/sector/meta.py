@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from blake3 import blake3
 
 from bakup.errors import Damaged, Truncated
 from bakup.format.box import BOX
-from bakup.format.regions import HeldCheckpoint, HeldEnd, MetaBox, Read, groups, parse_meta
-from bakup.model import Entry, TableRow
+from bakup.format.regions import HeldCheckpoint, MetaBox, Read, end_of, groups, kept_of, parse_meta
+from bakup.format.structures import Kept
+from bakup.model import AnyEntry, End, TableRow
 from bakup.sector.naming import named
 from bakup.sector.region import Region
 
 READ_MAX = 8_388_608
 """Most bytes of one read."""
-HELD_MAX = 67_108_864
+HELD_MAX = 16_777_216
 """Longest region that is held in memory; of a longer one the stored bytes go to a temporary file."""
 
 Fetch = Callable[[int, int], bytes]
@@ -25,28 +26,65 @@ Fetch = Callable[[int, int], bytes]
 class MetaRegion:
     """What a sector says it holds; all but the entries is parsed and checked.
 
-    `checkpoints` by uuid; `boxes` of entries and `ends` in order; `rows` is the table of data boxes. Whoever
-    takes entries box by box drops all of the sector's when a later box raises Damaged.
+    `checkpoints` by uuid; `boxes` of entries and `ends` in order; `rows` is the table of data boxes. `refused`: check
+    points whose headers cannot be used, with the reason; `others`: what else is wrong.
     """
 
     def __init__(self, read: Read, region: Region, data_length: int, name: str) -> None:
         self._read = read
         self._name = name
-        layout = parse_meta(read, region.plain, data_length)
-        self.checkpoints: Mapping[bytes, HeldCheckpoint] = layout.checkpoints
+        layout = parse_meta(read, region.plain, data_length, region.stored)
+        self.checkpoints: dict[bytes, HeldCheckpoint] = layout.checkpoints
+        self.refused: dict[bytes, str] = layout.refused
+        self.others: Sequence[str] = layout.others
         self.boxes: Sequence[MetaBox] = layout.boxes
-        self.ends: Sequence[HeldEnd] = layout.ends
+        self.ends: Sequence[MetaBox] = layout.ends
+        self.kept: Sequence[MetaBox] = layout.kept
         self.rows: Sequence[TableRow] = layout.rows
+
+    def keep_sources(self, sources: Sequence[bytes]) -> None:
+        """Refuse check points of sources that are not among these (section 8, R32)."""
+        for uuid in [uuid for uuid, held in self.checkpoints.items() if held.value.source not in sources]:
+            del self.checkpoints[uuid]
+            self.refused[uuid] = "it is of a source that its writer's certificate does not list"
+            self.boxes = [box for box in self.boxes if box.checkpoint != uuid]
+            self.ends = [box for box in self.ends if box.checkpoint != uuid]
 
     def content(self, box: MetaBox) -> memoryview:
         """A box's content as it stands, to be copied into another sector."""
         with named(self._name):
             return self._read(box.position + BOX.size, box.length)
 
-    def groups(self, box: MetaBox) -> Iterator[tuple[Entry, ...]]:
-        """A box's entries, a GROUP at a time. Raises Damaged."""
+    def groups(self, box: MetaBox) -> Iterator[tuple[AnyEntry, ...] | Damaged]:
+        """A box's entries, a GROUP at a time, or what is wrong with it. Raises Damaged for all of it."""
         with named(self._name):
             yield from groups(self._read(box.position + BOX.size, box.length))
+
+    def first_fault(self) -> str:
+        """What is wrong with it though the sector itself can be used; looks at every entry."""
+        said = [*self.refused.values(), *self.others, *(box.refused for box in self.boxes if box.refused)]
+        if said:
+            return said[0]
+        groups = (group for box in self.boxes for group in self.groups(box))
+        return next((group.message for group in groups if isinstance(group, Damaged)), "")
+
+    def end(self, box: MetaBox) -> tuple[bytes, End]:
+        """The content and meaning of one of `ends`. Raises Damaged."""
+        return end_of(self.content(box))
+
+    def chunks(self) -> Iterator[tuple[TableRow, bytes, int, int]]:
+        """(row of its pack, chunk id, length, offset in the pack) of what the sector keeps for itself."""
+        for box in self.kept:
+            yield from self._places(kept_of(self.content(box)))
+
+    def _places(self, kept: Kept) -> Iterator[tuple[TableRow, bytes, int, int]]:
+        for number, chunks in kept:
+            if number >= len(self.rows):
+                continue
+            row = self.rows[number]
+            for chunk, length, offset in chunks:
+                if offset + length <= row.raw_length:
+                    yield row, chunk, length, offset
 
 
 def fetch_meta(fetch: Fetch, region: Region, digest: bytes, padding: int) -> Read:

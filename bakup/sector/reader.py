@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from blake3 import blake3
 from msgspec import Struct
 
-from bakup.account.keys import Account
-from bakup.account.stream import Opener, region_key
+from bakup.account.keys import Account, signer_id
+from bakup.account.stream import Opener, key_check, region_key
 from bakup.errors import Damaged, WrongAccount
 from bakup.format.certificate import Certificate
 from bakup.format.constants import FIRST_READ, MAGIC
@@ -93,7 +93,7 @@ class OpenSector:
         self.certificate = certificate
         self.uuid = header.uuid
         self.name = sector_name(header.uuid)
-        self._target = target
+        self.target = target
         self._padding = found.padding
         data, meta = _opener(key, header.uuid, "data"), _opener(key, header.uuid, "meta")
         encrypted = header.encrypted
@@ -106,10 +106,10 @@ class OpenSector:
         return self.data_region.readable
 
     @property
-    def signer(self) -> bytes | None:
-        """Public key of who signed; None for an unsigned sector."""
+    def signer(self) -> bytes:
+        """Signer id of who signed; empty for an unsigned sector."""
         key = self.header.public_key
-        return key.signer if key is not None and self.header.signed else None
+        return signer_id(key.signature_id, key.signer) if key is not None and self.header.signed else b""
 
     def meta(self) -> MetaRegion:
         """Step 5: the metadata, in one read, and one more for each further 8 MiB.
@@ -169,7 +169,7 @@ class OpenSector:
         return hasher.digest() == self.header.meta_digest
 
     def _fetch(self, offset: int, length: int) -> bytes:
-        return self._target.read(self.locator, offset, length)
+        return self.target.read(self.locator, offset, length)
 
     def _padding_good(self) -> bool:
         start = self.header.sector_length
@@ -195,20 +195,25 @@ class OpenSector:
     def _check_sources(self, meta: MetaRegion) -> None:
         if self.certificate is None:
             return
-        for held in meta.checkpoints.values():
-            if held.value.source not in self.certificate.sources:
-                raise Damaged("a writer's check point of a source that its certificate does not list")
+        meta.keep_sources(self.certificate.sources)
 
 
 def _sector_key(header: SectorHeader, account: Account | None) -> bytes | None:
     if not header.encrypted or account is None or header.public_key is None:
         return None
-    info = sector_key_info(header.uuid, header.public_key.signer)
-    for sealed in header.encrypted_keys:
+    info = sector_key_info(header.uuid, header.public_key)
+    last = Damaged("its key was not sealed for this account", code="sealed-key")
+    for field in header.encrypted_keys:
+        if field.recipient != account.public.recipient_id:
+            continue
         try:
-            return account.open_sealed(sealed, info)
+            key = account.open_sealed(field.sealed, info)
         except Damaged as error:
             last = error
+            continue
+        if key_check(key, header.uuid) != header.key_check:
+            raise Damaged("another key was sealed for this account than for others", code="key-check")
+        return key
     raise last
 
 

@@ -7,7 +7,7 @@ from msgspec import Struct
 from bakup.account.keys import Account, PublicKeys, verify
 from bakup.errors import Damaged, Foreign, Untrusted
 from bakup.format.certificate import Certificate
-from bakup.format.header import SectorHeader
+from bakup.format.header import PublicKeyField, SectorHeader
 
 
 class Trust(Struct, frozen=True):
@@ -46,14 +46,15 @@ def signature_good(header: SectorHeader) -> bool:
     """Whether the signer that the header names signed it; says nothing of who that is."""
     if header.public_key is None or header.signature is None:
         return False
-    return verify(header.public_key.signer, header.signature, header.signed_message())
+    key = header.public_key
+    return verify(key.signature_id, key.signer, header.signature, header.signed_message())
 
 
 def owner(header: SectorHeader) -> str | None:
     """Id of the account that a header names; None if it names none, or a writer instead of the account."""
     if header.public_key is None or header.certificate is not None:
         return None
-    return PublicKeys(header.public_key.kem, header.public_key.signer).account_id
+    return PublicKeys(header.public_key.kem, header.public_key.signer).account_id if header.signed else None
 
 
 def _judge_keys(header: SectorHeader, keys: PublicKeys | None) -> Certificate | None:
@@ -61,24 +62,30 @@ def _judge_keys(header: SectorHeader, keys: PublicKeys | None) -> Certificate | 
     if found is None:
         return None
     if keys is None or found.kem != keys.kem:
-        if keys is not None and found.signer == keys.signing:
+        if keys is not None and _same_signer(found, keys):
             raise Damaged("the account's signing key stands beside another's encryption key")
         name = owner(header)
         raise Foreign(f"belongs to account {name}" if name else "belongs to another account", code="foreign")
+    if not header.signed:
+        return None
     if header.certificate is None:
-        if found.signer != keys.signing:
+        if not _same_signer(found, keys):
             raise Untrusted("is signed by a key that the account never certified", code="signer")
         return None
-    return _judge_certificate(header.certificate, found.signer, keys)
+    return _judge_certificate(header.certificate, found, keys)
 
 
-def _judge_certificate(value: bytes, signer: bytes, keys: PublicKeys) -> Certificate:
+def _same_signer(found: PublicKeyField, keys: PublicKeys) -> bool:
+    return (found.signature_id, found.signer) == (keys.signature_id, keys.signing)
+
+
+def _judge_certificate(value: bytes, found: PublicKeyField, keys: PublicKeys) -> Certificate:
     certificate = Certificate.from_bytes(value)
-    if signer == keys.signing:
+    if _same_signer(found, keys):
         raise Damaged("a certificate where the account itself signs")
-    if certificate.writer_key != signer:
+    if (certificate.signature_id, certificate.writer_key) != (found.signature_id, found.signer):
         raise Untrusted("has a certificate for another key than its signer's", code="certificate")
-    if not verify(keys.signing, certificate.signature, certificate.signed_message()):
+    if not verify(keys.signature_id, keys.signing, certificate.signature, certificate.signed_message()):
         raise Untrusted("has a certificate that the account did not sign", code="certificate")
     return certificate
 

@@ -34,7 +34,5 @@ def _verify_meta(sector: OpenSector, finished: FinishedSector, entries: bool) ->
     meta = sector.meta()
     if meta.rows != finished.rows:
         raise Damaged(f"{sector.name} does not read back: its table is another")
-    if entries:
-        for box in meta.boxes:
-            for _ in meta.groups(box):
-                pass
+    if entries and (fault := meta.first_fault()):
+        raise Damaged(f"{sector.name} does not read back: {fault}")

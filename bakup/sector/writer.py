@@ -14,20 +14,22 @@ from blake3 import blake3
 from msgspec import Struct
 
 from bakup.account.keys import PublicKeys, seal
-from bakup.account.stream import Sealer, region_key
+from bakup.account.stream import Sealer, key_check, region_key
 from bakup.format.action import ACTION, frame, pad_action
-from bakup.format.box import BOX, ROW, TABLE_LENGTH, BoxHeader, pack_table
+from bakup.format.box import BOX, OWN, ROW, TABLE_LENGTH, BoxHeader, pack_table
 from bakup.format.codec import Buffer
 from bakup.format.constants import (
     BOX_MAX,
     OUTSIDE,
+    ROWS_MAX,
     SECTOR_MAX,
-    SIGNATURE,
-    UUID,
+    SIGNATURES,
     ActionType,
     SectorFlag,
+    SignatureId,
 )
-from bakup.format.header import PublicKeyField, SectorHeader
+from bakup.format.header import EncryptedKey, PublicKeyField, SectorHeader
+from bakup.format.structures import Kept, encode_kept
 from bakup.model import TableRow
 from bakup.sector.naming import object_name
 from bakup.sector.region import RegionSpool
@@ -38,7 +40,6 @@ SMALLEST_PAD = BOX.size + ACTION.size
 """Bytes of a PAD's box without zeros."""
 
 _COPIED = 1 << 20
-_NO_CHECKPOINT = bytes(UUID)
 
 
 class Signer(Protocol):
@@ -49,7 +50,7 @@ class Signer(Protocol):
         """The account's kem key and the signer's public key."""
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte signature of `message`."""
+        """The signature of `message`, of the length that the kind of its key has."""
 
 
 class FinishedSector(Struct, frozen=True):
@@ -150,6 +151,11 @@ class SectorWriter:
         return self._meta.plain
 
     @property
+    def meta_final(self) -> int:
+        """Plaintext bytes of the meta region if the sector were finished now."""
+        return self._meta.plain + ROW.size * len(self._rows) + TABLE_LENGTH.size
+
+    @property
     def empty(self) -> bool:
         """Whether nothing was added yet."""
         return not (self.data_size or self.meta_size)
@@ -167,8 +173,9 @@ class SectorWriter:
         return self._header_length + self._data.stored_with(more_data) + self._meta.stored_with(more_meta)
 
     def fits(self, *, data: Iterable[int] = (), meta: Iterable[int] = ()) -> bool:
-        """Whether boxes with contents of these lengths still fit the limit."""
-        return self.size_with(data=data, meta=meta) <= self.limit
+        """Whether boxes with contents of these lengths still fit the limit, and a table of all data boxes."""
+        data = list(data)
+        return len(self._rows) + len(data) <= ROWS_MAX and self.size_with(data=data, meta=meta) <= self.limit
 
     def begin_checkpoint(self, checkpoint: bytes, content: bytes) -> None:
         """Give the content of a check point's CHECKPOINT, to be stored before its first box of metadata."""
@@ -177,7 +184,7 @@ class SectorWriter:
             raise ValueError("a check point has one header")
 
     def add_data(self, checkpoint: bytes, offset: int, content: Buffer, raw_length: int) -> int:
-        """Add a data box: one framed PACK. `offset` is in the check point's data stream.
+        """Add a data box: one framed PACK. `offset` is its name in the check point.
 
         Returns the box's position in the data region. Raises ValueError over `BOX_MAX`.
         """
@@ -187,7 +194,7 @@ class SectorWriter:
         return position
 
     def add_meta(self, checkpoint: bytes, offset: int, content: Buffer) -> None:
-        """Add a box of whole GROUP and END actions. `offset` is in the check point's metadata stream.
+        """Add a box of whole GROUPs, or of an END in its lane; `offset` says the lane and the place in it.
 
         Raises ValueError over `BOX_MAX`, and for a check point that was not begun.
         """
@@ -201,7 +208,17 @@ class SectorWriter:
 
     def add_pad(self, length: int) -> None:
         """Add a box of zeros that takes `length` bytes of the data region, at least `SMALLEST_PAD`."""
-        self.add_data(_NO_CHECKPOINT, OUTSIDE, pad_action(length - BOX.size), 0)
+        self.add_data(OWN, OUTSIDE, pad_action(length - BOX.size), 0)
+
+    def add_meta_pad(self, length: int) -> None:
+        """Add a box of zeros that takes `length` bytes of the meta region, at least `SMALLEST_PAD`."""
+        content = pad_action(length - BOX.size)
+        self._append(self._meta, BoxHeader(OWN, OUTSIDE, len(content)), content)
+
+    def add_kept(self, kept: Kept) -> None:
+        """Say where chunks are whose entries are in no sector any more (section 5.5)."""
+        content = frame(ActionType.CHUNKS, encode_kept(kept))
+        self._append(self._meta, BoxHeader(OWN, OUTSIDE, len(content)), content)
 
     def write_back(self) -> None:
         """Let the disk take what was added so far, which may be called beside `add_data`. Raises as that."""
@@ -263,9 +280,9 @@ class SectorWriter:
         self._meta_file.close()
 
 
-def sector_key_info(sector: bytes, signer: bytes) -> bytes:
+def sector_key_info(sector: bytes, key: PublicKeyField) -> bytes:
     """What the sector key's sealing is bound to (section 4.2)."""
-    return SECTOR_KEY_INFO + sector + signer
+    return SECTOR_KEY_INFO + sector + key.signature_id.to_bytes(2, "little") + key.signer
 
 
 def _header(sector: bytes, account: Signer | None, key: bytes | None, *, sign: bool) -> SectorHeader:
@@ -277,15 +294,17 @@ def _header(sector: bytes, account: Signer | None, key: bytes | None, *, sign: b
     if account is None:
         raise ValueError("encryption and signature need an account")
     public = account.public
-    keys: tuple[bytes, ...] = ()
+    field = PublicKeyField(public.kem, public.signature_id, public.signing) if sign else PublicKeyField(public.kem)
+    keys: tuple[EncryptedKey, ...] = ()
     if key is not None:
-        keys = (seal(public.kem, key, sector_key_info(sector, public.signing)),)
+        keys = (EncryptedKey(public.recipient_id, seal(public.kem, key, sector_key_info(sector, field))),)
     return SectorHeader(
         sector,
         flags,
-        public_key=PublicKeyField(public.kem, public.signing),
+        public_key=field,
         encrypted_keys=keys,
-        signature=bytes(SIGNATURE) if sign else None,
+        key_check=None if key is None else key_check(key, sector),
+        signature=bytes(SIGNATURES[SignatureId(public.signature_id)]) if sign else None,
     )
 
 

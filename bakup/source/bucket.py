@@ -338,7 +338,7 @@ def _attributes(mode: int, listed: Listed, pairs: Pairs) -> Attributes:
         mtime_ns=listed.mtime_ns,
         ctime_ns=listed.mtime_ns,
         inode=fingerprint(listed),
-        object=pairs,
+        facts=tuple((name, value.encode()) for name, value in pairs),
     )
 
 

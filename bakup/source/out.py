@@ -9,11 +9,24 @@ from bakup.model import Attributes
 from bakup.source.applying import Skipped
 
 Facts: TypeAlias = tuple[tuple[str, str], ...]
-"""What an object store knew (`Attributes.object`)."""
+"""What an object store knew, as text (spec section 6.7)."""
 
 State: TypeAlias = Literal["absent", "equal", "older", "newer", "other kind"]
 """What stands at a path: nothing; what is wanted; something of an earlier, or not earlier, mtime; another
 kind."""
+
+
+_ELSEWHERE = ("windows.", "macos.")
+_DIGESTS = ("blake3", "sha256")
+
+
+def object_facts(attributes: Attributes) -> Facts:
+    """The facts that an object store knew, of all that are recorded."""
+    return tuple(
+        (name, value.decode("utf-8", "replace"))
+        for name, value in attributes.facts
+        if not name.startswith(_ELSEWHERE) and name not in _DIGESTS
+    )
 
 
 class Part(Protocol):

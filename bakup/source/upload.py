@@ -21,7 +21,7 @@ from bakup.model import Attributes, Kind
 from bakup.source.alike import OtherName, above, alike, parted
 from bakup.source.applying import Skipped
 from bakup.source.fitting import put_fitting
-from bakup.source.out import Facts, State
+from bakup.source.out import Facts, State, object_facts
 from bakup.source.standing import Standing, mtime_text
 from bakup.store.buckets import Bucket, Content
 from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED
@@ -135,7 +135,7 @@ class BucketDestination:
         if self._is_others(path):
             return False
         facts = _facts(attributes)
-        key = self._key(path, attributes.object)
+        key = self._key(path, object_facts(attributes))
         while self._under_way_bytes > IN_FLIGHT or len(self._under_way) > 4 * PARALLEL:
             self._wait()
         future = self._pool.submit(put_fitting, self.bucket, key, bytes(data), len(data), facts)
@@ -185,7 +185,7 @@ class BucketDestination:
 
     def put_file(self, path: bytes, file: str, size: int, attributes: Attributes) -> bool:
         """Put a local file that is whole."""
-        return self._put(path, self._key(path, attributes.object), file, size, _facts(attributes))
+        return self._put(path, self._key(path, object_facts(attributes)), file, size, _facts(attributes))
 
     def refuse_there(self, path: bytes) -> bool:
         """Whether something is at a path that nothing was to be at; noted."""
@@ -294,6 +294,7 @@ class BucketPart:
 
 
 def _facts(attributes: Attributes) -> Facts:
-    if attributes.object or not attributes.mtime_ns:
-        return attributes.object
+    facts = object_facts(attributes)
+    if facts or not attributes.mtime_ns:
+        return facts
     return (("metadata.mtime", mtime_text(attributes.mtime_ns)),)

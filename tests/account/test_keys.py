@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from bakup.account import keys, words
 from bakup.account.keys import Account, KemKey, PublicKeys, seal, verify
@@ -14,7 +16,7 @@ from bakup.errors import Damaged
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "account.json").read_text())
 ACCOUNTS = VECTORS["accounts"]
-INFO = b"bakup/1 sector key" + bytes(48)
+INFO = b"bakup/1 sector key" + bytes(18)
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +41,21 @@ def test_words_give_the_keys_of_the_vector(vector: dict[str, Any]) -> None:
     assert account.public.kem.hex() == vector["kem_public"]
     assert account.public.signing.hex() == vector["signing_public"]
     assert account.public.account_id == vector["account_id"]
+    assert account.public.signer_id.hex() == vector["signer_id"]
+    assert account.public.recipient_id.hex() == vector["recipient_id"]
     assert account.chunker_seed == vector["chunker_seed"]
     assert account.atbak_key.hex() == vector["atbak_key"]
-    assert account.sign(vector["message"].encode()).hex() == vector["signature"]
+    message, signature = vector["message"].encode(), bytes.fromhex(vector["signature"])
+    assert account.sign(message)[:64] == signature[:64]
+    assert verify(2, account.public.signing, signature, message)
 
 
 @pytest.mark.parametrize("vector", ACCOUNTS, ids=lambda v: v["account_id"])
 def test_seeds_come_from_entropy_as_the_spec_says(vector: dict[str, Any]) -> None:
     entropy = bytes.fromhex(vector["entropy"])
     assert hkdf(entropy, b"bakup/1 x-wing").hex() == vector["kem_seed"]
-    assert hkdf(entropy, b"bakup/1 ed25519").hex() == vector["signing_seed"]
+    assert hkdf(entropy, b"bakup/1 ed25519").hex() == vector["ed25519_seed"]
+    assert hkdf(entropy, b"bakup/1 ml-dsa-65").hex() == vector["ml_dsa_seed"]
     assert int.from_bytes(hkdf(entropy, b"bakup/1 chunker")[:8], "little") == vector["chunker_seed"]
     assert hkdf(entropy, b"bakup/1 atbak").hex() == vector["atbak_key"]
     assert KemKey(bytes.fromhex(vector["kem_seed"])).public.hex() == vector["kem_public"]
@@ -75,10 +82,10 @@ def test_account_id_is_the_digest_of_both_keys(account: Account) -> None:
 
 def test_sizes_of_the_spec(account: Account) -> None:
     sealed = seal(account.public.kem, bytes(32), INFO)
-    assert (keys.KEM_ID, keys.SIGNATURE_ED25519) == (0x647A, 1)
+    assert (keys.KEM_ID, keys.SIGNATURE_ED25519, keys.SIGNATURE_BOTH) == (0x647A, 1, 2)
     assert len(account.public.kem) == keys.KEM_PUBLIC_BYTES == 1216
-    assert len(account.public.signing) == keys.SIGNING_PUBLIC_BYTES == 32
-    assert len(account.sign(b"")) == keys.SIGNATURE_BYTES == 64
+    assert len(account.public.signing) == keys.SIGNING_PUBLIC_BYTES == 1984
+    assert len(account.sign(b"")) == keys.SIGNATURE_BYTES == 3373
     assert len(sealed) == keys.SEALED_BYTES == 1120 + 48
 
 
@@ -129,12 +136,36 @@ def test_an_encapsulation_with_a_worthless_half_does_not_open(account: Account) 
 
 def test_signature_is_believed_for_its_key_and_message_only(account: Account) -> None:
     signature = account.sign(b"message")
-    assert verify(account.public.signing, signature, b"message")
-    assert not verify(account.public.signing, signature, b"massage")
-    assert not verify(Account.from_entropy(bytes(32)).public.signing, signature, b"message")
-    assert not verify(account.public.signing, signature[:-1], b"message")
-    assert not verify(account.public.signing, b"", b"message")
-    assert not verify(account.public.signing[:-1], signature, b"message")
+    assert verify(2, account.public.signing, signature, b"message")
+    assert not verify(2, account.public.signing, signature, b"massage")
+    assert not verify(2, Account.from_entropy(bytes(32)).public.signing, signature, b"message")
+    assert not verify(2, account.public.signing, signature[:-1], b"message")
+    assert not verify(2, account.public.signing, b"", b"message")
+    assert not verify(2, account.public.signing[:-1], signature, b"message")
+
+
+@pytest.mark.parametrize("at", [0, 63, 64, 3372])
+def test_both_halves_of_a_signature_count(account: Account, at: int) -> None:
+    signature = bytearray(account.sign(b"message"))
+    signature[at] ^= 1
+    assert not verify(2, account.public.signing, bytes(signature), b"message")
+
+
+def test_half_a_key_is_another_signer(account: Account) -> None:
+    half, signature = account.public.signing[:32], account.sign(b"message")[:64]
+    assert verify(1, half, signature, b"message")
+    assert not verify(2, half, signature, b"message")
+    assert not verify(0, b"", b"", b"message")
+    assert not verify(3, half, signature, b"message")
+    assert keys.signer_id(1, half) != account.public.signer_id
+
+
+def test_ml_dsa_signs_with_its_context_string(account: Account) -> None:
+    public = MLDSA65PublicKey.from_public_bytes(account.public.signing[32:])
+    signature = account.sign(b"message")[64:]
+    public.verify(signature, b"message", b"bakup/1 ml-dsa-65")
+    with pytest.raises(InvalidSignature):
+        public.verify(signature, b"message")
 
 
 @pytest.mark.parametrize("length", [0, 16, 31, 33, 64])

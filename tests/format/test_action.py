@@ -126,7 +126,7 @@ def test_a_bomb_is_refused_before_it_unpacks() -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (ACTION.pack(2, 0, ActionType.GROUP, 0), "unknown action flag"),
+        (ACTION.pack(2, 0, ActionType.GROUP, 0), "unknown codec or flag"),
         (ACTION.pack(0, 1, ActionType.GROUP, 0), "has a path"),
         (ACTION.pack(0, 0, 0x8FFF, 0), "must be understood"),
         (ACTION.pack(1, 0, ActionType.END, 0), "is compressed"),

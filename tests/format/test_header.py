@@ -4,12 +4,20 @@ from hypothesis import strategies as st
 
 from bakup.errors import Damaged, Truncated
 from bakup.format.certificate import Certificate
-from bakup.format.constants import FIRST_READ, SectorFlag, Tag
-from bakup.format.header import FIELD, FIXED, PublicKeyField, SectorHeader, header_length
+from bakup.format.constants import FIRST_READ, SIGNATURES, SIGNING_PUBLIC, SectorFlag, SignatureId, Tag
+from bakup.format.header import FIELD, FIXED, EncryptedKey, PublicKeyField, SectorHeader, header_length
+
+
+def exactly(length: int) -> st.SearchStrategy[bytes]:
+    """So many bytes, of which few are drawn."""
+    return st.binary(min_size=min(length, 8), max_size=min(length, 8)).map(lambda found: found.ljust(length, b"x"))
+
 
 digests = st.binary(min_size=32, max_size=32)
-uuids = st.binary(min_size=16, max_size=16)
-keys = st.builds(PublicKeyField, st.binary(min_size=1216, max_size=1216), digests)
+uuids = st.binary(min_size=16, max_size=16).filter(any)
+keys = st.sampled_from(SignatureId).flatmap(
+    lambda kind: st.builds(PublicKeyField, exactly(1216), st.just(int(kind)), exactly(SIGNING_PUBLIC[kind]))
+)
 skippable = st.integers(2, 0x7FFF)
 plain_lengths = st.integers(0, 2**34)
 stored_lengths = st.builds(
@@ -22,7 +30,8 @@ def headers(draw: st.DrawFn) -> SectorHeader:
     flags = draw(st.sampled_from([SectorFlag(bits) for bits in range(4)]))
     encrypted, signed = SectorFlag.ENCRYPTED in flags, SectorFlag.SIGNED in flags
     lengths = stored_lengths if encrypted else plain_lengths
-    sealed = st.binary(min_size=1168, max_size=1168)
+    sealed = st.builds(EncryptedKey, exactly(8), exactly(1168))
+    key = draw(keys.filter(lambda key: bool(key.signature_id) == signed)) if flags else None
     others = draw(st.dictionaries(skippable, st.binary(max_size=50), max_size=3))
     return SectorHeader(
         draw(uuids),
@@ -32,10 +41,11 @@ def headers(draw: st.DrawFn) -> SectorHeader:
         draw(lengths.filter(lambda length: length >= 24)),
         draw(digests),
         draw(st.none() | st.binary(max_size=4096)),
-        draw(keys) if flags else None,
+        key,
         tuple(draw(st.lists(sealed, min_size=1, max_size=3))) if encrypted else (),
-        draw(st.none() | st.binary(max_size=200)) if flags else None,
-        draw(st.binary(min_size=64, max_size=64)) if signed else None,
+        draw(st.none() | st.binary(max_size=200)) if signed else None,
+        draw(digests) if encrypted else None,
+        draw(exactly(SIGNATURES[SignatureId(key.signature_id)])) if signed and key else None,
         tuple(sorted(others.items())),
     )
 
@@ -71,16 +81,17 @@ def test_cut_short_anywhere(header: SectorHeader) -> None:
 
 
 def test_length_is_known_before_the_body() -> None:
-    empty = SectorHeader(bytes(16), SectorFlag.SIGNED, public_key=PUBLIC, signature=bytes(64))
-    full = SectorHeader(bytes(16), SectorFlag.SIGNED, 9, b"1" * 32, 99, b"2" * 32, None, PUBLIC, (), None, b"s" * 64)
+    empty = SectorHeader(UUID, SectorFlag.SIGNED, public_key=PUBLIC, signature=bytes(64))
+    full = SectorHeader(UUID, SectorFlag.SIGNED, 9, b"1" * 32, 99, b"2" * 32, None, PUBLIC, (), None, None, b"s" * 64)
     assert empty.length == full.length == len(full.to_bytes())
     assert full.sector_length == full.length + 108
     assert full.meta_start == full.length + 9
 
 
 def test_one_sealed_key_fits_the_first_read() -> None:
-    certificate = Certificate(bytes(32), bytes(16), (bytes(16),), bytes(64)).to_bytes()
-    header = signed_header(encrypted_keys=(bytes(1168),), certificate=certificate)
+    certificate = Certificate(2, bytes(1984), UUID, (UUID,), bytes(3373)).to_bytes()
+    key = PublicKeyField(bytes(1216), 2, bytes(1984))
+    header = signed_header(public_key=key, certificate=certificate, signature=bytes(3373))
     assert header.length <= FIRST_READ
 
 
@@ -90,16 +101,19 @@ def test_signed_message_leaves_the_signature_out() -> None:
     assert one.signed_message() == b"bakup/1 sector\0" + one.to_bytes()[:-64]
 
 
-PUBLIC = PublicKeyField(bytes(1216), bytes(32))
+UUID = b"sector-uuid-16by"
+PUBLIC = PublicKeyField(bytes(1216), 1, bytes(32))
+SEALED = EncryptedKey(bytes(8), bytes(1168))
 
 
 def signed_header(**changes: object) -> SectorHeader:
     fields: dict[str, object] = {
-        "uuid": bytes(16),
+        "uuid": UUID,
         "flags": SectorFlag(3),
         "meta_length": 24,
         "public_key": PUBLIC,
-        "encrypted_keys": (bytes(1168),),
+        "encrypted_keys": (SEALED,),
+        "key_check": bytes(32),
         "signature": bytes(64),
     }
     return SectorHeader(**(fields | changes))  # type: ignore[arg-type]
@@ -115,7 +129,14 @@ def signed_header(**changes: object) -> SectorHeader:
         ({"encrypted_keys": ()}, "encrypted key is missing"),
         ({"signature": None}, "signature is missing"),
         ({"signature": bytes(63)}, "63 bytes long"),
-        ({"encrypted_keys": (bytes(1167),)}, "1,167 bytes long"),
+        ({"encrypted_keys": (EncryptedKey(bytes(8), bytes(1167)),)}, "1,175 bytes long"),
+        ({"key_check": None}, "key check is missing"),
+        ({"key_check": bytes(31)}, "31 bytes long"),
+        ({"public_key": PublicKeyField(bytes(1216))}, "signer's key is missing"),
+        ({"public_key": PublicKeyField(bytes(1216), 3, bytes(32))}, "unknown key algorithm"),
+        ({"public_key": PublicKeyField(bytes(1216), 2, bytes(32))}, "1,252 bytes long"),
+        ({"public_key": PublicKeyField(bytes(1216), 2, bytes(1984))}, "64 bytes long, not 3,373"),
+        ({"uuid": bytes(16)}, "uuid is zeros"),
         ({"target": bytes(4097)}, "target field is longer"),
         ({"others": ((0x8010, b""),)}, "must be understood"),
         ({"others": ((Tag.SIGNATURE, b""),)}, "repeated"),
@@ -155,7 +176,7 @@ def test_refused_lengths(changes: dict[str, object], message: str) -> None:
         (10, (109).to_bytes(4, "little"), "out of range"),
         (10, (65537).to_bytes(4, "little"), "out of range"),
         (FIXED.size + FIELD.size, b"\x7b", "unknown key algorithm"),
-        (FIXED.size + FIELD.size + 2 + 1216, b"\x02", "unknown key algorithm"),
+        (FIXED.size + FIELD.size + 2 + 1216, b"\x03", "unknown key algorithm"),
     ],
 )
 def test_refused_bytes(at: int, value: bytes, message: str) -> None:
@@ -166,7 +187,7 @@ def test_refused_bytes(at: int, value: bytes, message: str) -> None:
 
 
 def test_fields_out_of_order() -> None:
-    head = SectorHeader(bytes(16), SectorFlag(0), meta_length=8, others=((2, b"a"), (3, b"b"))).to_bytes()
+    head = SectorHeader(UUID, SectorFlag(0), meta_length=8, others=((2, b"a"), (3, b"b"))).to_bytes()
     swapped = head[: FIXED.size] + head[FIXED.size + 7 :] + head[FIXED.size : FIXED.size + 7]
     assert SectorHeader.from_bytes(head)
     with pytest.raises(Damaged, match="out of order"):
@@ -175,15 +196,16 @@ def test_fields_out_of_order() -> None:
 
 def test_a_header_that_is_too_long_is_not_made() -> None:
     with pytest.raises(ValueError, match="longer than"):
-        signed_header(encrypted_keys=(bytes(1168),) * 60).to_bytes()
+        signed_header(encrypted_keys=(SEALED,) * 60).to_bytes()
 
 
 certificates = st.builds(
     Certificate,
-    digests,
+    st.just(2),
+    exactly(1984),
     uuids,
     st.sets(uuids, min_size=1, max_size=5).map(lambda found: tuple(sorted(found))),
-    st.binary(min_size=64, max_size=64),
+    exactly(3373),
 )
 
 
@@ -192,13 +214,13 @@ certificates = st.builds(
 def test_certificate(certificate: Certificate) -> None:
     data = certificate.to_bytes()
     assert Certificate.from_bytes(data) == certificate
-    assert certificate.signed_message() == b"bakup/1 certificate\0" + data[:-64]
-    for length in range(len(data)):
+    assert certificate.signed_message() == b"bakup/1 certificate\0" + data[:-3373]
+    for length in (*range(60), *range(60, len(data), 61), len(data) - 1):
         with pytest.raises(Damaged):
             Certificate.from_bytes(data[:length])
 
 
-@pytest.mark.parametrize("sources", [(), (b"2" * 16, b"1" * 16), (b"1" * 16, b"1" * 16)])
+@pytest.mark.parametrize("sources", [(), (b"2" * 16, b"1" * 16), (b"1" * 16, b"1" * 16), (bytes(16),)])
 def test_refused_certificate(sources: tuple[bytes, ...]) -> None:
     with pytest.raises(Damaged):
-        Certificate.from_bytes(Certificate(bytes(32), bytes(16), sources, bytes(64)).to_bytes())
+        Certificate.from_bytes(Certificate(1, bytes(32), UUID, sources, bytes(3373)).to_bytes())

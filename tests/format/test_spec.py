@@ -46,7 +46,7 @@ def struct_format(rows: list[list[str]], size: int, kind: int) -> str:
 
 def test_constants() -> None:
     (rows,) = tables(section("### 2.1 Constants"))
-    assert len(rows) == 14
+    assert len(rows) == 26
     for name, value, _ in rows:
         have = getattr(constants, name.strip("`"))
         if value.startswith("`"):
@@ -57,15 +57,30 @@ def test_constants() -> None:
 
 def test_writers_own_constants() -> None:
     found = re.findall(r"`([A-Z_]+)` = ([\d,]+)", section("### 2.1 Constants"))
-    assert len(found) == 5
+    assert len(found) == 6
     for name, value in found:
         assert getattr(constants, name) == number(value)
 
 
 def test_rooms_agree() -> None:
     assert (stream.SEGMENT, stream.TAG) == (constants.SEGMENT, constants.TAG)
-    assert (keys.KEM_ID, keys.SIGNATURE_ED25519) == (constants.KEM_X_WING, constants.SIGNATURE_ED25519)
-    assert (keys.KEM_PUBLIC_BYTES, keys.SEALED_BYTES) == (constants.KEM_PUBLIC, constants.SEALED_KEY)
+    ids = (keys.SIGNATURE_NONE, keys.SIGNATURE_ED25519, keys.SIGNATURE_BOTH)
+    assert (keys.KEM_ID, *ids) == (constants.KEM_X_WING, *constants.SignatureId)
+    assert keys.RECIPIENT_BYTES + keys.SEALED_BYTES == constants.SEALED_KEY
+    assert keys.RECIPIENT_BYTES == constants.RECIPIENT
+    assert keys.KEM_PUBLIC_BYTES == constants.KEM_PUBLIC
+    both = constants.SignatureId.ED25519_ML_DSA_65
+    assert constants.SIGNING_PUBLIC[both] == keys.SIGNING_PUBLIC_BYTES
+    assert constants.SIGNATURES[both] == keys.SIGNATURE_BYTES
+
+
+def test_signing_keys() -> None:
+    (rows,) = tables(section("### 3.2 Signing keys"))
+    assert len(rows) == len(constants.SignatureId) == 3
+    for kind, _, public, signature in rows:
+        named = constants.SignatureId(int(kind))
+        assert number(public.split(":")[0]) == constants.SIGNING_PUBLIC[named]
+        assert number(signature.split(":")[0]) == constants.SIGNATURES[named]
 
 
 def offsets(rows: list[list[str]]) -> list[int]:
@@ -87,11 +102,12 @@ def test_header_fields() -> None:
 
 def test_header_tags() -> None:
     rows = tables(section("### 4.1 Header"))[1]
-    assert len(rows) == len(constants.Tag) == 5
+    assert len(rows) == len(constants.Tag) == 6
     for tag, name, *_ in rows:
         assert constants.Tag[name.upper().replace(" ", "_")] == number(tag)
-    assert "public key 32: 1,252 bytes" in rows[1][2]
-    assert header.PUBLIC_KEY.size == 1252
+    sizes = [header.PUBLIC_KEY.size + length for length in constants.SIGNING_PUBLIC.values()]
+    assert f"{sizes[0]:,}, {sizes[1]:,} or {sizes[2]:,} bytes" in rows[1][2]
+    assert f"{constants.SEALED_KEY:,} bytes" in rows[2][2]
 
 
 def test_header_flags() -> None:
@@ -119,15 +135,16 @@ def test_action() -> None:
     assert len(fixed) == 4
     assert struct_format(fixed, 0, 1) == action.ACTION.format
     assert {name: number(value) for value, name, _ in types} == {each.name: each.value for each in constants.ActionType}
-    assert len(types) == 5
+    assert len(types) == 6
 
 
 def test_certificate() -> None:
     (rows,) = tables(section("### 4.4 Certificate"))
-    assert len(rows) == 5
-    assert struct_format(rows[:3], 0, 1) == certificate._FIXED.format
-    assert number(rows[4][0]) == constants.SIGNATURE
-    assert "1 to 1,024" in rows[2][2]
+    assert len(rows) == 7
+    assert struct_format(rows[:1], 0, 1) == certificate.ID.format
+    assert struct_format(rows[2:5], 0, 1) == certificate.FIXED.format
+    assert number(rows[6][0]) == constants.SIGNATURES[constants.SignatureId.ED25519_ML_DSA_65]
+    assert "1 to 1,024" in rows[4][2]
 
 
 def test_entries() -> None:

@@ -12,11 +12,11 @@ import pytest
 from blake3 import blake3
 
 from bakup.account.keys import Account, PublicKeys, seal
-from bakup.account.stream import Sealer, region_key, stored_length
+from bakup.account.stream import Sealer, key_check, region_key, stored_length
 from bakup.format.action import group_action, pack_action
 from bakup.format.constants import SectorFlag
 from bakup.format.entries import encode_entries
-from bakup.format.header import PublicKeyField, SectorHeader
+from bakup.format.header import EncryptedKey, PublicKeyField, SectorHeader
 from bakup.format.structures import encode_checkpoint
 from bakup.model import Attributes, Checkpoint, Chunker, Entry, Extent, File
 from bakup.sector.reader import OpenSector, read_header
@@ -34,6 +34,7 @@ POINT = Checkpoint(
     "",
     (),
     1,
+    None,
     None,
     None,
     Chunker("c", 1, 2, 3, 4),
@@ -72,7 +73,7 @@ class Lab:
         signer = account or self.account
         uuid, key = os.urandom(16), os.urandom(32)
         regions = [sealed(key, uuid, "data", data), sealed(key, uuid, "meta", meta)]
-        public = PublicKeyField(self.account.public.kem, signer.public.signing)
+        public = PublicKeyField(self.account.public.kem, 2, signer.public.signing)
         header = SectorHeader(
             uuid,
             SectorFlag(3),
@@ -81,8 +82,11 @@ class Lab:
             len(regions[1]),
             blake3(regions[1]).digest(),
             public_key=public,
-            encrypted_keys=(seal(public.kem, key, sector_key_info(uuid, public.signer)),),
-            signature=bytes(64),
+            encrypted_keys=(
+                EncryptedKey(self.account.public.recipient_id, seal(public.kem, key, sector_key_info(uuid, public))),
+            ),
+            key_check=key_check(key, uuid),
+            signature=bytes(3373),
         )
         header = replace(header, **changes)
         header = replace(header, signature=signer.sign(header.signed_message()))

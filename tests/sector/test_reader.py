@@ -1,16 +1,19 @@
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from bakup.errors import BakupError, Damaged, Truncated, Untrusted
 from bakup.format.action import ACTION, frame, group_action, pack_action, pad_action
-from bakup.format.box import BoxHeader, pack_table
+from bakup.format.box import OWN, BoxHeader, pack_table
+from bakup.format.certificate import Certificate
 from bakup.format.constants import FIRST_READ, OUTSIDE, ActionType, SectorFlag
 from bakup.format.entries import encode_entries
-from bakup.format.structures import encode_checkpoint, encode_end
+from bakup.format.structures import encode_checkpoint, encode_end, encode_kept
 from bakup.model import Attributes, Dir, End, TableRow
 from bakup.sector import meta as meta_module
 from bakup.sector.reader import fetch_header, open_sector, read_header
@@ -45,8 +48,15 @@ def test_two_reads_give_header_and_metadata(lab: Any) -> None:
     assert counting.counts.read_bytes == FIRST_READ + header.meta_length
 
 
-def test_a_longer_header_costs_one_read_more(lab: Any) -> None:
-    locator, size = lab.put(lab.build(target_field=bytes(4096)))
+def test_a_longer_header_costs_one_read_more(lab: Any, certified: Callable[..., Any]) -> None:
+    sources = tuple(
+        sorted({lab.point.source, *(bytes([1, *divmod(number, 256)]) + b"source-uuid-1" for number in range(400))})
+    )
+    unsigned = Certificate(2, lab.other.public.signing, b"writer-uuid-16by", sources, bytes(3373))
+    certificate = replace(unsigned, signature=lab.account.sign(unsigned.signed_message())).to_bytes()
+    locator, size = lab.put(
+        lab.build(account=certified(lab.account, lab.other), target_field=bytes(4096), certificate=certificate)
+    )
     counting = CountingTarget(lab.target)
     sector = read_header(counting, locator, size, Trust(lab.account))
     assert sector is not None
@@ -157,71 +167,136 @@ def checkpoint_box(lab: Any, uuid: bytes | None = None) -> bytes:
 
 GROUP = group_action(encode_entries([Dir(b"d", Attributes())]), None)
 END = frame(ActionType.END, encode_end(End(b"point-uuid-16byt", 0, True, (), 0, 0)))
+END_OFFSET = 0xFFFFFE << 40
 UNKNOWN = ACTION.pack(0, 0, 0x0777, 3) + b"new"
 
 
 def test_a_crafted_region_that_is_good(lab: Any) -> None:
-    meta = checkpoint_box(lab) + box(GROUP + UNKNOWN + END) + pack_table([])
+    own = box(pad_action(50), OUTSIDE, OWN) + box(UNKNOWN, OUTSIDE, OWN)
+    meta = checkpoint_box(lab) + own + box(END, END_OFFSET) + box(GROUP + UNKNOWN) + box(UNKNOWN, 999) + pack_table([])
     sector = lab.open(*lab.craft(b"", meta))
     found = sector.meta()
-    assert [len(group) for each in found.boxes for group in found.groups(each)] == [1]
-    assert [end.value.last for end in found.ends] == [True]
-    assert found.ends[0].content == encode_end(found.ends[0].value)
+    assert [len(group) for each in found.boxes for group in found.groups(each)] == [1]  # type: ignore[arg-type]
+    assert [found.end(end)[1].last for end in found.ends] == [True]
+    assert (found.refused, found.others) == ({}, [])
+    assert not any(each.refused for each in found.boxes)
+
+
+def test_chunks_that_a_sector_keeps_for_itself(lab: Any) -> None:
+    pack = pack_action(b"one" * 9, None)
+    data = box(pack, OUTSIDE, OWN) + box(pad_action(40), OUTSIDE, OWN)
+    rows = [TableRow(OWN, OUTSIDE, len(pack), 0, 27), TableRow(OWN, OUTSIDE, 40, 32 + len(pack), 0)]
+    one = b"c" * 32
+    kept = ((0, ((one, 3, 0), (one, 20, 7), (one, 21, 27))), (1, ((one, 1, 0),)), (2, ((one, 1, 0),)))
+    meta = box(frame(ActionType.CHUNKS, encode_kept(kept)), OUTSIDE, OWN) + pack_table(rows)
+    found = lab.open(*lab.craft(data, meta)).meta()
+    assert not found.others
+    assert list(found.chunks()) == [(rows[0], one, 3, 0), (rows[0], one, 20, 7)]
 
 
 @pytest.mark.parametrize(
     "case",
     [
         "no checkpoint",
-        "checkpoint of another uuid",
         "two headers",
-        "checkpoint in the stream",
-        "group outside of the stream",
-        "pack among metadata",
-        "pad among metadata",
-        "must understand",
-        "end of another check point",
+        "one header twice",
         "no table",
         "table of another length",
         "box cut short",
         "box too long",
-        "two checkpoints in a box",
         "row without data",
+        "in no lane",
+        "more than it stores",
     ],
 )
 def test_refused_meta_regions(lab: Any, case: str) -> None:
     point, table = checkpoint_box(lab), pack_table([])
-    framed = frame(ActionType.CHECKPOINT, encode_checkpoint(lab.point))
     other = frame(ActionType.CHECKPOINT, encode_checkpoint(lab.point).replace(b"host", b"tosh"))
     metas = {
         "no checkpoint": box(GROUP) + table,
-        "checkpoint of another uuid": checkpoint_box(lab, b"another-uuid-16b") + table,
         "two headers": point + box(other, OUTSIDE) + table,
-        "checkpoint in the stream": point + box(framed) + table,
-        "group outside of the stream": point + box(GROUP, OUTSIDE) + table,
-        "pack among metadata": point + box(pack_action(b"x", None)) + table,
-        "pad among metadata": point + box(pad_action(50)) + table,
-        "must understand": point + box(ACTION.pack(0, 0, 0x8777, 0)) + table,
-        "end of another check point": point
-        + box(frame(ActionType.END, encode_end(End(bytes(16), 0, True, (), 0, 0))))
-        + table,
+        "one header twice": point + point + table,
         "no table": point,
         "table of another length": point + bytes(47) + (47).to_bytes(8, "little"),
         "box cut short": point + bytes(20) + table,
         "box too long": point + box(GROUP)[:-1] + table,
-        "two checkpoints in a box": box(framed + framed, OUTSIDE) + table,
-        "row without data": point + pack_table([TableRow(bytes(16), 0, 100, 0, 5)]),
+        "row without data": point + pack_table([TableRow(b"u" * 16, 0, 100, 0, 5)]),
+        "in no lane": point + box(GROUP, 2**63) + table,
+        "more than it stores": point + box(group_bomb() * 17) + table,
     }
     sector = lab.open(*lab.craft(b"", metas[case]))
     with pytest.raises(Damaged, match="is damaged: "):
         sector.meta()
 
 
+def group_bomb() -> bytes:
+    """A GROUP that says it unpacks to the most that one may."""
+    return group_action(bytes(4_194_304), 3)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pack_action(b"x", None),
+        pad_action(50),
+        frame(ActionType.CHUNKS, b"\x90"),
+        frame(ActionType.CHECKPOINT, b"\x90"),
+        END,
+        ACTION.pack(0, 0, 0x8777, 0),
+        ACTION.pack(2, 0, 0x0777, 0),
+        ACTION.pack(0x100, 0, ActionType.GROUP, 0),
+        ACTION.pack(0, 1, ActionType.GROUP, 0) + b"p",
+        GROUP[:-1],
+    ],
+)
+def test_a_box_that_is_refused_leaves_the_others(lab: Any, bad: bytes) -> None:
+    meta = checkpoint_box(lab) + box(bad) + box(GROUP, len(bad)) + pack_table([])
+    found = lab.open(*lab.craft(b"", meta)).meta()
+    assert [bool(each.refused) for each in found.boxes] == [True, False]
+    assert [each.offset for each in found.boxes] == [0, len(bad)]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        encode_end(End(b"another-uuid-16b", 0, True, (), 0, 0)),
+        encode_end(End(b"point-uuid-16byt", 1, True, (), 0, 0)),
+        b"\x90",
+    ],
+)
+def test_an_end_that_is_refused(lab: Any, end: bytes) -> None:
+    meta = checkpoint_box(lab) + box(frame(ActionType.END, end), END_OFFSET) + pack_table([])
+    found = lab.open(*lab.craft(b"", meta)).meta()
+    assert [bool(each.refused) for each in found.ends] == [True]
+    assert len(found.others) == 1
+
+
+@pytest.mark.parametrize("case", ["another uuid", "two in a box", "no header", "a group", "out of range"])
+def test_a_check_point_that_is_refused_leaves_the_others(lab: Any, case: str) -> None:
+    framed = frame(ActionType.CHECKPOINT, encode_checkpoint(lab.point))
+    far = msgspec.structs.replace(lab.point, uuid=b"another-uuid-16b", sequence=2**63)
+    content = {
+        "another uuid": framed,
+        "two in a box": framed + framed,
+        "no header": frame(ActionType.CHECKPOINT, b"\x90"),
+        "a group": GROUP,
+        "out of range": frame(ActionType.CHECKPOINT, encode_checkpoint(far)),
+    }[case]
+    uuid = b"another-uuid-16b"
+    meta = box(content, OUTSIDE, uuid) + box(GROUP, 0, uuid) + checkpoint_box(lab) + box(GROUP) + pack_table([])
+    found = lab.open(*lab.craft(b"", meta)).meta()
+    assert list(found.refused) == [uuid]
+    assert list(found.checkpoints) == [lab.point.uuid]
+    assert [each.checkpoint for each in found.boxes] == [lab.point.uuid]
+
+
 def test_a_group_is_refused_when_it_is_decoded(lab: Any) -> None:
     bad = group_action(encode_entries([Dir(b"../up", Attributes())]), None)
-    meta = lab.open(*lab.craft(b"", checkpoint_box(lab) + box(bad) + pack_table([]))).meta()
-    with pytest.raises(Damaged, match=r"^sector .* is damaged: a path has"):
-        list(meta.groups(meta.boxes[0]))
+    meta = lab.open(*lab.craft(b"", checkpoint_box(lab) + box(bad + GROUP) + pack_table([]))).meta()
+    refused, good = meta.groups(meta.boxes[0])
+    assert isinstance(refused, Damaged)
+    assert "a path has" in refused.message
+    assert isinstance(good, tuple)
 
 
 def test_an_unknown_critical_field_is_refused(lab: Any) -> None:
@@ -235,7 +310,9 @@ def test_flags_cannot_be_dropped(lab: Any) -> None:
     """A header that says it is not encrypted, signed by nobody we believe, is not ours."""
     found = fetch_header(lab.target, *lab.put(lab.build()))
     assert found is not None
-    stripped = replace(found.header, flags=SectorFlag(0), public_key=None, encrypted_keys=(), signature=None)
+    stripped = replace(
+        found.header, flags=SectorFlag(0), public_key=None, encrypted_keys=(), key_check=None, signature=None
+    )
     locator, size = lab.store(stripped.to_bytes() + bytes(stripped.data_length + stripped.meta_length))
     with pytest.raises(Untrusted, match="is not signed"):
         lab.open(locator, size)

@@ -10,6 +10,7 @@ from bakup.account.keys import PublicKeys
 from bakup.errors import Damaged, Foreign, Untrusted, WrongAccount
 from bakup.format.box import pack_table
 from bakup.format.certificate import Certificate
+from bakup.format.header import EncryptedKey
 from bakup.sector.naming import reason
 from bakup.sector.reader import audit_sector, fetch_header, read_header
 from bakup.sector.trust import Trust, owner, signature_good
@@ -48,13 +49,14 @@ def test_one_key_of_two_is_not_foreign(lab: Any, certified: Callable[..., Any]) 
 
 def certificate(lab: Any, **changes: Any) -> bytes:
     fields: dict[str, Any] = {
+        "signature_id": 2,
         "writer_key": lab.other.public.signing,
-        "writer": bytes(16),
+        "writer": b"writer-uuid-16by",
         "sources": (lab.point.source,),
         "by": lab.account,
     } | changes
     by = fields.pop("by")
-    unsigned = Certificate(**fields, signature=bytes(64))
+    unsigned = Certificate(**fields, signature=bytes(3373))
     return Certificate(**fields, signature=by.sign(unsigned.signed_message())).to_bytes()
 
 
@@ -63,16 +65,15 @@ def test_a_certified_writer(lab: Any, certified: Callable[..., Any]) -> None:
     locator, size = lab.put(lab.build(account=writer, certificate=certificate(lab)))
     sector = lab.open(locator, size)
     assert sector.certificate is not None
-    assert sector.signer == lab.other.public.signing
+    assert sector.signer == lab.other.public.signer_id
     assert sector.meta().boxes
 
 
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"writer_key": bytes(32)}, Untrusted),
+        ({"writer_key": bytes(1984)}, Untrusted),
         ({"by": "other"}, Untrusted),
-        ({"sources": (b"another-source-u",)}, Damaged),
     ],
 )
 def test_refused_certificates(lab: Any, certified: Callable[..., Any], changes: dict[str, Any], error: Any) -> None:
@@ -81,6 +82,14 @@ def test_refused_certificates(lab: Any, certified: Callable[..., Any], changes: 
     locator, size = lab.put(lab.build(account=writer, certificate=certificate(lab, **changes)))
     with pytest.raises(error):
         lab.open(locator, size).meta()
+
+
+def test_a_source_that_the_certificate_does_not_list(lab: Any, certified: Callable[..., Any]) -> None:
+    writer, other = certified(lab.account, lab.other), certificate(lab, sources=(b"another-source-u",))
+    meta = lab.open(*lab.put(lab.build(account=writer, certificate=other))).meta()
+    assert not meta.checkpoints
+    assert not meta.boxes
+    assert "does not list" in meta.refused[lab.point.uuid]
 
 
 def test_the_account_needs_no_certificate(lab: Any) -> None:
@@ -139,7 +148,9 @@ def test_audit_believes_nothing_and_sees_damage(lab: Any) -> None:
 
 
 def test_a_sealed_key_of_the_account_that_does_not_open_is_damage(lab: Any) -> None:
-    locator, size = lab.craft(b"", pack_table([]), encrypted_keys=(bytes(1168),))
+    locator, size = lab.craft(
+        b"", pack_table([]), encrypted_keys=(EncryptedKey(lab.account.public.recipient_id, bytes(1168)),)
+    )
     with pytest.raises(Damaged, match="does not open"):
         lab.open(locator, size)
 
@@ -149,7 +160,38 @@ def test_the_first_sealed_key_that_opens_serves(lab: Any) -> None:
     assert found is not None
     good = found.header.encrypted_keys[0]
     header = found.header
-    header = replace(header, encrypted_keys=(bytes(1168), good))
+    other, junk = EncryptedKey(b"not-ours", bytes(1168)), EncryptedKey(good.recipient, bytes(1168))
+    header = replace(header, encrypted_keys=(other, junk, good))
     header = replace(header, signature=lab.account.sign(header.signed_message()))
     body = Path(lab.target.url, "crafted.bakup").read_bytes()[found.header.length :]
     assert lab.open(*lab.store(header.to_bytes() + body)).meta().rows == ()
+
+
+def test_a_key_that_is_sealed_for_others_only(lab: Any) -> None:
+    found = fetch_header(lab.target, *lab.craft(b"", pack_table([])))
+    assert found is not None
+    sealed = found.header.encrypted_keys[0].sealed
+    with pytest.raises(Damaged, match="was not sealed for this account"):
+        lab.open(*lab.craft(b"", pack_table([]), encrypted_keys=(EncryptedKey(b"not-ours", sealed),)))
+
+
+def test_all_recipients_get_the_same_key_or_know(lab: Any) -> None:
+    with pytest.raises(Damaged, match="another key was sealed for this account"):
+        lab.open(*lab.craft(b"", pack_table([]), key_check=bytes(32)))
+
+
+def test_half_of_a_signature_is_none(lab: Any) -> None:
+    finished = lab.build()
+    for at in (10, 1_000):
+        content = bytearray(lab.content(finished))
+        content[finished.header.length - 3_373 + at] ^= 1
+        with pytest.raises(Untrusted, match="wrong signature"):
+            lab.open(*lab.store(bytes(content)))
+
+
+def test_an_unsigned_sector_has_no_signer(lab: Any) -> None:
+    sector = lab.open(*lab.put(lab.build(sign=False)), accept_unsigned=True)
+    assert sector.signer == b""
+    key = sector.header.public_key
+    assert key is not None
+    assert (key.signature_id, key.signer) == (0, b"")

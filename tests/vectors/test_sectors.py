@@ -38,7 +38,7 @@ def test_there_are_vectors() -> None:
     files = {path.name for path in FOLDER.glob("*.bakup")}
     assert files == {vector["file"] for vector in VECTORS["sectors"]}
     assert len(files) == 3
-    assert len(VECTORS["refusals"]) == 11
+    assert len(VECTORS["refusals"]) == 12
 
 
 @pytest.mark.parametrize("vector", VECTORS["sectors"], ids=lambda vector: str(vector["file"]))
