@@ -121,13 +121,14 @@ def show(run: Run) -> int:
     sealing = base64.b64encode(keys.kem).decode()
     rows = Rows()
     rows.text("account", bold(account))
-    rows.text("signing key", f"ed25519 {keys.signing.hex()}")
+    signing = base64.b64encode(keys.signing).decode()
+    rows.text("signing key", f"ed25519 and ml-dsa-65 {signing}")
     rows.text("sealing key", f"x-wing {sealing}")
     rows.text("kept", _KEPT[kept := accounts.kept(home)])
     run.console.product(*rows.lines())
     facts: dict[str, object] = {
         "account": account,
-        "signing_key": keys.signing.hex(),
+        "signing_key_b64": signing,
         "sealing_key_b64": sealing,
         "protection": kept,
     }

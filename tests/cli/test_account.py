@@ -72,7 +72,7 @@ def test_show_and_words(home: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert app.run(["account", "show"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"account       {ID}", lines[0])
-    assert re.fullmatch(r"signing key   ed25519 [0-9a-f]{64}", lines[1])
+    assert re.fullmatch(r"signing key   ed25519 and ml-dsa-65 [A-Za-z0-9+/=]{2648}", lines[1])
     assert re.fullmatch(r"sealing key   x-wing [A-Za-z0-9+/]{1622}==", lines[2])
     assert app.run(["account", "words"]) == 2
     assert capsys.readouterr().err.endswith("hint: bakup account words --words-file FILE\n")
