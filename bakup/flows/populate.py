@@ -274,20 +274,33 @@ class Filling:
     def _write_end(self, stream: Stream, files: int, size: int) -> None:
         stream.lines.append(self._line(stream, self._open_sector().writer.uuid))
         lane = LaneLine(0, stream.meta_offset, stream.lane_digest.digest())
-        self._add_end_part(stream, lanes=(lane,), last=True, files=files, size=size)
+        self._add_end_part(stream, len(stream.lines), lanes=(lane,), last=True, files=files, size=size)
         stream.digest = stream.end_digest.digest()
         stream.ended = True
         recording.close_checkpoint(self._connection, stream.row, stream.digest, files, size)
 
-    def _full_lists(self, limit: int) -> list[Stream]:
-        """Check points with so many sectors that an END part lists them now: no sector must keep room for all lines."""
-        most = max(1, min(LINES_MAX, limit // 4 // LINE_BYTES))
-        return [stream for stream in self._streams if len(stream.lines) >= most and not stream.ended]
+    def _list_sectors(self, writer: SectorWriter) -> None:
+        """Put out END parts of check points with many sectors, so that no sector must keep room for all lines."""
+        most = max(1, min(LINES_MAX, writer.limit // 4 // LINE_BYTES))
+        full = [stream for stream in self._streams if len(stream.lines) >= most and not stream.ended]
+        if full:
+            # A line needs its sector's digest.
+            self._flights.settle()
+        for stream in full:
+            while len(stream.lines) >= most:
+                self._add_end_part(stream, most)
 
     def _add_end_part(
-        self, stream: Stream, *, lanes: tuple[LaneLine, ...] = (), last: bool = False, files: int = 0, size: int = 0
+        self,
+        stream: Stream,
+        count: int,
+        *,
+        lanes: tuple[LaneLine, ...] = (),
+        last: bool = False,
+        files: int = 0,
+        size: int = 0,
     ) -> None:
-        lines, stream.lines = stream.lines, []
+        lines, stream.lines = stream.lines[:count], stream.lines[count:]
         end = End(stream.checkpoint.uuid, stream.parts, last, tuple(lines), files, size, lanes)
         content = encode_end(end)
         offset = END_LANE << LANE_SHIFT | stream.parts
@@ -327,10 +340,7 @@ class Filling:
             for stream in self._streams:
                 if not stream.ended:
                     writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
-            if full := self._full_lists(writer.limit):
-                self._flights.settle()
-                for stream in full:
-                    self._add_end_part(stream)
+            self._list_sectors(writer)
         return self._flight
 
     def _reserve(self, data: int, meta: int) -> None:
