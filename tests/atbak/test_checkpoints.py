@@ -32,9 +32,9 @@ from bakup.model import (
 
 UUID = bytes(range(16))
 POINT = Checkpoint(
-    UUID, 0, 5, bytes(16), "laptop", b"/home/ana", "", (), 1, None, None, None, Chunker("none", 0, 0, 0, 0)
+    UUID, 0, 5, b"source-uuid-16by", "laptop", b"/home/ana", "", (), 1, None, None, None, Chunker("none", 0, 0, 0, 0)
 )
-LINE = SectorLine(bytes(16), bytes(32), 1, 227, b"caf\xe9", b"caf\xe9")
+LINE = SectorLine(b"sector-uuid-16by", bytes(32), 1, 227, b"caf\xe9", b"caf\xe9")
 ENDS = (End(UUID, 0, False, (LINE,), 0, 0), End(UUID, 1, True, (LINE,), 3, 10**12 + 5))
 ENTRIES: tuple[Entry, ...] = (
     Dir(b"", Attributes()),

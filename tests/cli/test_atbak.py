@@ -79,7 +79,9 @@ def test_inspect_damage(call: Call, tmp_path: Path) -> None:
 
 def test_inspect_a_check_points_object(call: Call, tmp_path: Path) -> None:
     uuid = bytes.fromhex("c05e77d2") + bytes(12)
-    point = Checkpoint(uuid, 0, 5, bytes(16), "h", b"/x", "", (), 1, None, None, None, Chunker("none", 0, 0, 0, 0))
+    point = Checkpoint(
+        uuid, 0, 5, b"source-uuid-16by", "h", b"/x", "", (), 1, None, None, None, Chunker("none", 0, 0, 0, 0)
+    )
     stream = b"".join(checkpoints.encode(point, (), (End(uuid, 0, True, (), 0, 0),)))
     name = put(tmp_path / "t", stream, checkpoints.path_of(uuid), key=None)
     code, out, _ = call("inspect", name)
