@@ -37,6 +37,7 @@ import tempfile
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain, groupby, pairwise
 from operator import itemgetter
 from uuid import UUID
@@ -105,11 +106,11 @@ RULES = refusals()
 
 
 class Refused(Exception):
-    """A line of section 8, and why."""
+    """A line of section 8, and why; of a sector also its header digest, if it is known to be genuine."""
 
     def __init__(self, rule, why):
         super().__init__(why)
-        self.rule = rule
+        self.rule, self.digest = rule, None
 
 
 class Bad(Exception):
@@ -149,9 +150,13 @@ def moment(ns):
 
 
 def entropy_of(text):
-    """24 BIP-39 words or their first four letters, numbered or in order, to 32 bytes; `#` lines are ignored."""
+    """24 BIP-39 words or their first four letters, numbered or in order, to 32 bytes.
+
+    Lines of `#` are ignored, and all that is not numbered words if there are lines of these, as on a card."""
     known = Mnemonic("english")
-    text = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
+    rows = [line for line in lines if re.fullmatch(r"\s*(\d{1,2}[.):]?\s*[^\W\d_]+\s*)+", line)]
+    text = "\n".join(rows or lines)
     found = re.findall(r"(?:(\d+)[^\w\n]*)?([^\W\d_]+)", text.lower())
     if len(found) != 24:
         raise Stop(2, f"an account has 24 words, here are {len(found)}", "give all words in their order")
@@ -208,13 +213,20 @@ def signer_id(signer):
     return blake3(b"bakup/1 signer\0" + struct.pack("<H", signer[0]) + signer[1]).digest()
 
 
+@lru_cache(16)
+def public_keys(signer):
+    kind, key = signer
+    first = Ed25519PublicKey.from_public_bytes(key[:32])
+    return first, MLDSA65PublicKey.from_public_bytes(key[32:]) if kind == 2 else None
+
+
 def verified(signer, signature, message):
     """3.2: both halves of id 2, of the same message."""
-    kind, key = signer
     try:
-        Ed25519PublicKey.from_public_bytes(key[:32]).verify(signature[:64], message)
-        if kind == 2:
-            MLDSA65PublicKey.from_public_bytes(key[32:]).verify(signature[64:], message, b"bakup/1 ml-dsa-65")
+        first, second = public_keys(signer)
+        first.verify(signature[:64], message)
+        if second:
+            second.verify(signature[64:], message, b"bakup/1 ml-dsa-65")
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -350,9 +362,13 @@ def open_sector(file, account, demand):
     sector = Sector(
         blake3(header).digest(), uuid, signer, writer, sources, encrypted, length, data_length, meta_length, meta_digest
     )
-    check_lengths(file, sector)
-    if encrypted:
-        open_keys(sector, account, fields)
+    try:
+        check_lengths(file, sector)
+        if encrypted:
+            open_keys(sector, account, fields)
+    except Refused as why:
+        why.digest = sector.digest
+        raise
     return sector
 
 
@@ -478,11 +494,12 @@ class Table:
         need(tiled == data_length, "R23", "the table does not tile the data region")
 
     def row(self, n):
-        """(position, content length, raw length), or nothing if there is no PACK."""
+        """(position, content length, raw length, uuid and offset), or nothing if there is no PACK."""
         if not 0 <= n < len(self.raw) // ROW.size:
             return None
-        _, _, content, position, length = ROW.unpack_from(self.raw, n * ROW.size)
-        return (position, content, length) if length else None
+        at = n * ROW.size
+        _, _, content, position, length = ROW.unpack_from(self.raw, at)
+        return (position, content, length, self.raw[at : at + 24]) if length else None
 
     def of_box(self, uuid, offset):
         return self.row(self.number.get(uuid + U64.pack(offset), -1))
@@ -973,23 +990,24 @@ def file_digest(runs):
 # --- 7.3 Everything found --------------------------------------------------------------------------------
 
 TABLES = """
-PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA cache_size = -32768;
+PRAGMA temp_store = FILE; PRAGMA cache_size = -32768;
 CREATE TABLE sector (id INTEGER PRIMARY KEY, digest UNIQUE);
 CREATE TABLE cp (id INTEGER PRIMARY KEY, signer, uuid, UNIQUE (signer, uuid));
-CREATE TABLE header (id INTEGER PRIMARY KEY, cp, digest, content, UNIQUE (cp, digest));
-CREATE TABLE header_in (header, sector);
-CREATE TABLE box (id INTEGER PRIMARY KEY, cp, lane, start, length, digest, marked DEFAULT 0, damaged DEFAULT 0,
+CREATE TABLE header (id INTEGER PRIMARY KEY, cp INTEGER, digest, content, UNIQUE (cp, digest));
+CREATE TABLE header_in (header INTEGER, sector INTEGER);
+CREATE TABLE box (id INTEGER PRIMARY KEY, cp INTEGER, lane, start, length, digest, marked DEFAULT 0, damaged DEFAULT 0,
                   counts DEFAULT 0, UNIQUE (cp, lane, start, digest));
-CREATE TABLE box_in (box, sector, PRIMARY KEY (box, sector)) WITHOUT ROWID;
-CREATE TABLE entry (id INTEGER PRIMARY KEY, box, key, kind, file, closed, chunk, fault, raw);
-CREATE TABLE "end" (id INTEGER PRIMARY KEY, cp, part, digest, last, files, bytes, marked, low, high,
+CREATE TABLE box_in (box INTEGER, sector INTEGER, PRIMARY KEY (box, sector)) WITHOUT ROWID;
+CREATE TABLE entry (id INTEGER PRIMARY KEY, box INTEGER, key, kind, file, closed, chunk, fault, raw);
+CREATE TABLE "end" (id INTEGER PRIMARY KEY, cp INTEGER, part, digest, last, files, bytes, marked, low, high,
                     UNIQUE (cp, part, digest));
-CREATE TABLE line (part, uuid, header, entries, first, last);
-CREATE TABLE lane (part, lane, length, digest);
-CREATE TABLE place (chunk, length, sector, position, size, raw, start);
-CREATE TABLE record (cp, kind, content);
+CREATE TABLE line (part INTEGER, uuid, header, entries, first, last);
+CREATE TABLE lane (part INTEGER, lane, length, digest);
+CREATE TABLE place (chunk, length, sector INTEGER, position, size, raw, name, start);
+CREATE TABLE record (cp INTEGER, content);
 CREATE TABLE refused (rule, sector, cp, path, why);
-CREATE TABLE state (key PRIMARY KEY, entry, unread) WITHOUT ROWID;
+CREATE TABLE state (key PRIMARY KEY, entry INTEGER) WITHOUT ROWID;
+CREATE TABLE unread (key PRIMARY KEY, raw) WITHOUT ROWID;
 """
 INDEXES = """
 CREATE INDEX entry_box ON entry (box);
@@ -1035,7 +1053,8 @@ class Found:
         except (Refused, OSError) as why:
             self.run("ROLLBACK")
             rule = why.rule if isinstance(why, Refused) else None
-            self.bad_copies += [sector.digest] if sector else []
+            digest = sector.digest if sector else getattr(why, "digest", None)
+            self.bad_copies += [digest] if digest else []
             verdict = name, RULES[rule][1] if rule else "damaged", rule
             say("note" if verdict[1] == "foreign" else "refused", f"{show(path)}: {why}")
         self.verdicts.append(verdict)
@@ -1161,7 +1180,7 @@ class Ingest:
             self.refuse(Refused("R52", "a place of a chunk that is not there"), uuid, path)
             return
         place = chunk, length, self.sector.number, *row_, start
-        self.run("INSERT INTO place VALUES (?,?,?,?,?,?,?)", place)
+        self.run("INSERT INTO place VALUES (?,?,?,?,?,?,?,?)", place)
 
     def end(self, uuid, content, part):
         """6.2."""
@@ -1231,7 +1250,7 @@ class Ingest:
             damaged |= bool(fault) and fault[0] != "R58"
             marked |= is_marked
             if record and new:
-                self.run("INSERT INTO record VALUES (?,?,?)", (cp, None, record))
+                self.run("INSERT INTO record VALUES (?,?)", (cp, record))
             if kept and new:
                 insert = "INSERT INTO entry (box, key, kind, file, closed, chunk, fault, raw) VALUES (?,?,?,?,?,?,?,?)"
                 self.run(insert, (box, *kept))
@@ -1287,6 +1306,8 @@ class CheckPoint:
     previous: tuple | None = None
     replaces: tuple | None = None
     label: str = ""
+    place: str = ""  # host and location
+    marked: bool = False  # its header has a fact that a reader must know
     parts: tuple = ()  # numbers of its END parts, if END is found
     digest: bytes | None = None
     named: bool = False  # a complete one's `previous` has its digest
@@ -1332,6 +1353,7 @@ class Points:
 
     def __init__(self, found):
         self.found, self.run, self.account = found, found.run, found.account
+        self.hint = "see what there is with --list"
         found.db.executescript(INDEXES)
         self.ids = {signer_id(signer): n for n, signer in enumerate(found.signers)}
         self.official = found.numbers.get(self.account.signer) if self.account else None
@@ -1347,19 +1369,20 @@ class Points:
             self.by_number[cp].choices.append(number_)
         for cp in self.all:
             self.take_header(cp, cp.choices[0])
+        self.run("BEGIN")
         self.settle()
+        self.run("COMMIT")
         self.replace()
 
-    def header_of(self, number_):
-        (content,) = self.run("SELECT content FROM header WHERE id=?", (number_,)).fetchone()
-        return CHECKPOINT_SHAPE(content, 0)[0]
-
     def take_header(self, cp, number_):
-        value = self.header_of(number_)
+        (content,) = self.run("SELECT content FROM header WHERE id=?", (number_,)).fetchone()
+        value, _ = CHECKPOINT_SHAPE(content, 0)
         cp.header = number_
-        _, cp.flags, cp.time, cp.source, host, location, name, _, cp.sequence, previous, _, replaces, _, _ = value
+        _, cp.flags, cp.time, cp.source, host, location, name, _, cp.sequence, previous, _, replaces, _, facts = value
+        cp.marked = must_know(facts)
         cp.previous, cp.replaces = previous and tuple(previous), replaces and tuple(replaces)
-        cp.label = (name or f"{host}:{show(location)}")[:200]
+        cp.place = f"{host}:{show(location)}"[:200]
+        cp.label = name[:200] or cp.place
 
     # --- in rounds, as what is not believed or refused names nothing and says nothing
 
@@ -1494,8 +1517,9 @@ class Points:
         """R34."""
         marked = self.run("SELECT max(marked), max(damaged) FROM box WHERE cp=? AND counts", (cp.number,)).fetchone()
         ends = self.run(f'SELECT max(marked) FROM "end" WHERE id IN ({",".join(map(str, cp.parts))})').fetchone()
-        header = must_know(self.header_of(cp.header)[13])
-        need(not (header or marked[0] or ends[0]), "R34", "something in it that a reader must know, and this does not")
+        need(
+            not (cp.marked or marked[0] or ends[0]), "R34", "something in it that a reader must know, and this does not"
+        )
         cp.damaged |= bool(marked[1])
 
     def believe(self, revokes):
@@ -1603,7 +1627,7 @@ class Lanes:
     def __init__(self, points, cp, revoked):
         self.points, self.run, self.cp, self.revoked = points, points.run, cp, revoked
         self.db = points.found.db
-        self.run("CREATE TEMP TABLE IF NOT EXISTS named (sector PRIMARY KEY)")
+        self.run("CREATE TEMP TABLE IF NOT EXISTS named (sector INTEGER PRIMARY KEY)")
         self.run("DELETE FROM named")
         if cp.parts:
             inside = ",".join(map(str, cp.parts))
@@ -1634,6 +1658,8 @@ class Lanes:
             ).fetchall()
         for lane, length, digest in lanes:
             self.lane(lane, length, digest, blake3(headers[0][1]) if lane == 0 else blake3())
+            if not cp.parts:  # nobody knows how long it was
+                self.gap((lane, LANE_BYTES), (lane, LANE_BYTES), rule=None)
 
     def headers(self):
         """The headers that may count: (number, digest), those of named sectors if there are any."""
@@ -1739,13 +1765,13 @@ class Lanes:
         """The last path before a place in the stream, or the first from there on."""
         than, way = (">=", "ASC") if later else ("<=", "DESC")
         row_ = self.run(
-            f"SELECT entry.key FROM box JOIN entry ON entry.box = box.id WHERE cp=? AND counts "
+            f"SELECT entry.key FROM box CROSS JOIN entry ON entry.box = box.id WHERE cp=? AND counts "
             f"AND (lane, start) {than} (?,?) ORDER BY lane {way}, start {way}, entry.id {way} LIMIT 1",
             (self.cp.number, *place),
         ).fetchone()
         return show(row_[0].replace(b"\0", b"/")) if row_ else None
 
-    def gap(self, before, after):
+    def gap(self, before, after, rule="R39"):
         """6.5, R39: between which paths something may be missing."""
         if self.lines is None:
             inside = ",".join(map(str, self.cp.parts))
@@ -1759,48 +1785,45 @@ class Lanes:
         if not self.lines:
             first = self.path_near(before, later=False) or "the begin"
             last = self.path_near(after, later=True) or "the end"
-            self.fault("R39", f"something may be missing between {first} and {last}")
+            self.fault(rule, f"something may be missing between {first} and {last}")
         self.cp.gaps = True
 
 
 # --- 6.4 State of a source at a check point --------------------------------------------------------------
 
 VERSIONS = f"kind IN ({FILE}, {DIR}, {SYMLINK}, {SPECIAL}) OR (kind = {PART} AND closed)"
-COUNTED = "FROM box JOIN entry ON entry.box = box.id WHERE cp = ?1 AND counts AND"
+COUNTED = "FROM box CROSS JOIN entry ON entry.box = box.id WHERE cp = ?1 AND counts AND"
 STREAM = "ORDER BY lane, start, entry.id"
 
 
 def build_state(found, checkpoints):
-    """The table `state`: for each key the entry that stands (of parts, the last), and why it may be old."""
+    """The table `state`: for each key the entry that stands (of parts, the last); `unread`: which may be old."""
     run = found.run
     run("BEGIN")
     run("DELETE FROM state")
     for cp in checkpoints:
-        run("UPDATE state SET unread = NULL WHERE unread IS NOT NULL")  # the mark is one check point's
-        run("DELETE FROM state WHERE entry IS NULL")
-        if cp is not checkpoints[0]:
-            for (key,) in run(f"SELECT key {COUNTED} kind = {DELETE} {STREAM}", (cp.number,)).fetchall():
-                below = "DELETE FROM state WHERE key = ?1 OR ?1 = x'' OR (key >= ?2 AND key < ?3)"
-                run(below, (key, key + b"\0", key + b"\1"))
-        insert = "INSERT OR REPLACE INTO state SELECT key, entry.id, NULL"
+        for (key,) in run(f"SELECT key {COUNTED} kind = {DELETE} {STREAM}", (cp.number,)).fetchall():
+            if key:
+                run("DELETE FROM state WHERE key = ? OR (key >= ? AND key < ?)", (key, key + b"\0", key + b"\1"))
+            else:
+                run("DELETE FROM state")
+        insert = "INSERT OR REPLACE INTO state SELECT key, entry.id"
         if cp.gaps or cp.damaged or not cp.parts:  # else parts that were never closed are void
             run(f"{insert} {COUNTED} kind = {PART} AND NOT closed {STREAM}", (cp.number,))
         run(f"{insert} {COUNTED} ({VERSIONS}) {STREAM}", (cp.number,))
-        unread = f"SELECT key, raw {COUNTED} kind = {UNREAD} {STREAM}"
-        for key, raw in run(unread, (cp.number,)).fetchall():
-            keep = "INSERT INTO state VALUES (?1,NULL,?2) ON CONFLICT (key) DO UPDATE SET unread = ?2"
-            run(keep, (key, read_entry(raw, 0)[0].values[0]))
+    run("DELETE FROM unread")  # the mark is one check point's
+    run(f"INSERT OR REPLACE INTO unread SELECT key, raw {COUNTED} kind = {UNREAD} {STREAM}", (checkpoints[-1].number,))
     run("COMMIT")
 
 
 def parts_of(found, number_):
     """All PARTs of the file of one of them, in order: (offset, length, extents, fault); the last of equals counts."""
     cp, key, file = found.run(
-        "SELECT cp, key, file FROM entry JOIN box ON box.id = entry.box WHERE entry.id=?", (number_,)
+        "SELECT cp, key, file FROM entry CROSS JOIN box ON box.id = entry.box WHERE entry.id=?", (number_,)
     ).fetchone()
     rows = found.run(
-        f"SELECT entry.id, raw FROM entry JOIN box ON box.id = entry.box WHERE kind = {PART} AND key = ? AND file = ? "
-        f"AND cp = ? AND counts {STREAM}",
+        f"SELECT entry.id, raw FROM entry CROSS JOIN box ON box.id = entry.box "
+        f"WHERE kind = {PART} AND key = ? AND file = ? AND cp = ? AND counts {STREAM}",
         (key, file, cp),
     )
     numbers = {read_entry(raw, 0)[0].values[1]: one for one, raw in rows}
@@ -1820,7 +1843,7 @@ class Chunks:
         self.found, self.packs, self.kept = found, OrderedDict(), 0
 
     def places(self, chunk, length):
-        query = "SELECT sector, position, size, raw, start FROM place WHERE chunk=? AND length=? ORDER BY rowid"
+        query = "SELECT sector, position, size, raw, name, start FROM place WHERE chunk=? AND length=? ORDER BY rowid"
         return self.found.run(query, (chunk, length)).fetchall()
 
     def get(self, chunk, length):
@@ -1837,31 +1860,30 @@ class Chunks:
     def at(self, place, copy, chunk, length):
         """A chunk at one place of one copy of a sector, or Refused: R51 its box, R53 the place."""
         *where, start = place
-        pack = self.pack(copy, *where)
-        if isinstance(pack, str):
-            raise Refused("R51", pack)
+        pack, why = self.pack(copy, *where)
+        need(pack, "R51", why)
         data = pack[start : start + length]
         need(len(data) == length and blake3(data).digest() == chunk, "R53", "bytes that do not have their id")
         return data
 
-    def pack(self, copy, number_, position, size, raw):
-        """The unpacked PACK at a position of a sector's data region, or text that says why there is none."""
+    def pack(self, copy, number_, position, size, raw, name):
+        """The unpacked PACK at a position of a sector's data region, if it opens; what is wrong with its box."""
         spot = copy, number_, position
         if spot not in self.packs:
             sector = self.found.sectors[number_]
             try:
-                self.packs[spot] = open_pack(sector, sector.paths[copy], position, size, raw)
+                self.packs[spot] = open_pack(sector, sector.paths[copy], position, size, raw, name)
             except (Refused, OSError) as why:
-                self.packs[spot] = str(why)
-            self.kept += len(self.packs[spot])
+                self.packs[spot] = b"", str(why)
+            self.kept += len(self.packs[spot][0])
             while self.kept > PACKS_KEPT and len(self.packs) > 1:
-                self.kept -= len(self.packs.popitem(last=False)[1])
+                self.kept -= len(self.packs.popitem(last=False)[1][0])
         self.packs.move_to_end(spot)
         return self.packs[spot]
 
 
-def open_pack(sector, path, position, size, raw):
-    """5.2, R51. The box's own header is not looked at: the table says all of it, and chunks have their ids."""
+def open_pack(sector, path, position, size, raw, name):
+    """5.2, 5.3, R51: what the row does not say is told, but chunks that have their ids are good all the same."""
     with open(path, "rb") as file:
         box = read_data(file, sector, position, BOX.size + size, "R51")
     try:
@@ -1870,8 +1892,8 @@ def open_pack(sector, path, position, size, raw):
     except Refused as why:
         raise Refused("R51", str(why)) from None
     data = unpacked(*actions[0][1:], RAW_MAX, "R51")
-    need(len(data) == raw, "R51", "a raw length that is not as the table says")
-    return data
+    as_told = box[: BOX.size] == name + U64.pack(size) and len(data) == raw
+    return data, None if as_told else "not as the row of the table says"
 
 
 # --- 7.6, 7.7 Files --------------------------------------------------------------------------------------
@@ -1966,10 +1988,10 @@ class Tree:
             self.attempt(path.replace(b"/", b"\0"), self.part, temp, ranges)
         for key, number_ in run(which + "s.key DESC", (DIR, DIR)):
             self.attempt(key, self.finish_directory, number_)
-        for key, entry, reason in run("SELECT key, entry, unread FROM state WHERE unread IS NOT NULL"):
+        for raw, entry in run("SELECT raw, entry FROM unread LEFT JOIN state USING (key)"):
             kept = "what was restored is older" if entry else "there is nothing to restore"
-            path = show(key.replace(b"\0", b"/"))
-            say("note", f"{path} could not be read by the backup ({show(reason)}); {kept}")
+            unread = read_entry(raw, 0)[0]
+            say("note", f"{show(unread.path)} could not be read by the backup ({show(unread.values[0])}); {kept}")
         for what, times in self.unset.items():
             say("note", f"could not set {what} {times} times")
 
@@ -2233,7 +2255,7 @@ def wanted(points, options):
     """The check points to restore, and how many sources have none."""
     cps, name, chosen, without = points.all, options.source, [], 0
     if name:
-        cps = [c for c in cps if name in (c.label, str(UUID(bytes=c.source)))]
+        cps = [c for c in cps if name in (c.label, c.place, c.place.partition(":")[2], str(UUID(bytes=c.source)))]
         if not cps:
             raise Stop(1, f"no source is called {show(name)}", "see the names with --list")
     if options.sectors:
@@ -2258,7 +2280,7 @@ def wanted(points, options):
             without += 1
             say("lost", f"{label}: no complete check point is here")
             if newest:
-                say("hint", f"restore what there is of the newest: {again(options, newest)}")
+                points.hint = f"restore what there is of the newest: {again(options, newest)}"
         elif not all(one.forgotten or one.replaced or one.void for one in group):
             without += 1
             say("lost", f"{label}: no check point that is to be believed")
@@ -2269,7 +2291,7 @@ def again(options, cp):
     """The same command, for one check point."""
     words = ["--words-file", options.words_file] if options.words_file else []
     flags = [f"--{n.replace('_', '-')}" for n in ("accept_plain", "accept_unsigned", "partial") if getattr(options, n)]
-    return shlex.join([sys.argv[0], *words, *flags, "--at", str(UUID(bytes=cp.uuid)), *options.folders])
+    return shlex.join(["python3", sys.argv[0], *words, *flags, "--at", str(UUID(bytes=cp.uuid)), *options.folders])
 
 
 def folder_of(cp, taken):
@@ -2285,7 +2307,9 @@ def list_all(points):
     rests = {}
     for source, cps in by_source(points.all).items():
         cps.sort(key=CheckPoint.order)
-        print(f"{show(cps[-1].label)}  source {UUID(bytes=source)}")
+        last = cps[-1]
+        place = "" if last.place == last.label else f"  from {show(last.place)}"
+        print(f"{show(last.label)}  source {UUID(bytes=source)}{place}")
         for cp in cps:
             size = points.ends(cp)
             told = f"{size[0]} files, {size[1]} bytes" if size else "size not known"
@@ -2324,8 +2348,9 @@ def verdicts(found, points):
     if points:
         for cp in points.all:
             uuid = str(UUID(bytes=cp.uuid))
-            rules = [rule for rule, _ in cp.faults]
-            rules += ["R57"] if not points.base(cp)[1] and not cp.refused else []
+            rules = [rule for rule, _ in cp.faults if rule]
+            chained = cp.complete and not (cp.refused or cp.revoked)
+            rules += ["R57"] if chained and not points.base(cp)[1] else []
             rules += ["R54"] * cp.revoked + ["R55"] * (cp.forgotten or cp.replaced or cp.void)
             for rule in rules:
                 add(rule, None, uuid, None)
@@ -2351,11 +2376,14 @@ def verdicts(found, points):
 def bad_places(found):
     """R51 and R53 of all places: (rule, path of the object)."""
     chunks = Chunks(found)
-    rows = found.run("SELECT chunk, length, sector, position, size, raw, start FROM place ORDER BY sector, position")
+    rows = found.run(
+        "SELECT chunk, length, sector, position, size, raw, name, start FROM place ORDER BY sector, position"
+    )
     for chunk, length, *place in rows:
         for copy, path in enumerate(found.sectors[place[0]].paths):
             try:
                 chunks.at(place, copy, chunk, length)
+                need(not chunks.pack(copy, *place[:-1])[1], "R51", "")
             except Refused as why:
                 yield why.rule, found.names[path]
 
@@ -2382,7 +2410,7 @@ def arguments(argv):
     add = parser.add_argument
     add("folders", nargs="*", metavar="SECTORS_DIR OUT", help="where sectors are; a new or empty folder")
     add("--words-file", metavar="FILE", help="the 24 words; - is standard input (asked for if not given)")
-    add("--source", metavar="NAME", help="only this source: its name, host:path or uuid")
+    add("--source", metavar="NAME", help="only this source: its name, path, host:path or uuid")
     add("--at", metavar="ID", default="latest", help="the check point whose id begins so (default: latest)")
     add("--list", action="store_true", help="show sources and check points, restore nothing")
     add("--verdicts", action="store_true", help="print what is good and what is refused, as JSON; restore nothing")
@@ -2437,13 +2465,18 @@ def objects(options):
                 yield path, os.path.relpath(path, root)
 
 
-def collect(options):
-    """Section 7, steps 1 to 3."""
+def opened(options):
+    """Section 7, step 1."""
     demand = (0 if options.accept_plain else ENCRYPTED) | (0 if options.accept_unsigned else SIGNED)
     account = None
     if demand or options.words_file:  # else what is wanted may belong to no account
         account = Account(entropy_of(read_words(options)))
-    found = Found(account, demand)
+    return Found(account, demand)
+
+
+def collect(found, options):
+    """Section 7, steps 2 and 3."""
+    account = found.account
     for path, name in objects(options):
         found.add_object(path, show(name))
     for rule, sector, path, why in found.run("SELECT rule, sector, path, why FROM refused"):
@@ -2458,7 +2491,6 @@ def collect(options):
         if found.refused():
             raise Stop(1, "no sector could be used", "what was refused, and why, is named above")
         raise Stop(1, "there is no sector here", "name the folder with the .bakup objects, at any depth")
-    return found
 
 
 def told(points, options, cp):
@@ -2501,7 +2533,7 @@ def restore(found, points, options):
         lost += tree.lost
         print(f"{show(cp.label)}: {tree.files} files, {tree.bytes} bytes of check point {cp} in {show(root)}")
     if not chosen:
-        raise Stop(3 if lost else 1, "nothing was restored", "see what there is with --list")
+        raise Stop(3 if lost else 1, "nothing was restored", points.hint)
     return lost
 
 
@@ -2509,7 +2541,8 @@ def main(argv=None):
     left = "what has its name in the folder is whole, the rest is not there"
     try:
         options = arguments(argv)
-        with contextlib.closing(collect(options)) as found:
+        with contextlib.closing(opened(options)) as found:
+            collect(found, options)
             points = Points(found)
             if options.verdicts:
                 verdicts(found, points)
