@@ -44,7 +44,7 @@ class Slice:
         sink: takes them.
         offset, length: what was asked for.
         status: of the answer; where that is the whole object (RFC 9110, section 14.2), what is around is passed over.
-        content_range: the header.
+        content_range: the header. A part has one, and some servers say a part with the status of the whole.
 
     Raises NotTheStore for another range.
     """
@@ -54,11 +54,11 @@ class Slice:
         self._skip = 0
         self._left = length
         self._told: int | None = None
-        if status == WHOLE:
+        if status == WHOLE and content_range is None:
             self._skip = offset
             return
         found = _CONTENT_RANGE.fullmatch(content_range or "")
-        if status != _PART or found is None or int(found[1]) != offset:
+        if status not in (WHOLE, _PART) or found is None or int(found[1]) != offset:
             raise NotTheStore(f"it sent {content_range or 'no range'} in place of bytes {offset}-{offset + length - 1}")
         self._told = min(length, int(found[2]) - offset + 1)
         if found[3] != "*":

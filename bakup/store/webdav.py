@@ -87,7 +87,8 @@ class Webdav:
             if answer.status_code == _OUT_OF_RANGE:
                 return b""
             answer.raise_for_status()
-            left = 0 if answer.status_code == _PARTIAL else offset
+            part = answer.status_code == _PARTIAL or "Content-Range" in answer.headers
+            left = 0 if part else offset
             for piece in answer.iter_raw(sink.piece):
                 sink.take(piece[left : left + length - sink.size])
                 left = max(0, left - len(piece))

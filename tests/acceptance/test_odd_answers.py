@@ -82,6 +82,24 @@ def test_a_range_that_is_ignored(stage: Stage) -> None:
     assert (stage.folder / "out" / "large").read_bytes() == (stage.source / "large").read_bytes()
 
 
+@pytest.mark.parametrize("stage", ["moto", "webdav"], indirect=True)
+def test_a_part_with_the_status_of_the_whole(stage: Stage) -> None:
+    """As `rclone serve s3` has it: what came is what Content-Range says."""
+    parts = []
+
+    def whole(asked: Asked, answer: Answer) -> None:
+        if answer.status == 206:
+            parts.append(answer.headers["Content-Range"])
+            answer.status = 200
+
+    stage.run("sync")
+    stage.hooks.after = whole
+    stage.run("check", "--read-data")
+    stage.run("restore", stage.folder / "out")
+    assert any(not part.startswith("bytes 0-") for part in parts)
+    assert (stage.folder / "out" / "large").read_bytes() == (stage.source / "large").read_bytes()
+
+
 def test_a_range_that_is_ignored_at_azure(fleet: Fleet, tmp_path: Path) -> None:
     """Its library wants ranges: it is said, and nothing is taken for damaged."""
 
