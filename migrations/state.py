@@ -110,3 +110,10 @@ def m002_heads_of_other_disks(db: Database) -> None:
     """label: of the source, for messages; away: another disk came to stand at the target's place since, without it."""
     db.execute("ALTER TABLE heads ADD COLUMN label TEXT NOT NULL DEFAULT ''")
     db.execute("ALTER TABLE heads ADD COLUMN away INTEGER NOT NULL DEFAULT 0")
+
+
+@state()
+def m003_said(db: Database) -> None:
+    """Warnings that were given today, by code and text, so that quiet runs say each once a day."""
+    columns = "day TEXT, code TEXT, text TEXT, PRIMARY KEY (day, code, text)"
+    db.execute(f"CREATE TABLE said ({columns}) STRICT, WITHOUT ROWID")

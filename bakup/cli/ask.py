@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from bakup.cli import card as cards
-from bakup.cli import names, numbers
+from bakup.cli import numbers
 from bakup.cli.console import Console
 from bakup.cli.log import os_reason
 from bakup.errors import Failed, Usage
@@ -62,7 +62,7 @@ class Questions:
 
     def _yes(self, question: str) -> bool:
         try:
-            answer = self.console.ask(names.safe(question))
+            answer = self.console.ask(question)
         except EOFError:
             return False
         return answer.strip().lower() in ("y", "yes")

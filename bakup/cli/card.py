@@ -116,4 +116,4 @@ def _columns(words: tuple[str, ...]) -> list[str]:
 
 def _facts(card: AccountCard) -> list[str]:
     rows = [("account", card.account), ("target", card.target), ("also needed", card.also_needed)]
-    return [f"   {label:<13}{value}" for label, value in rows if value is not None]
+    return [f"   {label:<13}{names.safe(value)}" for label, value in rows if value is not None]

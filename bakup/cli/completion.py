@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
-from bakup.cli import habits, numbers, places
+from bakup.cli import habits, names, numbers, places
 from bakup.cli.asked import Asked, asked
 from bakup.cli.command import command
 from bakup.cli.options import argument
@@ -53,7 +53,7 @@ def completion(run: Run, shell: Annotated[str, argument("SHELL")]) -> int:
     if shell not in SCRIPTS:
         raise Usage(f"no completion for {shell}; there is {', '.join(SCRIPTS)}", code="usage")
     script = SCRIPTS[shell].strip("\n")
-    run.console.product(script)
+    run.console.product(*script.split("\n"))
     return run.finish({"shell": shell, "script": script}, 0)
 
 
@@ -64,7 +64,8 @@ def complete(commands: TyperGroup, arguments: list[str]) -> int:
     try:
         wanted = asked(shell, arguments, os.environ)
         kind, found = _answer(commands, wanted)
-        values = [f"{value[wanted.kept :]}{between}{help}{after}" for value, help in found if after not in value]
+        shown = [(value[wanted.kept :], names.safe(help)) for value, help in found if names.can_be_typed(value)]
+        values = [f"{value}{between}{help}{after}" for value, help in shown]
         sys.stdout.buffer.write(os.fsencode("".join([kind, after, *values])))
         sys.stdout.buffer.flush()
     except Exception:

@@ -1,5 +1,6 @@
 """The two streams: the report to standard output, everything else to standard error (rules 3 to 5).
 
+What is written is a line: characters in it that would move the cursor are escaped here, whoever put them there.
 Whatever stands on the terminal for the moment (progress) is wiped before a line is written.
 """
 
@@ -102,13 +103,12 @@ class Console:
     def trace(self, text: str) -> None:
         """What `-vv` adds, on standard error."""
         if self.level >= 2:
-            self._write_err(text)
+            self.plain_error(text)
 
     def ask(self, text: str) -> str:
         """A question and its answer. Raises EOFError when there is none."""
         self.wipe()
-        self.err.write(text)
-        self.err.flush()
+        self.raw(names.safe(text))
         answer = sys.stdin.readline()
         if not answer:
             self.err.write("\n")
@@ -116,18 +116,18 @@ class Console:
         return answer.rstrip("\r\n")
 
     def raw(self, text: str) -> None:
-        """Text and terminal codes, as they are, to standard error."""
+        """Text and terminal codes of bakup's own, as they are, to standard error."""
         self.err.write(text)
         self.err.flush()
 
     def plain_error(self, text: str) -> None:
-        """A line of standard error without a label."""
-        self._write_err(text)
+        """Lines of standard error without a label."""
+        for line in text.split("\n"):
+            self._write_err(line)
 
     def _labelled(self, word: str, message: str) -> None:
-        head, *rest = map(names.safe, message.split("\n"))
-        label = style.label(word, colour=style.has_colour(self.err))
-        self._write_err(f"{label} {head}")
+        head, *rest = message.split("\n")
+        self._write_err(f" {head}", style.label(word, colour=style.has_colour(self.err)))
         self._indented(rest)
 
     def _indented(self, lines: list[str]) -> None:
@@ -147,8 +147,7 @@ class Console:
         if self.closed:
             return
         self.wipe()
-        ready = style.painted(text) if style.has_colour(self.out) and not self.machine else style.plain(text)
-        self.out.write(ready + "\n")
+        self.out.write(_ready(text, colour=style.has_colour(self.out) and not self.machine) + "\n")
         if style.is_terminal(self.out):
             self.out.flush()
 
@@ -161,12 +160,17 @@ class Console:
         """Write out what is buffered."""
         self.out.flush()
 
-    def _write_err(self, text: str) -> None:
+    def _write_err(self, text: str, label: str = "") -> None:
         self.wipe()
-        ready = style.painted(text) if style.has_colour(self.err) else style.plain(text)
         self.flush()
-        self.err.write(ready + "\n")
+        self.err.write(label + _ready(text, colour=style.has_colour(self.err)) + "\n")
         self.err.flush()
+
+
+def _ready(line: str, *, colour: bool) -> str:
+    """A line as a stream takes it."""
+    whole = names.safe(line, style.MARKS)
+    return style.painted(whole) if colour else style.plain(whole)
 
 
 def _nothing() -> None:

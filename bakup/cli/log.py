@@ -30,11 +30,11 @@ class Log:
         """One line: local time with offset, level, run, event, `key=value`."""
         if self._stream:
             now = numbers.log_time(time.time_ns())
-            self._append(f"{now} {level} {self._run} {event_text(event, facts)}\n")
+            self._append(f"{now} {level} {self._run} {names.safe(event_text(event, facts))}\n")
 
     def text(self, text: str) -> None:
         """Further lines of what was written last, indented."""
-        self._append("".join(f"  {line}\n" for line in text.splitlines()))
+        self._append("".join(f"  {names.safe(line)}\n" for line in text.split("\n")))
 
     def close(self) -> None:
         """Close the file."""

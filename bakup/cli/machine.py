@@ -13,8 +13,10 @@ SCHEMA = 1
 
 
 def line(facts: Mapping[str, object]) -> str:
-    """An object as one line of JSON; letters that UTF-8 cannot hold are replaced."""
+    """An object as one line of JSON; letters that UTF-8 cannot hold are replaced, what cannot be shown is escaped."""
     text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() or _is_surrogate(letter) else _escape(letter) for letter in text)
     return text.encode("utf-8", "replace").decode() if _has_surrogates(text) else text
 
 
@@ -41,5 +43,13 @@ def seconds(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
+def _escape(letter: str) -> str:
+    return json.dumps(letter)[1:-1]
+
+
 def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
+    return not text.isascii() and any(map(_is_surrogate, text))
+
+
+def _is_surrogate(letter: str) -> bool:
+    return "\ud800" <= letter <= "\udfff"

@@ -24,9 +24,16 @@ def shown_text(text: str) -> str:
     return shown(os.fsencode(text)) if text else ""
 
 
-def safe(text: str) -> str:
-    """A line of text whose characters that cannot be shown are escaped, so that no name moves the cursor."""
-    return text if text.isprintable() else "".join(_escape_unless_shown(letter) for letter in text)
+def safe(text: str, kept: str = "") -> str:
+    """A line of text whose characters that cannot be shown are escaped, but for `kept`: no name moves the cursor."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter in kept else _escape_unless_shown(letter) for letter in text)
+
+
+def can_be_typed(text: str) -> bool:
+    """Whether a shell can show a text as it is: nothing in it moves the cursor."""
+    return all(_may_be_shown(letter) or "\udca0" <= letter <= "\udcff" for letter in text)
 
 
 def quoted(argument: str | bytes) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bakup.cli import names
-from bakup.cli.style import plain
+from bakup.cli.style import MARKS, plain
 
 SHOWN_LINES = 20
 """A terminal shows so many lines of a list."""
@@ -49,13 +49,13 @@ def save_list(problem: Problem, lines: Sequence[str]) -> str:
     """Write a whole list into a new file that only its user may read; gives its name."""
     handle, name = tempfile.mkstemp(prefix="bakup-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(plain(f"{problem.kind}: {problem.message}\n"))
-        file.writelines(plain(f"  {line}\n") for line in lines)
+        whole = [f"{problem.kind}: {problem.message}", *(f"  {line}" for line in lines)]
+        file.writelines(f"{names.safe(plain(line))}\n" for line in whole)
     return name
 
 
 def _text(cell: Cell) -> str:
-    return names.shown(cell) if isinstance(cell, bytes) else cell
+    return names.shown(cell) if isinstance(cell, bytes) else names.safe(cell, MARKS)
 
 
 def _widths(texts: Sequence[Sequence[str]], least: Sequence[int]) -> list[int]:

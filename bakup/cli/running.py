@@ -6,6 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bakup import __version__
@@ -55,7 +56,11 @@ class Run:
 
         wait = self.everywhere.lock_wait
         with Home.open(lock_wait=wait, write=write, remember=remember, command=self.command) as home:
-            yield home
+            self.watch.is_news = partial(_first_today, home)
+            try:
+                yield home
+            finally:
+                self.watch.is_news = None
 
     def account_home(self) -> str:
         """The folder that holds the account."""
@@ -115,6 +120,18 @@ class Run:
 
     def _head(self, kind: str, exit_code: int) -> dict[str, object]:
         return {"message_type": kind, "schema": SCHEMA, "command": self.command, "exit_code": exit_code}
+
+
+def _first_today(home: Home, code: str, text: str) -> bool:
+    """Whether a warning is to be given; where that cannot be remembered it is."""
+    import sqlite3
+
+    from bakup.flows import remembered
+
+    try:
+        return not home.remembers or remembered.first_today(home.state, code, text)
+    except (sqlite3.Error, BakupError):
+        return True
 
 
 def guarded(run: Run, function: Callable[[], int]) -> int:

@@ -6,7 +6,8 @@ import os
 from typing import TextIO
 
 _BOLD, _PLAIN = "\x0e", "\x0f"
-_MARKS = str.maketrans({_BOLD: None, _PLAIN: None})
+MARKS = _BOLD + _PLAIN
+_NO_MARKS = str.maketrans({_BOLD: None, _PLAIN: None})
 _ANSI = str.maketrans({_BOLD: "\x1b[1m", _PLAIN: "\x1b[0m"})
 _COLOURS = {"error": "31", "warning": "33", "hint": "36", "note": "36"}
 
@@ -18,7 +19,7 @@ def bold(text: str) -> str:
 
 def plain(text: str) -> str:
     """The text without its marks."""
-    return text.translate(_MARKS)
+    return text.translate(_NO_MARKS)
 
 
 def painted(text: str) -> str:

@@ -41,6 +41,7 @@ class Teller:
         self.costs = Costs()
         self.unit = "sector"
         self.last: Progress | None = None
+        self.is_news: Callable[[str, str], bool] | None = None
         self._log = log
         self._guard = threading.RLock()
         self._pace = Pace()
@@ -77,10 +78,13 @@ class Teller:
     def warning(
         self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
     ) -> None:
-        """A warning known before the work, shown at once."""
+        """A warning that no exit code tells of, shown at once; with `-q` the same one is shown once a day."""
         rows = tuple((names.shown_text(line),) for line in details)
         facts = {"message": message, "details": list(details)} if details else {"message": message}
-        self.problem(Problem("warning", message, rows, hints, code=code, facts=(facts,)))
+        problem = Problem("warning", message, rows, hints, code=code, facts=(facts,))
+        text = "\n".join((message, *details))
+        known = self.console.level < 0 and self.is_news is not None and not self.is_news(code, text)
+        self.problem(problem, shown=not known)
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
         """A warning; the exit code tells of it too."""
@@ -89,9 +93,10 @@ class Teller:
         shown = tuple((names.shown_text(name), names.safe(why)) for name, why in rows)
         self.problem(Problem("warning", message, shown, code=code, facts=facts))
 
-    def problem(self, problem: Problem) -> None:
-        """A problem to standard error, to JSON and to the log."""
-        self.console.problem(problem)
+    def problem(self, problem: Problem, *, shown: bool = True) -> None:
+        """A problem to standard error if it is `shown`, to JSON and to the log."""
+        if shown:
+            self.console.problem(problem)
         level = "WARN" if problem.kind == "warning" else "ERROR"
         self._log.write(level, problem.code, {"message": problem.message.split("\n")[0]})
         for line in problem.lines():

@@ -175,6 +175,13 @@ def rate(state: sqlite3.Connection, url: str, planned: int) -> float | None:
     return row[0] / row[1] if row and row[0] and row[1] else None
 
 
+def first_today(state: sqlite3.Connection, code: str, text: str) -> bool:
+    """Whether a warning was not given yet on this day of the local calendar; from now on it was."""
+    today = time.strftime("%Y-%m-%d", time.localtime(time.time()))
+    state.execute("DELETE FROM said WHERE day <> ?", [today])
+    return state.execute("INSERT OR IGNORE INTO said VALUES (?, ?, ?)", [today, code, text]).rowcount > 0
+
+
 WHOLE_PACK = -1
 YET_CHUNKS = -2
 """Stand for a chunk in findings: all of the pack is damaged; it is not as it was written, and yet its chunks are."""

@@ -93,6 +93,10 @@ def _texts(options: Mapping[Any, Any]) -> Iterable[str]:
 
 
 def _user_info(url: str) -> dict[str, str]:
-    parts = urlsplit(links(url)[-1])  # of a chain the last one is the store
+    try:
+        parts = urlsplit(links(url)[-1])  # of a chain the last one is the store
+    except ValueError as error:
+        reason = str(error)
+        raise Usage(f"{without_user(url)}: {reason[:1].lower()}{reason[1:]}", code="url") from None
     given = {"username": parts.username, "password": parts.password}
     return {name: unquote(text) for name, text in given.items() if text}
