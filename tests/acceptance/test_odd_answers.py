@@ -36,7 +36,7 @@ class Stage:
     def __init__(self, folder: Path, served: Served, hooks: Between) -> None:
         self.here, self.hooks, self.plain = Computer(folder / "home"), hooks, served
         self.served = served.behind(hooks.port)
-        self.place, self.source, self.folder = served.place(), folder / "source", folder
+        self.place, self.source, self.folder = self.served.place(), folder / "source", folder
         self.source.mkdir()
         (self.source / "notes.txt").write_bytes(b"first")
         (self.source / "large").write_bytes(os.urandom(400_000))
