@@ -20,9 +20,12 @@ class NotTheStore(Exception):
 
 
 def expect_root(body: bytes, name: str) -> None:
-    """An answer in XML must be of the kind that was asked for. Raises NotTheStore."""
+    """An answer in XML must be of the kind that was asked for. Raises NotTheStore.
+
+    `rclone serve s3` leaves out the Result of InitiateMultipartUploadResult.
+    """
     found = _ROOT.match(body[:4096])
-    if found is None or found[1].rpartition(b":")[2] != name.encode():
+    if found is None or found[1].rpartition(b":")[2] not in (name.encode(), name.removesuffix("Result").encode()):
         raise NotTheStore(f"it sent {_shown(body)} in place of {name}")
 
 
