@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# What peer tests run besides bakup: file systems, shells, a keyring. Debian's own packages, installed when one is missing.
+# What peer tests run besides bakup: file systems, shells, a keyring, systemd. Debian's own packages, installed when one is missing.
 set -euo pipefail
 
 declare -A program=([e2fsprogs]=mkfs.ext4 [xfsprogs]=mkfs.xfs [zsh]=zsh [fish]=fish
-    [ntfs-3g]=lowntfs-3g [dbus]=dbus-run-session [gnome-keyring]=gnome-keyring-daemon)
+    [ntfs-3g]=lowntfs-3g [systemd]=systemd-analyze [dbus]=dbus-run-session [gnome-keyring]=gnome-keyring-daemon)
 missing=()
 for package in "${!program[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${program[$package]}" >/dev/null || missing+=("$package")

@@ -8,7 +8,7 @@ venv=.venv-servers
 
 declare -A program=(
     [radosgw]=radosgw [ceph-mon]=ceph-mon [ceph-osd]=ceph-osd [openssh-server]=sshd [samba]=smbd [npm]=npm [openssl]=openssl [vsftpd]=vsftpd
-    [apache2]=apache2 [nginx-light]=nginx [lighttpd]=lighttpd)
+    [apache2-bin]=apache2 [nginx-light]=nginx [lighttpd]=lighttpd)
 missing=()
 for package in "${!program[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${program[$package]}" >/dev/null || missing+=("$package")
@@ -17,6 +17,11 @@ if ((${#missing[@]})); then
     as_root=()
     ((EUID == 0)) || as_root=(sudo)
     echo "installing ${missing[*]}" >&2
+    # Debian starts a server as it installs it; the tests start their own. 101 forbids it: invoke-rc.d(8).
+    if ! [[ -e /usr/sbin/policy-rc.d ]]; then
+        trap '"${as_root[@]}" rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin /usr/sbin/policy-rc.d
+    fi
     "${as_root[@]}" apt-get update --quiet
     "${as_root[@]}" apt-get install --quiet --yes --no-install-recommends "${missing[@]}"
 fi
