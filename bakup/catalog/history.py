@@ -185,14 +185,16 @@ def version_at(connection: sqlite3.Connection, source: int, ordinal: int, path: 
     return None if row is None else version_of(row)
 
 
-def look_alikes(connection: sqlite3.Connection, source: int, ordinal: int) -> set[bytes]:
-    """Keys of files at `ordinal` of which another version has the same size, about the same mtime (FAT keeps two
-    seconds) and other content."""
+def look_alikes(connection: sqlite3.Connection, source: int, ordinal: int, path: bytes = b"") -> set[bytes]:
+    """Keys of files at `ordinal`, at or below `path`, of which another version has the same size, about the same mtime
+    (FAT keeps two seconds) and other content."""
+    key = path_key(path)
     rows = connection.execute(
         "SELECT DISTINCT a.key FROM versions a CROSS JOIN versions b ON b.source = a.source AND b.key = a.key"
         " AND b.size = a.size AND abs(b.mtime_ns - a.mtime_ns) < 2000000000 AND b.digest <> a.digest"
-        " WHERE a.source = ? AND a.kind = 1 AND a.first <= ? AND (a.last IS NULL OR a.last >= ?)",
-        [source, ordinal, ordinal],
+        " WHERE a.source = ? AND a.kind = 1 AND a.first <= ? AND (a.last IS NULL OR a.last >= ?)"
+        " AND a.key >= ? AND a.key < ?",
+        [source, ordinal, ordinal, key, key + b"\1" if key else LAST_KEY],
     )
     return {bytes(key) for (key,) in rows}
 

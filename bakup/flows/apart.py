@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bakup.catalog import history
 from bakup.errors import Usage
-from bakup.flows.surveying import Chosen
+from bakup.flows.chosen import Chosen
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path, spot_of
 

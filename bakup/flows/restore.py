@@ -24,13 +24,14 @@ from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought
 from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
+from bakup.flows.chosen import Chosen, outermost
 from bakup.flows.expecting import may_hold_more, rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.space import tell_little_space
-from bakup.flows.surveying import Chosen, Survey, in_the_way, surveyed
+from bakup.flows.surveying import Survey, in_the_way, surveyed
 from bakup.flows.watch import Watch
-from bakup.model import Kind
+from bakup.model import Kind, path_key
 from bakup.source.alike import OtherName
 from bakup.source.out import Out
 from bakup.source.outplace import OutPlace
@@ -159,7 +160,7 @@ def _choose(
     names = [inner_path(source, path) for path in paths]
     inner = [name for name in names if every.has(name)]
     globs = {name: _pattern(name) for name in names if name not in inner and GLOB.search(name)}
-    matching, folders = every.matching(globs.values())
+    matching, meant = every.matching(globs.values())
     patterns = {name: pattern for name, pattern in globs.items() if pattern in matching}
     if paths and not inner and not patterns:
         raise Failed(
@@ -168,7 +169,7 @@ def _choose(
             code="no-path",
         )
     missing = tuple(name for name in names if name not in inner and name not in patterns)
-    return replace(every, paths=tuple(inner), patterns=tuple(patterns.values()), folders=folders, missing=missing)
+    return replace(meant, roots=outermost([*map(path_key, inner), *meant.roots]), missing=missing)
 
 
 def _pattern(glob: bytes) -> re.Pattern[bytes]:

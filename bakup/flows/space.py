@@ -4,7 +4,8 @@ than the restore."""
 from __future__ import annotations
 
 from bakup.catalog import history
-from bakup.flows.surveying import Chosen, Survey
+from bakup.flows.chosen import Chosen
+from bakup.flows.surveying import Survey
 from bakup.flows.watch import Watch
 from bakup.model import Kind
 from bakup.source.outplace import OutPlace

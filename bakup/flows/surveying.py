@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence, Set
-from itertools import chain
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct, field
 
-from bakup.catalog import history
-from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Failed
+from bakup.flows.chosen import Chosen
 from bakup.flows.reports import RestoreOptions
 from bakup.flows.verifying import HASHES, Hash, Verifier
-from bakup.model import Kind, path_key
+from bakup.model import Kind
 from bakup.source.out import Out, object_facts
 from bakup.source.outplace import OutPlace
 from bakup.source.restorerun import RestoreRun
@@ -25,80 +21,6 @@ OTHER_CONTENT = "of other content"
 
 OTHER_LINKS = "of other links"
 """Of what is equal, and not the same file as the other names of it."""
-
-
-class Chosen(Struct):
-    """What of a check point is restored: versions in key order, again and again from the catalog.
-
-    All of it without `paths` and `patterns`. `folders`: on the way to what `patterns` mean.
-    `missing`: paths and globs that were asked for too, where nothing is.
-    """
-
-    connection: sqlite3.Connection
-    source: SourceRow
-    checkpoint: CheckpointRow
-    paths: tuple[bytes, ...] = ()
-    patterns: tuple[re.Pattern[bytes], ...] = ()
-    folders: Set[bytes] = frozenset()
-    missing: tuple[bytes, ...] = ()
-    latest: bool = True
-
-    @property
-    def whole(self) -> tuple[int, int] | None:
-        """See `bringing_tree.Tree`."""
-        return None if self.paths or self.patterns else (self.source.id, self.checkpoint.ordinal)
-
-    def versions(self, *kinds: Kind, plain: bool = True, descending: bool = False) -> Iterator[Version]:
-        """The versions, of `kinds` if given, each once; folders on the way to a path are among them."""
-        every = history.versions_at(
-            self.connection, self.source.id, self.checkpoint.ordinal, kinds=kinds, plain=plain, descending=descending
-        )
-        return filter(self.wants, every) if self.paths or self.patterns else every
-
-    def has(self, path: bytes) -> bool:
-        """Whether something is stored at or below a path, or it could not be read."""
-        there = history.versions_at(self.connection, self.source.id, self.checkpoint.ordinal, path)
-        return path_key(path) in self.unread() or next(there, None) is not None
-
-    def unread(self) -> dict[bytes, str]:
-        """Keys of all paths that could not be read at the check point, with the reasons."""
-        return history.unread_at(self.connection, self.checkpoint.id)
-
-    def matching(self, patterns: Collection[re.Pattern[bytes]]) -> tuple[set[re.Pattern[bytes]], set[bytes]]:
-        """Those of `patterns` that mean something, and the folders on the way to that."""
-        found: set[re.Pattern[bytes]] = set()
-        folders: set[bytes] = set()
-        unread = (key.replace(b"\0", b"/") for key in self.unread())
-        stored = (version.path for version in self.versions())
-        for path in chain(unread, stored) if patterns else ():
-            if fitting := [pattern for pattern in patterns if _matches(pattern, path)]:
-                found.update(fitting)
-                folders.update(_above(path))
-        return found, folders
-
-    def means(self, path: bytes) -> bool:
-        """Whether a path was asked for, or a folder above it."""
-        if not self.paths and not self.patterns:
-            return True
-        if any(not wanted or path == wanted or path.startswith(wanted + b"/") for wanted in self.paths):
-            return True
-        return any(_matches(pattern, path) for pattern in self.patterns)
-
-    def amends(self, path: bytes, options: RestoreOptions) -> bool:
-        """Whether a folder that stood there takes the attributes that are stored: where paths were asked for, only what
-        was asked for, and only if all is to be as it was."""
-        always = options.overwrite == "always"
-        if self.whole or b"" in self.paths:
-            return always or bool(path)
-        return always and self.means(path)
-
-    def wants(self, version: Version) -> bool:
-        """Whether a version of the check point is one of these."""
-        path = version.path
-        on_the_way = version.kind == Kind.DIR and any(
-            not path or wanted.startswith(path + b"/") for wanted in self.paths
-        )
-        return on_the_way or path in self.folders or self.means(path)
 
 
 class Survey(Struct):
@@ -150,7 +72,7 @@ class _Surveying:
         self._destination = destination
         self._options = options
         self._verifier = Verifier(chosen.connection, destination, new_hash)
-        self._look_alikes = history.look_alikes(chosen.connection, chosen.source.id, chosen.checkpoint.ordinal)
+        self._look_alikes = chosen.look_alikes()
         self._verified: set[bytes] = set()
         self._linked: dict[int, list[Version]] = {}
         self._missing: set[int] = set()
@@ -266,15 +188,3 @@ def in_the_way(out: str, chosen: Chosen, survey: Survey) -> Failed:
         hints=("--overwrite always, never, or if-newer (replaces what is older here)",),
         code="in-the-way",
     )
-
-
-def _matches(pattern: re.Pattern[bytes], path: bytes) -> bool:
-    """Whether a glob means the path or a folder above it."""
-    return any(pattern.match(part) for part in (path, *_above(path)) if part)
-
-
-def _above(path: bytes) -> Iterator[bytes]:
-    """The folders above a path, the root last."""
-    while path:
-        path = path.rpartition(b"/")[0]
-        yield path
