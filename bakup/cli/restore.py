@@ -121,6 +121,8 @@ def report_lines(report: RestoreReport, *, exact: bool = False, costs: Costs = N
     rows.count("already there", report.already_there, took if there_first else "")
     rows.count("kept", report.kept)
     rows.count("not restored", report.not_restored)
+    if report.lost_entries:
+        rows.text("names lost", f"{numbers.count(report.lost_entries, 'entry', 'entries')} in sectors that are gone")
     costs.rows(rows)
     rows.checkpoint(report.checkpoint)
     return rows.lines()
@@ -155,6 +157,7 @@ def summary(report: RestoreReport, dst: str) -> dict[str, object]:
         "kept_bytes": report.kept.bytes,
         "not_restored_files": report.not_restored.files,
         "not_restored_bytes": report.not_restored.bytes,
+        "lost_entries": report.lost_entries,
         "older_files": len(report.older),
         "never_read_paths": len(report.never_read),
         "missing_paths": len(report.missing),

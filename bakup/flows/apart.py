@@ -1,13 +1,17 @@
-"""DST and OUT are kept apart: nothing is restored among sectors, whatever the two are spelled like."""
+"""OUT is kept apart from DST and from `/`: nothing is restored among sectors, whatever the two are spelled like."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from bakup.catalog import history
 from bakup.errors import Usage
+from bakup.flows.choosing import inner_path
 from bakup.flows.chosen import Chosen
+from bakup.format.objects import is_object
 from bakup.store.inside import key_inside
 from bakup.store.opening import is_url, local_path, spot_of
 
@@ -41,6 +45,33 @@ def refuse_target_in_the_way(
             hints=(_HINT,),
             code="out-at-target",
         )
+
+
+def refuse_out_beside(file: str, out: str) -> None:
+    """Raise Usage if OUT is the target that an object is in, or inside it."""
+    if is_url(file):
+        return
+    path = PurePath(os.path.realpath(local_path(file)))
+    parted = is_object("/".join(path.parts[-2:]))
+    refuse_out_at_target(str(path.parents[1 if parted else 0]), {}, out, {})
+
+
+def refuse_strewing(chosen: Chosen, dst: str, out: str, paths: Sequence[bytes]) -> None:
+    """Raise Usage if all of a folder, or an absolute path, would be put into `/`, as if OUT/<absolute path> were meant.
+
+    What was the root is brought back to it, and paths as they are in the source go where they are said to go.
+    """
+    absolute = not paths or any(path.startswith(b"/") for path in paths)
+    if is_url(out) or not absolute or not _same(local_path(out), "/") or chosen.source.location.rstrip(b"/") == b"":
+        return
+    place = os.fsdecode(chosen.source.location)
+    inner = [os.fsdecode(inner_path(chosen.source, path)) or "*" for path in paths]
+    raise Usage(
+        f"{'what is in ' if not paths else ''}{place if not paths else os.fsdecode(paths[0])} would be put into /:"
+        " OUT is the folder that takes the place of the source",
+        hints=(f"where it was: bakup restore {shlex.join([dst, place, *inner])}",),
+        code="out-at-root",
+    )
 
 
 def _inside(inner: str, inner_options: Mapping[str, object], outer: str, outer_options: Mapping[str, object]) -> str:

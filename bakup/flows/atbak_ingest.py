@@ -20,7 +20,7 @@ from bakup.errors import BakupError, Damaged, StoreError, Withheld, WrongAccount
 from bakup.flows.atbak_loose import make_loose
 from bakup.flows.ingest import Gone, Ingested, apply_complete, aside
 from bakup.flows.watch import Progress, Watch
-from bakup.format.objects import is_object
+from bakup.format.objects import SECTOR_SUFFIX, is_object
 from bakup.format.preamble import safe_path
 from bakup.format.structures import encode_checkpoint, encode_end
 from bakup.model import Checkpoint, End
@@ -58,6 +58,8 @@ def ingest(
             else:
                 _take(connection, target_row, locator, size, result, found)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(listed), unit="object"))
+            if result is None and locator.endswith(SECTOR_SUFFIX):
+                watch.note(f"{locator} is no object of this layout; it is left aside")
     _settle_unopened(connection, target_row, unopened, found)
     found.applied = apply_complete(connection, target_row)
     objects.settle(connection, target_row)

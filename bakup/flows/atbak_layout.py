@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bakup.atbak import checkpoints
@@ -19,7 +19,7 @@ from bakup.flows.ingest import Ingested
 from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
-from bakup.flows.watch import Watch
+from bakup.flows.watch import Mark, Watch
 from bakup.store.faults import of_all
 from bakup.store.target import Target
 
@@ -162,11 +162,12 @@ class AtbakLayout:
         watch: Watch,
         *,
         partial: bool,
+        marks: Mapping[bytes, Mark],
     ) -> Bringer:
         """File by file; `partial` is in vain: half a file cannot be verified."""
         from bakup.flows.atbak_reading import AtbakBringing
 
-        return AtbakBringing(connection, target_row, self._target, self._key, destination, watch)
+        return AtbakBringing(connection, target_row, self._target, self._key, destination, watch, marks)
 
     def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
         """A file is verified before its first byte is given away."""

@@ -14,6 +14,7 @@ from bakup.atbak import checkpoints, keys
 from bakup.atbak.backup_info import name_of
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.errors import Damaged, Failed, WrongAccount
+from bakup.flows.apart import refuse_out_beside
 from bakup.flows.ask import Ask
 from bakup.flows.home import Home
 from bakup.flows.reports import TargetOptions
@@ -76,6 +77,7 @@ def decrypt(
     Damaged when the object is, or its path would leave the folder.
     """
     begun = time.monotonic()
+    refuse_out_beside(file, out)
     with _opened(home, file, target, watch, ask) as (found, _):
         if path.isdir(out):
             root, inner = out, safe_path(found.preamble.path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, NoAnswer, Withheld
 from bakup.flows.brought import Brought
 from bakup.flows.processors import workers
-from bakup.flows.watch import Progress, Watch
+from bakup.flows.watch import Mark, Progress, Watch
 from bakup.model import Extent
 from bakup.source.out import Out
 from bakup.store.faults import of_all
@@ -62,7 +62,9 @@ class AtbakBringing:
         key: bytes | None,
         destination: Out,
         watch: Watch,
+        marks: Mapping[bytes, Mark],
     ) -> None:
+        self._marks = marks
         self.brought = Brought()
         self._connection = connection
         self._row = target_row
@@ -196,7 +198,7 @@ class AtbakBringing:
         if made:
             self.brought.files += 1
             self.brought.size += wanted.size
-            self._watch.path("+", wanted.path, wanted.size)
+            self._watch.path(self._marks.get(wanted.path, "+"), wanted.path, wanted.size)
         self._tell(wanted.path, 0)
 
     def _tell(self, path: bytes, more: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import TypeAlias
@@ -22,7 +22,7 @@ from bakup.catalog.rows import decode_attributes
 from bakup.errors import BakupError, Damaged, Untrusted
 from bakup.flows.brought import Brought, Growing, merged
 from bakup.flows.processors import workers, worth_forking
-from bakup.flows.watch import Progress, Watch
+from bakup.flows.watch import Mark, Progress, Watch
 from bakup.flows.writers import Writers
 from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
@@ -42,6 +42,9 @@ Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
 """What a worker tells of a pack: indices of the wants whose chunk is not good, problems, attributes not set."""
 
 
+_NO_MARKS: Mapping[bytes, Mark] = {}
+
+
 class Bringing:
     """One restore: `bring` files, once.
 
@@ -49,6 +52,7 @@ class Bringing:
         open_sector: gives the open sector of a row id; raises BakupError when it cannot be read.
         partial: keep what there is of files that are not whole.
         at_once: how the target likes to be read.
+        marks: what `-v` shows of files that stand there and are replaced; of others it shows `+`.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Bringing:
         *,
         partial: bool,
         at_once: AtOnce,
+        marks: Mapping[bytes, Mark] = _NO_MARKS,
     ) -> None:
         self._connection = connection
         self._target = target
@@ -68,6 +73,7 @@ class Bringing:
         self._destination = destination
         self._watch = watch
         self._partial = partial
+        self._marks = marks
         self._at_once = at_once
         self._plan = ReadPlan(connection, target)
         self._plain: tuple[int, int] | None = None
@@ -364,7 +370,7 @@ class Bringing:
         if made:
             self.brought.files += 1
             self.brought.size += size
-            self._watch.path("+", path, size)
+            self._watch.path(self._marks.get(path, "+"), path, size)
 
     def _cause(self, chunk: bytes) -> str:
         row = self._connection.execute(

@@ -7,7 +7,7 @@ writes, reads or verifies objects asks the layout of the target, and nothing els
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct, field
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bakup.flows.remembered import Remembered
     from bakup.flows.reports import SyncOptions
     from bakup.flows.sink import Outcome
-    from bakup.flows.watch import Watch
+    from bakup.flows.watch import Mark, Watch
     from bakup.model import Attributes, Checkpoint, Entry, Extent
     from bakup.source.interface import Found, Source
     from bakup.source.out import Out
@@ -308,8 +308,12 @@ class Layout(Protocol):
         watch: Watch,
         *,
         partial: bool,
+        marks: Mapping[bytes, Mark],
     ) -> Bringer:
-        """Begin a restore; with `partial` what there is of files that are not whole is kept."""
+        """Begin a restore; with `partial` what there is of files that are not whole is kept.
+
+        `marks`: those that `-v` shows of what stands there and is replaced.
+        """
 
     def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
         """Begin to read single files."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from bakup.account.keys import Account
 from bakup.atbak.keys import account_key, read_key_file
@@ -12,10 +14,14 @@ from bakup.flows.layouts import Layout
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import TargetOptions
 from bakup.flows.sectors_layout import SectorsLayout
+from bakup.format.constants import MAGIC
 from bakup.format.objects import SECTOR_SUFFIX, is_atbak, is_object
 from bakup.sector.trust import Trust
 from bakup.store.opening import is_url
 from bakup.store.target import Target
+
+LOOKS = 100
+"""Objects of each kind that are looked at, at most, to see which layout a target has."""
 
 
 def layout_of(
@@ -50,16 +56,23 @@ def layout_of(
 
 
 def recognised(connection: sqlite3.Connection, target: Target, target_row: int) -> str | None:
-    """The layout that the objects of a target have, as they are called and begin; None without any."""
+    """The layout that the objects of a target have, as they are called and begin; None without any.
+
+    Where there are names of both, whoever may add an object may have added those of one: what begins as it should
+    counts, and of two such kinds the one of which there is more.
+    """
     rows = connection.execute(
-        "SELECT locator FROM sectors WHERE target = ? UNION ALL SELECT locator FROM listed", [target_row]
-    )
-    plain = False
-    for (locator,) in rows:
-        if locator.endswith(SECTOR_SUFFIX):
-            return SectorsLayout.name
-        plain = plain or (is_object(locator) and _begins_so(target, locator))
-    return AtbakLayout.name if plain else None
+        "SELECT locator FROM sectors WHERE target = ? UNION SELECT locator FROM listed", [target_row]
+    ).fetchall()
+    sectors = [locator for (locator,) in rows if locator.endswith(SECTOR_SUFFIX)]
+    plain = [locator for (locator,) in rows if is_object(locator)]
+    if not plain:
+        return SectorsLayout.name if sectors else None
+    genuine = _any_begins(target, plain, is_atbak)
+    if not sectors:
+        return AtbakLayout.name if genuine else None
+    more = len(plain) > len(sectors) or not _any_begins(target, sectors, lambda start: start == MAGIC)
+    return AtbakLayout.name if genuine and more else SectorsLayout.name
 
 
 def trust_of(account: Account | None, options: TargetOptions, known: Remembered | None) -> Trust:
@@ -72,8 +85,10 @@ def trust_of(account: Account | None, options: TargetOptions, known: Remembered 
     )
 
 
-def _begins_so(target: Target, locator: str) -> bool:
-    try:
-        return is_atbak(target.read(locator, 0, 2))
-    except StoreError:
-        return False
+def _any_begins(target: Target, locators: Sequence[str], fits: Callable[[bytes], bool]) -> bool:
+    """Whether one of the first `LOOKS` objects begins as it should; what cannot be read does not."""
+    for locator in locators[:LOOKS]:
+        with suppress(StoreError):
+            if fits(target.read(locator, 0, len(MAGIC))):
+                return True
+    return False

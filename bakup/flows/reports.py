@@ -256,6 +256,7 @@ class RestoreReport(Struct, frozen=True):
     not_restored: Count = Count()
     kept: Count = Count()  # left as they are by --overwrite never or if-newer
     causes: tuple[Cause, ...] = ()
+    lost_entries: int = 0  # whose names are gone with sectors
     older: tuple[bytes, ...] = ()
     never_read: tuple[tuple[bytes, str], ...] = ()
     missing: tuple[bytes, ...] = ()

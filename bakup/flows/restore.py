@@ -7,9 +7,10 @@ import re
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import closing
 from fnmatch import translate
+from itertools import islice
 
 from msgspec.structs import replace
 
@@ -18,7 +19,7 @@ from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow
 from bakup.errors import Failed, Usage
 from bakup.flows import costs, remembered
-from bakup.flows.apart import refuse_out_at_target, refuse_target_in_the_way
+from bakup.flows.apart import refuse_out_at_target, refuse_strewing, refuse_target_in_the_way
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
 from bakup.flows.bringing_tree import bring_tree
@@ -60,8 +61,10 @@ def restore(
         with attach(home, dst, options.target, watch, ask) as attached:
             _refuse_check_point_as_out(home.catalog, attached, dst, out)
             chosen = _choose(home.catalog, attached, dst, paths, options)
+            refuse_strewing(chosen, dst, out, paths)
             refuse_target_in_the_way(chosen, dst, options.target.store, out, options.out_options)
             run = place.run(os.path.join(home.databases, RECORDS), b"/".join(sorted(paths)), write=not options.dry_run)
+            _tell_empty(chosen, attached, dst, out, watch)
             well = False
             try:
                 report = _restore(home, attached, chosen, place, run, options, watch)
@@ -106,7 +109,8 @@ def _restore(
         return report
     with place.open(run, survey.spares) as destination:
         brought = _bring(home, attached, chosen, survey, destination, options, watch)
-        causes = (*brought.causes(), *_refused(destination, chosen), *_blind(home, attached, chosen))
+        nameless = _nameless(home.catalog, attached, chosen)
+        causes = (*brought.causes(), *_refused(destination, chosen), *_blind(home, attached, chosen, nameless))
         lost = [file for cause in causes for file in cause.lost]
         _remember(home, attached, brought)
         return replace(
@@ -114,6 +118,7 @@ def _restore(
             restored=Count(brought.files, brought.size),
             not_restored=Count(len(lost), sum(file.bytes for file in lost)),
             causes=causes,
+            lost_entries=sum(line.entries for line in nameless),
             skipped=destination.skipped.pairs(),
         )
 
@@ -129,7 +134,9 @@ def _bring(
 ) -> Brought:
     connection = home.catalog
     brought = bring_tree(
-        lambda: attached.layout.bringing(connection, attached.row, destination, watch, partial=options.partial),
+        lambda: attached.layout.bringing(
+            connection, attached.row, destination, watch, partial=options.partial, marks=survey.marks
+        ),
         destination,
         chosen,
         lambda version: history.extents_of(connection, version),
@@ -144,6 +151,22 @@ def _bring(
             if version.path in survey.equal_paths:
                 destination.amend(version.path, version.attributes)
     return brought
+
+
+def _tell_empty(chosen: Chosen, attached: Attached, dst: str, out: str, watch: Watch) -> None:
+    """Say that all of a check point is nothing, and which one before it holds files."""
+    if not chosen.whole or any(version.path for version in islice(chosen.versions(), 2)):
+        return
+    rows = history.checkpoints(chosen.connection, attached.row, chosen.source.id)
+    before = [row for row in rows if row.ordinal < chosen.checkpoint.ordinal and row.files]
+    words = [dst, out, "--source", chosen.source.label, "--at"]
+    watch.warning(
+        f"check point {chosen.checkpoint.uuid.hex()[:8]} of {chosen.source.label} is of an empty folder",
+        hints=tuple(
+            f"the last one with files: bakup restore {shlex.join([*words, row.uuid.hex()[:8]])}" for row in before[-1:]
+        ),
+        code="empty",
+    )
 
 
 def _choose(
@@ -207,17 +230,27 @@ def _refused(destination: Out, chosen: Chosen) -> tuple[Cause, ...]:
     return tuple(Cause(reason, tuple(files)) for reason, files in causes.items())
 
 
-def _blind(home: Home, attached: Attached, chosen: Chosen) -> tuple[Cause, ...]:
+def _chain(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> dict[bytes, CheckpointRow]:
+    """What the check point was made on, and itself; nothing where nothing is missing."""
+    if not places.troubled(connection, attached.row, chosen.source.id):
+        return {}
+    rows = history.checkpoints(connection, attached.row, chosen.source.id)
+    return {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
+
+
+def _nameless(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -> list[damage.MissingLine]:
+    """Where entries stood in sectors that are gone with the very names of files."""
+    chain = _chain(connection, attached, chosen)
+    lines = damage.missing_lines(connection, attached.row) if chain else ()
+    return [line for line in lines if line.checkpoint in chain and not line.known and line.entries]
+
+
+def _blind(home: Home, attached: Attached, chosen: Chosen, nameless: Iterable[damage.MissingLine]) -> tuple[Cause, ...]:
     """What may have stood in sectors that are gone or refused with the very names of files: nobody knows."""
-    connection, causes = home.catalog, []
-    if places.troubled(connection, attached.row, chosen.source.id):
-        rows = history.checkpoints(connection, attached.row, chosen.source.id)
-        chain = {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
-        causes += [
-            Cause(f"{line.told}: {span(line)}", ())
-            for line in damage.missing_lines(connection, attached.row)
-            if line.checkpoint in chain and not line.known and line.entries
-        ]
+    connection = home.catalog
+    chain = _chain(connection, attached, chosen)
+    causes = [Cause(f"{line.told}: {span(line)}", ()) for line in nameless]
+    if chain:
         gap_of = history_gap(history.bases(connection, attached.row))
         causes += [Cause(gap, ()) for gap in map(gap_of, chain.values()) if gap]
     if chosen.latest:

@@ -19,6 +19,7 @@ from bakup.catalog import database, listing, places, recording
 from bakup.catalog.history import SourceRow, extents_of
 from bakup.catalog.rows import Version, encode_attributes, version_of
 from bakup.errors import BakupError, Damaged, Failed, NoAnswer, Untrusted
+from bakup.flows.apart import refuse_out_beside
 from bakup.flows.ask import Ask
 from bakup.flows.bringing import Bringing
 from bakup.flows.bringing_tree import bring_tree
@@ -84,6 +85,8 @@ def restore(
     `out` is not an empty folder.
     """
     begun = time.monotonic()
+    for sector in files:
+        refuse_out_beside(sector, out)
     if os.path.lexists(out) and not os.path.isdir(out):
         raise Failed(f"{out} is no folder", hints=("give a new folder",), code="in-the-way")
     if os.path.isdir(out) and os.listdir(out):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -18,7 +18,7 @@ from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, 
 from bakup.flows.opening import open_known
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
-from bakup.flows.watch import Watch
+from bakup.flows.watch import Mark, Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
 from bakup.sector.region import Region
@@ -163,13 +163,23 @@ class SectorsLayout:
         watch: Watch,
         *,
         partial: bool,
+        marks: Mapping[bytes, Mark],
     ) -> Bringer:
         """Pack by pack."""
         from bakup.flows.bringing import Bringing
 
         opener = self._opener(connection, target_row)
         at_once = self._target.at_once
-        return Bringing(connection, target_row, opener, destination, watch, partial=partial, at_once=at_once)
+        return Bringing(
+            connection,
+            target_row,
+            opener,
+            destination,
+            watch,
+            partial=partial,
+            at_once=at_once,
+            marks=marks,
+        )
 
     def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
         """Chunk by chunk."""

@@ -11,6 +11,7 @@ from bakup.errors import Failed
 from bakup.flows.chosen import Chosen
 from bakup.flows.reports import RestoreOptions
 from bakup.flows.verifying import HASHES, Hash, Verifier
+from bakup.flows.watch import Mark
 from bakup.model import Kind
 from bakup.source.out import Out, object_facts
 from bakup.source.outplace import OutPlace
@@ -23,11 +24,15 @@ OTHER_LINKS = "of other links"
 """Of what is equal, and not the same file as the other names of it."""
 
 
+_MARKS: dict[str, Mark] = {"other kind": "T", OTHER_LINKS: "U"}
+"""What `-v` shows of a path that is replaced; it is changed otherwise."""
+
+
 class Survey(Struct):
     """What stands at the destination beside what is wanted there.
 
     `fresh`: nothing does. `filled`: folders in which something is to be made; `amended`: what stands there and takes
-    other attributes.
+    other attributes; `marks`: of what gives way to something else.
     """
 
     fresh: bool = False
@@ -39,6 +44,7 @@ class Survey(Struct):
     equal_paths: set[bytes] = field(default_factory=set)
     kept_paths: set[bytes] = field(default_factory=set)
     filled: set[bytes] = field(default_factory=set)
+    marks: dict[bytes, Mark] = field(default_factory=dict)
     amended: list[bytes] = field(default_factory=list)
 
     def spares(self, path: bytes) -> bool:
@@ -164,6 +170,8 @@ def _note(survey: Survey, version: Version, state: str, options: RestoreOptions)
     elif state == "absent" or options.overwrite == "always" or (options.overwrite, state) == ("if-newer", "older"):
         _add(survey.todo, counted)
         survey.filled.add(version.path.rpartition(b"/")[0])
+        if state != "absent":
+            survey.marks[version.path] = _MARKS.get(state, "M")
         return True
     elif options.overwrite is not None:
         survey.kept_paths.add(version.path)

@@ -717,3 +717,44 @@ def test_what_could_never_be_read_is_named(unprivileged: Rig) -> None:
     assert never_read(b"was") == {b"was"}
     assert never_read(b"ne*") == {b"never"}
     assert never_read(b"open") == set()
+
+
+@pytest.mark.parametrize("out", ["/", "/.", "//", "file:///"])
+@pytest.mark.parametrize("named", [False, True])
+def test_the_root_is_not_strewn_with_a_folder(stored: Rig, out: str, named: bool) -> None:
+    paths = (os.fsencode(stored.source / "a.txt"),) if named else ()
+    refused = raising(lambda: stored.restore(out, *paths, dry_run=True), Usage)  # type: ignore[arg-type]
+    assert (refused.exit_code, refused.code) == (2, "out-at-root")  # type: ignore[attr-defined]
+    behind = " a.txt" if named else ""
+    assert refused.hints == (f"where it was: bakup restore {stored.target} {stored.source}{behind}",)  # type: ignore[attr-defined]
+    _, report = stored.restore("/", b"a.txt", dry_run=True)  # type: ignore[arg-type]
+    assert report.restored.files == 1
+
+
+def test_a_check_point_of_nothing_is_told_with_the_last_one_of_something(stored: Rig) -> None:
+    last = stored.run("ls", str(stored.target)).split("tags\n")[1][:8]
+    shutil.rmtree(stored.source)
+    stored.source.mkdir()
+    stored.run("sync", str(stored.source), str(stored.target), "--allow-empty")
+    said = stored.run("restore", str(stored.target), str(stored.new_out()), "-q")
+    assert "is of an empty folder" in said
+    assert f"--at {last}" in said
+
+
+def test_what_gives_way_is_marked_as_changed(stored: Rig) -> None:
+    out, _ = stored.restore()
+    write(out, {"a.txt": b"other"})
+    (out / "docs/b.txt").unlink()
+    (out / "img/d.jpg").unlink()
+    os.symlink("a.txt", out / "img/d.jpg")
+    said = stored.run("restore", str(stored.target), str(out), "-v", "--overwrite", "always").splitlines()
+    marks = {line.split()[-1]: line[0] for line in said if line.endswith((".txt", ".jpg"))}
+    assert marks == {"a.txt": "M", "docs/b.txt": "+", "img/d.jpg": "T"}
+
+
+def test_a_sector_is_not_restored_among_sectors(stored: Rig) -> None:
+    [sector] = stored.sectors()
+    before = snapshot(stored.target)
+    said = stored.run("sector", "restore", str(sector), str(stored.target / "out"), code=2)
+    assert "is inside DST" in said
+    assert_equal(snapshot(stored.target), before)

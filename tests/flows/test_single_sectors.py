@@ -94,6 +94,8 @@ def test_nothing_is_claimed_of_names_that_are_lost(rig: Rig, small_cuts: None) -
     said = rig.run("check", str(rig.target), code=21)
     assert f"{report.lost_entries} entries whose names are gone" in said
     assert "everything else" not in said
+    said = rig.run("restore", str(rig.target), str(rig.new_out()), code=3)
+    assert f"names lost    {report.lost_entries} entries in sectors that are gone" in said
 
 
 def test_a_target_without_a_complete_check_point_is_not_good(rig: Rig, small_cuts: None) -> None:

@@ -6,7 +6,8 @@ import os
 
 import pytest
 from plain import Plain, tables
-from trees import noise, snapshot, write
+from rig import Rig
+from trees import assert_equal, noise, snapshot, write
 
 FILES = {"keep": b"keep", "prune": b"prune me", "same": b"prune me"}
 
@@ -142,3 +143,33 @@ def test_damage_of_the_last_object_of_a_content_is_no_removal(plain: Plain) -> N
     assert (report.exit_code, report.lost.files) == (21, 2), "what was removed could be had until now"
     assert plain.sync().sources[0].stored_again.files == 2
     plain.assert_restores(snapshot(plain.source))
+
+
+@pytest.mark.parametrize("start", [b"evil", b"BKUP"])
+@pytest.mark.parametrize("name", ["evil.bakup", "5e6b0266-e9be-453f-841d-f9e6c1574042.bakup"])
+def test_an_odd_sector_does_not_make_it_a_target_of_sectors(plain: Plain, name: str, start: bytes) -> None:
+    write(plain.source, {"a": b"a", "b/c": b"c"})
+    plain.sync()
+    (plain.target / name).write_bytes(start + bytes(9000))
+    plain.new_home("elsewhere")
+    assert f"{name} is no object of this layout" in plain.run("ls", str(plain.target))
+    out, report = plain.restore()
+    assert report.restored.files == 2
+    assert_equal(snapshot(out), snapshot(plain.source))
+    assert not plain.sync().sources[0].new.files
+
+
+def test_odd_objects_do_not_make_a_target_of_sectors_a_plain_one(rig: Rig) -> None:
+    write(rig.source, {"a": b"a"})
+    rig.sync()
+    (rig.target / f"{'ab' * 32}.atbak").write_bytes(b"\x01\x00 odd")
+    rig.new_home("elsewhere")
+    assert rig.restore()[1].restored.files == 1
+
+
+def test_nothing_is_decrypted_among_objects(plain: Plain) -> None:
+    write(plain.source, {"a": b"a"})
+    plain.sync()
+    for out in (plain.target, plain.target / "x"):
+        said = plain.run("atbak", "decrypt", str(plain.of("a")[0]), str(out), code=2)
+        assert "DST" in said

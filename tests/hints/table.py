@@ -581,6 +581,14 @@ TABLE = (
         "bakup restore t out; diff -r src out",
         "echo more > src/more; bakup sync src t; rm $(ls -tr t/*.bakup | head -1)",
     ),
+    Hint("where it was: bakup restore {}", "bakup restore t /", PASTED, "diff -r src src2", "cp -r src src2; rm src/a"),
+    Hint(
+        "the last one with files: bakup restore {}",
+        "bakup restore t out",
+        PASTED,
+        "diff -r kept out",
+        "cp -r src kept; rm -r src/*; bakup sync src t --allow-empty",
+    ),
     # local state
     Hint(
         "it ends by itself; to wait longer: --lock-wait 10min",
