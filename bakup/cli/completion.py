@@ -23,6 +23,12 @@ Answer: TypeAlias = tuple[str, Iterable[tuple[str, str]]]
 """A kind, and values with their help."""
 
 _FILES: Answer = ("files", ())
+_VALUES = {
+    "layout": ("sectors", "atbak"),
+    "overwrite": ("always", "if-newer", "never"),
+    "compression": ("zstd:2", "gzip:4", "none"),
+}
+"""Options with few values."""
 _NAMES_FILES = ("FILE", "DIR")
 _MARKS = {"bash": ("\0", "\0"), "zsh": ("\0", "\0")}
 _LINES = ("\t", "\n")
@@ -96,6 +102,10 @@ def _found(ctx: Context, owner: Command | Parameter, typed: str) -> Answer:
             return "words", _check_points(dst, source, typed)
         case "source":
             return "words", _sources(dst, typed)
+        case "layout" | "overwrite" | "compression":
+            return "words", ((value, "") for value in _VALUES[owner.name])
+        case "tag":
+            return "words", _tags(dst, source)
         case "path" | "paths" if "dst" in ctx.params:
             return "paths", _paths(dst, source, ctx.params.get("at") or "latest", typed)
         case "shell":
@@ -104,7 +114,8 @@ def _found(ctx: Context, owner: Command | Parameter, typed: str) -> Answer:
         return "words", ((item.value, item.help or "") for item in owner.shell_complete(ctx, typed))
     takes_files = isinstance(owner, TyperOption) and owner.metavar in _NAMES_FILES
     is_place = isinstance(owner, TyperArgument) and owner.name != "globs"
-    return _FILES if takes_files or is_place else ("words", ())
+    is_url = "://" in typed  # no folder's
+    return _FILES if takes_files or (is_place and not is_url) else ("words", ())
 
 
 def _check_points(dst: str, source: str | None, typed: str) -> Iterator[tuple[str, str]]:
@@ -118,6 +129,14 @@ def _check_points(dst: str, source: str | None, typed: str) -> Iterator[tuple[st
     if lines and not several:
         yield "latest", "the newest check point"
         yield from [("latest~1", "the one before it")][: len(lines) - 1]
+
+
+def _tags(dst: str, source: str | None) -> list[tuple[str, str]]:
+    from bakup.flows import completing
+
+    return [
+        (tag, "") for tag in dict.fromkeys(tag for line in completing.check_points(dst, source) for tag in line.tags)
+    ]
 
 
 def _sources(dst: str, typed: str) -> list[tuple[str, str]]:

@@ -47,7 +47,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("BAKUP_HOME", str(folder / "home"))
         patch.chdir(folder)
         assert app.run(["account", "new", "--words-file", "words", "-q"]) == 0
-        assert app.run(["sync", "Photos", "drive", "-q"]) == 0
+        assert app.run(["sync", "Photos", "drive", "-q", "--tag", "first"]) == 0
         (source / "newer").write_text("newer")
         assert app.run(["sync", "Photos", "drive", "-q"]) == 0
         yield folder
@@ -147,7 +147,13 @@ def test_options_before_and_after(ana: Path, capfdbinary: pytest.CaptureFixture[
     kind, *found = answer(capfdbinary, "ls", "drive", "--at", "")
     assert (kind, found[2:], {len(one) for one in found[:2]}) == ("words", ["latest", "latest~1"], {8})
     assert answer(capfdbinary, "ls", "drive", "--at", found[0][:4]) == ["words", found[0]]
-    assert answer(capfdbinary, "restore", "drive", "--overwrite", "") == ["words"]
+    assert answer(capfdbinary, "restore", "drive", "--overwrite", "") == ["words", "always", "if-newer", "never"]
+    assert answer(capfdbinary, "sync", "Photos", "drive", "--layout", "") == ["words", "sectors", "atbak"]
+    assert answer(capfdbinary, "sync", "Photos", "drive", "--compression", "g") == ["words", "gzip:4"]
+    assert answer(capfdbinary, "ls", "drive", "--tag", "") == ["words", "first"]
+    assert answer(capfdbinary, "sync", "Photos", "--tag", "f", "drive", "--tag", "f") == ["words", "first"]
+    assert answer(capfdbinary, "ls", "s3://b") == ["words"]
+    assert answer(capfdbinary, "ls", "dri") == ["files"]
     assert answer(capfdbinary, "ls", "--log-file", "") == ["files"]
 
 
