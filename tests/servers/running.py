@@ -71,7 +71,7 @@ def running(
 
 
 def _die_with_parent() -> None:
-    _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    _LIBC.prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)  # which a server hands on to its children
 
 
 def _await_port(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
