@@ -22,6 +22,7 @@ from typer.main import get_group
 from bakup import __version__
 from bakup.cli import habits, help, memory, shells
 from bakup.cli.command import Command
+from bakup.cli.machine import SCHEMA
 from bakup.cli.options import Everywhere
 from bakup.cli.problems import Problem
 from bakup.cli.running import Run, unexpected
@@ -110,8 +111,10 @@ def _dispatch(arguments: list[str]) -> int:
         from bakup.cli import completion
 
         return completion.complete(group(), arguments)
-    if arguments in (["-V"], ["--version"]):
-        print(f"bakup {__version__}")
+    if {"-V", "--version"} & set(arguments) and set(arguments) <= {"-V", "--version", "--json"}:
+        console = _early(arguments).console
+        console.product(f"bakup {__version__}")
+        console.object({"message_type": "version", "schema": SCHEMA, "version": __version__})
         return 0
     arguments = habits.options_after_command(habits.help_first(arguments))
     if not arguments:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
+
+from bakup import __version__
+from bakup.cli import app
 
 HEAVY = {
     "sqlite_utils",
@@ -36,3 +40,11 @@ sys.exit(code)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == code
     assert done.stderr.splitlines()[-1] == "loaded:"
+
+
+@pytest.mark.parametrize("arguments", [["--version", "--json"], ["--json", "-V"]])
+def test_the_version_for_programs(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.run(arguments) == 0
+    assert json.loads(capsys.readouterr().out) == {"message_type": "version", "schema": 1, "version": __version__}
+    assert app.run(["-V"]) == 0
+    assert capsys.readouterr().out == f"bakup {__version__}\n"
