@@ -41,7 +41,7 @@ def _keep(look: Look, history: History) -> Kept:
     for changes in history:
         apply(look.rig.source, changes)
         wanted = snapshot(look.rig.source)
-        source = look.rig.sync().sources[0]
+        source = look.rig.sync(allow_empty=True).sources[0]
         assert source.checkpoint is not None
         if source.made:
             kept.append((source.checkpoint.uuid.hex(), wanted))

@@ -171,6 +171,7 @@ def test_plan_needs_no_account_and_makes_none(photos: Stage) -> None:
 new                2 files   41.6 MiB
   .                2 files   41.6 MiB
 would store   about 230 MiB in 1 sector
+free          1.69 TiB at /mnt/usb/backup
 """,
     )
     assert not os.path.exists(f"{photos.state}/account")

@@ -106,7 +106,8 @@ def test_version(stage: Stage) -> None:
         (
             ["restore", "/mnt/usb/backup", "latest"],
             "error: OUT is the place to restore to; latest names a check point\n"
-            "hint: bakup restore DST OUT --at latest\nhint: a folder of that name: ./latest\n",
+            "hint: of that check point: bakup restore /mnt/usb/backup /tmp/try --at latest\n"
+            "hint: a folder of that name: ./latest\n",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
