@@ -51,10 +51,9 @@ class Account(Signer):
         self.entropy, self.words = entropy, Mnemonic("english").to_mnemonic(entropy)
         super().__init__(hkdf(entropy, None, b"bakup/1 ed25519"), hkdf(entropy, None, b"bakup/1 ml-dsa-65"))
         seed = hashlib.shake_256(hkdf(entropy, None, b"bakup/1 x-wing")).digest(96)
-        kem, curve = (
-            MLKEM768PrivateKey.from_seed_bytes(seed[:64]).public_key(),
-            X25519PrivateKey.from_private_bytes(seed[64:]).public_key(),
-        )
+        lattice, curve_key = MLKEM768PrivateKey.from_seed_bytes(seed[:64]), X25519PrivateKey.from_private_bytes(seed[64:])
+        self.opening = hpke.MLKEM768X25519PrivateKey(lattice, curve_key)
+        kem, curve = lattice.public_key(), curve_key.public_key()
         self.kem = kem.public_bytes_raw() + curve.public_bytes_raw()
         self.sealing = hpke.MLKEM768X25519PublicKey(kem, curve)
         digits = blake3(b"bakup/1 account\0" + self.kem + self.public).hexdigest()[:12]

@@ -111,7 +111,7 @@ class CheckPoint:
         return action
 
     def _end(self, part):
-        files, size = self._counted() if part["last"] else (0, 0)
+        files, size = self._counted() if part["last"] and "files" not in part["given"] else (0, 0)
         return [
             self.uuid,
             part["number"],
