@@ -422,23 +422,27 @@ def open_segments(key, stored, first, segments):
 
 
 def read_data(file, sector, position, length, rule):
-    """Plaintext bytes of the data region."""
+    """Plaintext bytes of the data region, zeros for a segment that does not open; and what is wrong."""
     need(position + length <= plain_length(sector.data_length, sector.encrypted), rule, "beyond the data region")
     if not sector.encrypted:
         file.seek(sector.start + position)
         data = file.read(length)
         need(len(data) == length, rule, "the object is shorter than its header says")
-        return data
+        return data, None
     first, last = position // SEGMENT, (position + length - 1) // SEGMENT
     begin, end = first * (SEGMENT + TAG), min((last + 1) * (SEGMENT + TAG), sector.data_length)
     file.seek(sector.start + begin)
     stored = file.read(end - begin)
     need(len(stored) == end - begin, rule, "the object is shorter than its header says")
-    try:
-        plain = b"".join(open_segments(sector.data_key, stored, first, -(-sector.data_length // (SEGMENT + TAG))))
-    except InvalidTag:
-        raise Refused(rule, "a segment does not open") from None
-    return plain[position - first * SEGMENT :][:length]
+    plain, why = bytearray(), None
+    for n in range(first, last + 1):
+        at = (n - first) * (SEGMENT + TAG)
+        one = stored[at : at + SEGMENT + TAG]
+        try:
+            plain += b"".join(open_segments(sector.data_key, one, n, -(-sector.data_length // (SEGMENT + TAG))))
+        except InvalidTag:
+            plain, why = plain + bytes(len(one) - TAG), "a segment does not open"
+    return bytes(plain[position - first * SEGMENT :][:length]), why
 
 
 def read_meta(file, sector, plain):
@@ -1214,7 +1218,8 @@ class Ingest:
         except Refused:
             self.run("UPDATE box SET damaged = 1 WHERE id=?", (box,))
             raise
-        self.budget -= sum(U64.unpack_from(body)[0] for _, _, body in actions if len(body) >= 8)
+        told = [U64.unpack_from(body)[0] for _, _, body in actions if len(body) >= 8]
+        self.budget -= sum(raw for raw in told if raw <= GROUP_MAX)
         need(self.budget >= 0, "R27", "groups that unpack to more than they may")
         for _, compressed, body in actions:
             try:
@@ -1247,7 +1252,7 @@ class Ingest:
                 self.place(chunk, length, self.table.of_box(uuid, name), start, uuid, path)
             if fault:
                 self.refuse(Refused(*fault), uuid, path)
-            damaged |= bool(fault) and fault[0] != "R58"
+            damaged |= bool(fault)
             marked |= is_marked
             if record and new:
                 self.run("INSERT INTO record VALUES (?,?)", (cp, record))
@@ -1396,9 +1401,11 @@ class Points:
             before = silent, decided
             heard = [cp for cp in self.all if cp.number not in silent and (len(cp.choices) == 1 or cp.settled)]
             revokes, forgets = self.records(silent)
-            names, successors = self.names(heard, revokes, forgets)
+            names, successors = self.names(heard)
             for cp in self.all:
-                self.judge(cp, names, successors, any(cp.signer in signers for signers, _ in revokes))
+                lasts = [lasts for signers, lasts in revokes if cp.signer in signers]
+                believed = frozenset(last[cp.source] for last in lasts if cp.source in last)
+                self.judge(cp, names, successors, believed, bool(lasts))
             self.believe(revokes)
         for signer, uuid, digest in forgets:
             cp = self.by_name.get((signer, uuid))
@@ -1435,7 +1442,7 @@ class Points:
         named = self.ids.get(cp.replaces[0], -1)
         return cp.signer == named or (cp.signer == self.official and self.official is not None)
 
-    def names(self, heard, revokes, forgets):
+    def names(self, heard):
         """6.2: {(signer, uuid): named digests}, and those that `previous` gives; each with its source or None."""
         names, successors = defaultdict(set), defaultdict(set)
         for cp in heard:
@@ -1444,27 +1451,21 @@ class Points:
             if cp.replaces and self.may_replace(cp):
                 signer, uuid, digest = cp.replaces
                 names[self.ids.get(signer), uuid].add((None, digest))
-        for signer, uuid, digest in forgets:
-            names[signer, uuid].add((None, digest))
-        for signers, lasts in revokes:
-            for cp in self.all:
-                if cp.signer in signers and cp.source in lasts:
-                    names[cp.signer, cp.uuid].add((None, lasts[cp.source]))
         return names, successors
 
-    def judge(self, cp, names, successors, revoked):
+    def judge(self, cp, names, successors, believed, revoked):
         """END and lanes of a check point, with these names."""
         key = cp.signer, cp.uuid
         after = {digest for source, digest in successors.get(key, ()) if source == cp.source}
         named = after | {digest for _, digest in names.get(key, ())}
-        with_ = frozenset(named), frozenset(after), revoked
+        with_ = frozenset(named), frozenset(after), believed, revoked
         if cp.settled == with_:
             return
         cp.settled, cp.faults, cp.parts, cp.digest = with_, [], (), None
         cp.refused = cp.gaps = cp.damaged = False
         self.run("UPDATE box SET counts = 0 WHERE cp=?", (cp.number,))
         try:
-            self.find_end(cp, named, bool(after))
+            self.find_end(cp, named, believed, bool(after))
             cp.named = bool(after) and (not cp.parts or cp.digest in after)
             Lanes(self, cp, revoked).resolve()
             self.must_understand(cp)
@@ -1473,15 +1474,16 @@ class Points:
             cp.parts, cp.digest = (), None
             cp.faults.append((why.rule, str(why)))
 
-    def find_end(self, cp, named, wanted):
+    def find_end(self, cp, named, believed, wanted):
         candidates = defaultdict(list)
         rows = self.run(
             'SELECT part, id, digest, last, low, high FROM "end" WHERE cp=? ORDER BY part, digest', (cp.number,)
         )
         for part, *row_ in rows:
             candidates[part].append(row_)
-        if not named:
-            need(all(len(one) == 1 for one in candidates.values()), "R36", "END parts that contradict each other")
+        if not named and any(len(one) > 1 for one in candidates.values()):
+            need(believed, "R36", "END parts that contradict each other")
+            named = believed
         found = {}
         for node, digest in self.end_ways(candidates):
             if digest in named if named else node[0] == len(candidates):
@@ -1885,15 +1887,18 @@ class Chunks:
 def open_pack(sector, path, position, size, raw, name):
     """5.2, 5.3, R51: what the row does not say is told, but chunks that have their ids are good all the same."""
     with open(path, "rb") as file:
-        box = read_data(file, sector, position, BOX.size + size, "R51")
+        box, why = read_data(file, sector, position, BOX.size + size, "R51")
     try:
+        need(not why, "R51", why)
         actions = parse_actions(box[BOX.size :], {PACK}, alone=True)
         need(actions, "R51", "a box without PACK")
-    except Refused as why:
-        raise Refused("R51", str(why)) from None
-    data = unpacked(*actions[0][1:], RAW_MAX, "R51")
-    as_told = box[: BOX.size] == name + U64.pack(size) and len(data) == raw
-    return data, None if as_told else "not as the row of the table says"
+        data = unpacked(*actions[0][1:], RAW_MAX, "R51")
+        need(box[: BOX.size] == name + U64.pack(size) and len(data) == raw, "R51", "not as the row of the table says")
+    except Refused as refused:
+        if size == ACTION.size + U64.size + raw:  # as they are: compression never adds
+            return box[-raw:], str(refused)
+        raise Refused("R51", str(refused)) from None
+    return data, None
 
 
 # --- 7.6, 7.7 Files --------------------------------------------------------------------------------------
@@ -2480,7 +2485,7 @@ def collect(found, options):
     for path, name in objects(options):
         found.add_object(path, show(name))
     for rule, sector, path, why in found.run("SELECT rule, sector, path, why FROM refused"):
-        if RULES[rule][1] != "skipped":
+        if RULES[rule][1] != "skipped" or rule == "R58":
             say("refused", f"{RULES[rule][0]} in {sector}{f', {show(path)}' if path is not None else ''}: {why}")
     if not found.sectors and not options.verdicts:
         who = f"account {account.id}" if account else "no account"

@@ -7,7 +7,7 @@ from itertools import islice, product
 
 from blake3 import blake3
 
-from bakup.catalog import recording
+from bakup.catalog import belief, recording
 from bakup.errors import Beyond
 from bakup.format.constants import WAYS_MAX
 from bakup.format.structures import decode_end, expect_known
@@ -46,6 +46,8 @@ def _choose(connection: sqlite3.Connection, checkpoint: int) -> None:
     named = _named(connection, checkpoint)
     single = all(len(candidates) == 1 for candidates in parts.values())
     if not named and not single:
+        named = _believed(connection, checkpoint)
+    if not named and not single:
         recording.refuse_checkpoint(connection, checkpoint, CONTRADICTED)
         return
     numbers = range(max(parts) + 1)
@@ -69,10 +71,22 @@ def _named(connection: sqlite3.Connection, checkpoint: int) -> set[bytes]:
     rows = connection.execute(
         "SELECT n.previous_digest FROM checkpoints c JOIN checkpoints n ON n.source = c.source"
         " AND n.previous_uuid = c.uuid WHERE c.id = :c"
-        " UNION SELECT f.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN forgotten f"
-        " ON f.target = s.target AND f.signer = s.signer AND f.uuid = c.uuid AND (f.account OR f.by = f.signer)"
-        " WHERE c.id = :c",
-        {"c": checkpoint},
+        " UNION SELECT substr(n.replaces, 49) FROM checkpoints c JOIN sources s ON s.id = c.source JOIN checkpoints n"
+        " ON substr(n.replaces, 33, 16) = c.uuid AND substr(n.replaces, 1, 32) = CASE s.signer WHEN x'' THEN :none"
+        " ELSE s.signer END JOIN sources m ON m.id = n.source AND m.target = s.target"
+        " WHERE c.id = :c AND n.replaces IS NOT NULL AND n.refused IS NULL AND (n.account OR m.signer = s.signer)",
+        {"c": checkpoint, "none": belief.NONE},
+    )
+    return {digest for (digest,) in rows}
+
+
+def _believed(connection: sqlite3.Connection, checkpoint: int) -> set[bytes]:
+    """What the account still believes of a revoked writer's source: of contradicting ends it names the one."""
+    rows = connection.execute(
+        "SELECT r.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN revocations r ON r.target = s.target"
+        " AND r.source = s.uuid WHERE c.id = ? AND (r.writer = s.signer OR r.writer IN"
+        " (SELECT w.writer FROM writers w WHERE w.target = s.target AND w.signer = s.signer))",
+        [checkpoint],
     )
     return {digest for (digest,) in rows}
 

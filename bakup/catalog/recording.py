@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from bakup.catalog.rows import Rows
+from bakup.format.constants import OUTSIDE
 from bakup.format.records import Forgotten, Revocation
 from bakup.model import Checkpoint, LaneLine, SectorLine, TableRow
 
@@ -150,7 +151,8 @@ def add_pack(connection: sqlite3.Connection, sector: int, row: TableRow) -> int:
     """Row id of a pack that stands in `sector`."""
     cursor = connection.execute(
         "INSERT INTO packs (sector, position, length, raw_length, checkpoint, offset) VALUES (?, ?, ?, ?, ?, ?)",
-        [sector, row.position, row.length, row.raw_length, row.checkpoint, row.offset],
+        # Of the sector's own boxes only the uuid of zeros is kept: their offset is beyond SQLite's integers.
+        [sector, row.position, row.length, row.raw_length, row.checkpoint, row.offset if row.offset < OUTSIDE else 0],
     )
     return int(cursor.lastrowid or 0)
 

@@ -105,8 +105,9 @@ def unpack_action(action: Action) -> memoryview | bytes:
 
 
 def group_length(action: Action) -> int:
-    """The raw length that a GROUP says, before anything of it is believed."""
-    return int(RAW_LENGTH.unpack_from(action.content)[0]) if len(action.content) >= RAW_LENGTH.size else 0
+    """The raw length that a GROUP says, before anything of it is believed; 0 if no GROUP can have it."""
+    length = int(RAW_LENGTH.unpack_from(action.content)[0]) if len(action.content) >= RAW_LENGTH.size else 0
+    return length if length <= GROUP_MAX else 0
 
 
 def single_action(content: Buffer) -> Action:

@@ -10,7 +10,8 @@ from msgspec import Struct
 from bakup.account.stream import SEGMENT, TAG
 from bakup.errors import Damaged, Truncated
 from bakup.format.action import longest_action, unpack_data_box
-from bakup.format.box import BOX, BoxHeader
+from bakup.format.box import BOX, OWN, BoxHeader
+from bakup.format.constants import OUTSIDE
 from bakup.model import TableRow
 from bakup.sector.region import BATCH, Region, Span
 
@@ -236,7 +237,7 @@ def _checked(row: TableRow, plain: memoryview) -> BoxContent:
         header = BoxHeader.from_bytes(plain[: BOX.size])
     except Damaged as error:
         return BoxContent(row, damage=_at(row.position, error))
-    if header != BoxHeader(row.checkpoint, row.offset, row.length):
+    if header != BoxHeader(row.checkpoint, OUTSIDE if row.checkpoint == OWN else row.offset, row.length):
         return BoxContent(row, damage=_at(row.position, Damaged("the box is not the table's")))
     return BoxContent(row)
 

@@ -30,7 +30,28 @@ WRITER = Writer(ACCOUNT, [b"example source.."])
 SOURCE = b"example source.."
 NAMES = [b"a", b"b", b"b-c", b"b/c", b"b/d", b"b/d/e", b"c", b"\xff", b"z z"]
 CONTENTS = [b"", b"1\n", b"22\n", b"333\n", b"x" * 1000, bytes(5000)]
-NUMBERS = [0, 1, 2, 7, 127, 128, 255, 256, 65535, 65536, 2**31, 2**32, 2**40, 2**47, 2**62, 2**63 - 1, 2**63, 2**64 - 1, -1, -(2**63)]
+NUMBERS = [
+    0,
+    1,
+    2,
+    7,
+    127,
+    128,
+    255,
+    256,
+    65535,
+    65536,
+    2**31,
+    2**32,
+    2**40,
+    2**47,
+    2**62,
+    2**63 - 1,
+    2**63,
+    2**64 - 1,
+    -1,
+    -(2**63),
+]
 VALUES: list[Any] = [None, True, False, b"", b"a", b"/", b"..", b"a/../b", bytes(16), bytes(32), bytes(31), "", "text", [], [[]], [None], Raw(b"\xc1"), Raw(b"\x80"), Raw(b"\xcb" + bytes(8)), Raw(b"\xcc\x01"), Raw(b"\xa1\xff")]  # fmt: skip
 
 
@@ -384,7 +405,16 @@ def made(seed: int) -> tuple[Scene, dict[str, bytes]]:
         if sector is not None:
             try:
                 done[name] = sector.bytes()
-            except (ValueError, TypeError, OverflowError, IndexError, AttributeError, KeyError, RecursionError, struct.error):
+            except (
+                ValueError,
+                TypeError,
+                OverflowError,
+                IndexError,
+                AttributeError,
+                KeyError,
+                RecursionError,
+                struct.error,
+            ):
                 continue  # nothing can be written so
     return scene, done
 
@@ -401,7 +431,9 @@ def disagreements(seed: int, folder: Path) -> list[str]:
     for at in ["latest", *(_text(point.uuid) for point in scene.points)]:
         one, other = (place.restore(at=at) for place in places)
         if one.released != other.released or (one.whole != other.whole and (one.released or other.released)):
-            found.append(f"seed {seed} at {at}:\n--- {READERS[0]}\n{one.said}{sorted(one.released)}\n--- {READERS[1]}\n{other.said}{sorted(other.released)}")
+            found.append(
+                f"seed {seed} at {at}:\n--- {READERS[0]}\n{one.said}{sorted(one.released)}\n--- {READERS[1]}\n{other.said}{sorted(other.released)}"
+            )
     return found
 
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.vectors.readers import READERS, Reader
 
 from tests.vectors.forge.refusals import CASES
 from tests.vectors.forge.refusals.casefile import read
 from tests.vectors.forge.refusals.scene import SEEN
+from tests.vectors.readers import READERS, Reader
 
 FOLDER = Path(__file__).parent / "refused"
 PAGE = Path(__file__).parents[2] / "docs" / "format" / "sector.md"
@@ -36,7 +36,10 @@ def test_every_line_of_the_page_has_a_case() -> None:
 
 
 def test_a_line_s_class_is_the_page_s() -> None:
-    told = {line[0]: line[1:] for line in re.findall(r"^\| (R\d+) \|.*\| ([^|]+) \| (\w+) \|$", PAGE.read_text("utf-8"), re.M)}
+    told = {
+        line[0]: line[1:]
+        for line in re.findall(r"^\| (R\d+) \|.*\| ([^|]+) \| (\w+) \|$", PAGE.read_text("utf-8"), re.M)
+    }
     for case in CASES:
         if case.rule != "good":
             assert told[case.rule][1] == case.kind, case.name

@@ -51,7 +51,10 @@ class Account(Signer):
         self.entropy, self.words = entropy, Mnemonic("english").to_mnemonic(entropy)
         super().__init__(hkdf(entropy, None, b"bakup/1 ed25519"), hkdf(entropy, None, b"bakup/1 ml-dsa-65"))
         seed = hashlib.shake_256(hkdf(entropy, None, b"bakup/1 x-wing")).digest(96)
-        lattice, curve_key = MLKEM768PrivateKey.from_seed_bytes(seed[:64]), X25519PrivateKey.from_private_bytes(seed[64:])
+        lattice, curve_key = (
+            MLKEM768PrivateKey.from_seed_bytes(seed[:64]),
+            X25519PrivateKey.from_private_bytes(seed[64:]),
+        )
         self.opening = hpke.MLKEM768X25519PrivateKey(lattice, curve_key)
         kem, curve = lattice.public_key(), curve_key.public_key()
         self.kem = kem.public_bytes_raw() + curve.public_bytes_raw()

@@ -7,7 +7,7 @@ import zstandard
 from tests.vectors.forge import OUTSIDE, Action, Box
 from tests.vectors.forge import entries as e
 from tests.vectors.forge.refusals.headers import flip
-from tests.vectors.forge.refusals.scene import ALL, B, NOTHING, refused
+from tests.vectors.forge.refusals.scene import ALL, NOTHING, B, refused
 from tests.vectors.forge.sectors import CHECKPOINT, CHUNKS, END, GROUP, PACK, PAD
 
 
@@ -101,13 +101,13 @@ for _name, _kind, _content in (
         beside(s, Action(kind, content))
 
 
-@refused("R29", "a-group-in-the-data-region")
+@refused("R29", "a-group-in-the-data-region", ALL, whole=True)
 def _(s):
     change(pack, kind=GROUP)(s)
     s.sector.data[1].row[4] = len(B)
 
 
-@refused("R29", "a-type-to-be-skipped-in-the-data-region")
+@refused("R29", "a-type-to-be-skipped-in-the-data-region", ALL, whole=True)
 def _(s):
     change(pack, kind=0x0006)(s)
     s.sector.data[1].row[4] = len(B)
@@ -304,10 +304,13 @@ def packed_wrongly(frame):
 
 
 for _name, _frame in FRAMES.items():
-    refused("R51", f"pack-with-{_name}")(packed_wrongly(_frame))
+    if _name != "no-frame":
+        refused("R51", f"pack-with-{_name}")(packed_wrongly(_frame))
+# What has the length of a pack that is not compressed is one: its chunks are known by their ids (section 5.3).
+refused("R51", "pack-with-no-frame", ALL, whole=True)(packed_wrongly(FRAMES["no-frame"]))
 
 
-@refused("R51", "raw-length-of-a-pack-is-not-the-row-s")
+@refused("R51", "raw-length-of-a-pack-is-not-the-row-s", ALL, whole=True)
 def _(s):
     change(pack, raw=6)(s)
 
@@ -323,7 +326,7 @@ def _(s):
     s.replace(lambda data: flip(data, len(s.sector.header) + 40))
 
 
-@refused("R51", "a-pack-s-action-is-cut-short")
+@refused("R51", "a-pack-s-action-is-cut-short", ALL, whole=True)
 def _(s):
     change(pack, length=5000)(s)
 
@@ -403,5 +406,3 @@ def _(s):
     number = s.sector.keep([B])
     s.sector.chunks([[number, [PLACE]]])
     change(pack, source=b"MIDDLE\n")(s)
-
-

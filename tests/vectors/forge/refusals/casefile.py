@@ -1,14 +1,14 @@
 """How a case is written down: a text header, an empty line, and the objects one after another in one zstd frame.
 
-    bakup refusal vector 1
-    rule: R15
-    name: wrong-ml-dsa-half
-    refuses: sector
-    class: untrusted
-    accepts: plain unsigned
-    whole: no
-    released: a.txt 66697273740a
-    object: sector.bakup 1290
+bakup refusal vector 1
+rule: R15
+name: wrong-ml-dsa-half
+refuses: sector
+class: untrusted
+accepts: plain unsigned
+whole: no
+released: a.txt 66697273740a
+object: sector.bakup 1290
 """
 
 from pathlib import Path

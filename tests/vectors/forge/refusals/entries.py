@@ -4,7 +4,7 @@ import struct
 
 from tests.vectors.forge import Raw
 from tests.vectors.forge import entries as e
-from tests.vectors.forge.refusals.scene import A, ALL, B, C, OTHERS, refused
+from tests.vectors.forge.refusals.scene import ALL, OTHERS, A, B, C, refused
 
 BIG = 2**63
 
@@ -408,5 +408,3 @@ def _(s):
 @refused("R58", "a-kind-to-come-of-the-same-path", ALL)
 def _(s):
     more([127, b"b.txt"])(s)
-
-

@@ -9,7 +9,9 @@ OTHER = Account(bytes(range(32)))
 
 
 def values(scene, **changed):
-    scene.whole().sector.hook("values", lambda old: old | {name.replace("_", " "): new for name, new in changed.items()})
+    scene.whole().sector.hook(
+        "values", lambda old: old | {name.replace("_", " "): new for name, new in changed.items()}
+    )
 
 
 def fields(scene, change):
@@ -173,7 +175,10 @@ def _(s):
 @refused("R6", "signed-without-a-signature", accepts=("plain", "unsigned"))
 def _(s):
     values(s, flags=2)
-    s.sector.hook("fields", lambda old: [[0x8001, struct.pack("<H", 0x647A) + s.account.kem + struct.pack("<H", 2) + s.account.public]])
+    s.sector.hook(
+        "fields",
+        lambda old: [[0x8001, struct.pack("<H", 0x647A) + s.account.kem + struct.pack("<H", 2) + s.account.public]],
+    )
     s.sector.hook("values", lambda old: old | {"header length": 110 + 6 + 3204})
 
 
@@ -486,5 +491,3 @@ def _(s):
     s.sector.pad_meta(65536)
     s.cp.end(s.sector)
     s.sector.hook("meta stored", lambda v: v[:65552])
-
-

@@ -3,7 +3,7 @@
 from tests.vectors.forge import Action, Box, CheckPoint, Raw, Writer
 from tests.vectors.forge import entries as e
 from tests.vectors.forge.refusals.headers import OTHER
-from tests.vectors.forge.refusals.scene import A, ALL, B, C, NOTHING, SOURCE, refused
+from tests.vectors.forge.refusals.scene import ALL, NOTHING, SOURCE, A, B, C, refused
 from tests.vectors.forge.sectors import END, GROUP
 
 END_LANE = 0xFFFFFE
@@ -463,5 +463,3 @@ def _(s):
         copy.data, copy.meta, copy.points = sector.data, sector.meta, sector.points
         s.objects[name] = None
         s.put("copy-" + name, copy)
-
-

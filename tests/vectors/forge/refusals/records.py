@@ -2,7 +2,7 @@
 
 from tests.vectors.forge import Action, Box, CheckPoint, Writer
 from tests.vectors.forge import entries as e
-from tests.vectors.forge.refusals.scene import A, ALL, NOTHING, SOURCE, refused
+from tests.vectors.forge.refusals.scene import ALL, NOTHING, SOURCE, A, refused
 from tests.vectors.forge.sectors import END, GROUP
 
 END_LANE = 0xFFFFFE
@@ -47,7 +47,9 @@ for _name, _record in {
     "revoke-with-a-pair-twice": e.record(e.REVOKE, [b"W" * 16, [[b"1" * 16, NOBODY], [b"1" * 16, NOBODY]]]),
     "revoke-with-a-byte-after-it": e.record(e.REVOKE, b"\x92\xc4\x10" + b"W" * 16 + b"\x90\xc0"),
     "forget-of-pairs": e.record(e.FORGET, [[NOBODY, SOURCE]]),
-    "forget-whose-triples-do-not-ascend": e.record(e.FORGET, [[NOBODY, b"2" * 16, NOBODY], [NOBODY, b"1" * 16, NOBODY]]),
+    "forget-whose-triples-do-not-ascend": e.record(
+        e.FORGET, [[NOBODY, b"2" * 16, NOBODY], [NOBODY, b"1" * 16, NOBODY]]
+    ),
     "forget-as-a-map": e.record(e.FORGET, b"\x80"),
     "forget-with-a-digest-of-31-bytes": e.record(e.FORGET, [[NOBODY, SOURCE, bytes(31)]]),
 }.items():

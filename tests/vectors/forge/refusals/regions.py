@@ -4,7 +4,7 @@ import struct
 
 from tests.vectors.forge import OUTSIDE, Action, Box, CheckPoint
 from tests.vectors.forge import entries as e
-from tests.vectors.forge.refusals.scene import ALL, B, SOURCE, refused
+from tests.vectors.forge.refusals.scene import ALL, SOURCE, B, refused
 from tests.vectors.forge.sectors import GROUP, PAD
 
 LANES = 1 << 23
@@ -238,4 +238,3 @@ def _(s):
     s.sector.chunks([[number, [[e.chunk_id(B), len(B), 0]]]])
     s.sector.pad_meta(50)
     s.cp.end(s.sector)
-

@@ -101,7 +101,10 @@ CASES: list[Case] = []
 LINES = {  # section 8: what a line refuses, and its class
     "good": ("nothing", "none"),  # what looks like a fault and is none
     "R1": ("object", "skipped"),
-    **dict.fromkeys([f"R{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)], ("sector", "damaged")),
+    **dict.fromkeys(
+        [f"R{n}" for n in (2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27)],
+        ("sector", "damaged"),
+    ),
     "R10": ("sector", "foreign"),
     **dict.fromkeys(["R12", "R14", "R15", "R16"], ("sector", "untrusted")),
     **dict.fromkeys(["R28", "R29", "R30", "R35", "R40", "R51"], ("box", "damaged")),
@@ -164,7 +167,9 @@ def build(case: Case) -> Case:
     if "sector.bakup" not in scene.objects and (scene.sector.meta or scene.sector.data):
         made["sector.bakup"] = scene.sector
     made |= scene.objects
-    case.objects = {name: thing if isinstance(thing, bytes) else thing.bytes() for name, thing in made.items() if thing is not None}
+    case.objects = {
+        name: thing if isinstance(thing, bytes) else thing.bytes() for name, thing in made.items() if thing is not None
+    }
     return case
 
 

@@ -3,7 +3,7 @@
 from tests.vectors.forge import CheckPoint, Writer
 from tests.vectors.forge import entries as e
 from tests.vectors.forge.refusals.records import without_b
-from tests.vectors.forge.refusals.scene import A, ALL, B, C, SOURCE, refused
+from tests.vectors.forge.refusals.scene import ALL, SOURCE, A, B, C, refused
 
 
 def with_d(s, previous=None, **given):
@@ -101,7 +101,9 @@ def _(s):
     s.put("a-twin.bakup", other)
 
 
-@refused("R56", "an-unsigned-check-point-does-not-join-a-signed-chain", ALL, whole=True, sealed=True, accepts=("unsigned",))
+@refused(
+    "R56", "an-unsigned-check-point-does-not-join-a-signed-chain", ALL, whole=True, sealed=True, accepts=("unsigned",)
+)
 def _(s):
     s.whole()
     after, sector = CheckPoint(None, SOURCE, previous=s.cp, incremental=True), s.new(None)
