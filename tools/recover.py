@@ -1996,7 +1996,8 @@ class Tree:
         for raw, entry in run("SELECT raw, entry FROM unread LEFT JOIN state USING (key)"):
             kept = "what was restored is older" if entry else "there is nothing to restore"
             unread = read_entry(raw, 0)[0]
-            say("note", f"{show(unread.path)} could not be read by the backup ({show(unread.values[0])}); {kept}")
+            say("lost", f"{show(unread.path)} could not be read by the backup ({show(unread.values[0])}); {kept}")
+            self.lost += 1
         for what, times in self.unset.items():
             say("note", f"could not set {what} {times} times")
 
@@ -2519,7 +2520,6 @@ def told(points, options, cp):
 def restore(found, points, options):
     """Section 7, steps 5 to 7; returns the number of things lost."""
     chosen, lost = wanted(points, options)
-    lost += found.lost_sectors()
     chunks, taken = Chunks(found), {}
     for cp in sorted(chosen, key=lambda c: (c.source, *c.order())):
         chain_, more = told(points, options, cp)
@@ -2537,6 +2537,8 @@ def restore(found, points, options):
             tree.clean()
         lost += tree.lost
         print(f"{show(cp.label)}: {tree.files} files, {tree.bytes} bytes of check point {cp} in {show(root)}")
+    if lost or options.at == "latest" or options.sectors:  # 6.5: a check point that was asked for, and is whole, is all
+        lost += found.lost_sectors()
     if not chosen:
         raise Stop(3 if lost else 1, "nothing was restored", points.hint)
     return lost

@@ -1,8 +1,8 @@
 """Every refusal of the page (docs/format/sector.md, section 8), by both readers.
 
-tests/vectors/refused/ has one small file a case, made by tests/vectors/forge/refusals from the page alone. Each says what
-is wrong, what exactly is refused, and what a reader may still give back; beside it stands a witness, another source in
-another sector, that nothing may touch.
+tests/vectors/refused/ has one small file a case, made by tests/vectors/forge/refusals from the page alone. Each says
+what is wrong, what exactly is refused, and what a reader may still give back; beside it stands a witness, another
+source in another sector, that nothing may touch.
 """
 
 from __future__ import annotations

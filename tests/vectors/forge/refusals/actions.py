@@ -251,7 +251,7 @@ FRAMES = {
     "a-frame-without-its-size": lambda f: streamed(plain(f)),
     "a-frame-of-another-size": lambda f: compress(plain(f) + b"\xc0"),
     "a-window-of-256-mib": lambda f: _huge_window(plain(f)),
-    "no-frame": lambda f: plain(f),
+    "no-frame": plain,
     "an-empty-content": lambda f: b"",
     "a-dictionary": lambda f: f[:4] + bytes([f[4] | 1]) + b"\x01" + f[5:],
 }

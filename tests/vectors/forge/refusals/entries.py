@@ -356,7 +356,7 @@ def run_of_parts(s, change=lambda run: None):
 
 @refused("R49", "size-of-a-closing-part-is-more")
 def _(s):
-    run_of_parts(s, lambda run: put(2, 6, 1, 999)(run))
+    run_of_parts(s, put(2, 6, 1, 999))
 
 
 @refused("R49", "length-of-a-part-is-more")
@@ -394,7 +394,7 @@ def _(s):
 
 @refused("R50", "digest-in-a-closing-part")
 def _(s):
-    run_of_parts(s, lambda run: put(2, 6, 2, bytes(32))(run))
+    run_of_parts(s, put(2, 6, 2, bytes(32)))
 
 
 # R58

@@ -353,7 +353,7 @@ def _(s):
 
 @refused("R14", "ml-dsa-half-of-its-signature-wrong", sealed=True)
 def _(s):
-    certified(s, change=lambda c: flip(c))
+    certified(s, change=flip)
 
 
 # R15 and R16
