@@ -170,7 +170,7 @@ CREATE TABLE boxes (
     length INTEGER NOT NULL,
     digest BLOB NOT NULL,
     refused TEXT,
-    PRIMARY KEY (checkpoint, offset, sector)
+    PRIMARY KEY (checkpoint, offset, sector, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX boxes_by_sector ON boxes (sector);
 

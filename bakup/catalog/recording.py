@@ -166,11 +166,13 @@ def add_box(
     )
 
 
-def refuse_box(connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, why: str) -> None:
+def refuse_box(
+    connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, digest: bytes, why: str
+) -> None:
     """Not all of a box could be used: its entries are missing, its place in the lane is not."""
     connection.execute(
-        "UPDATE boxes SET refused = ? WHERE sector = ? AND checkpoint = ? AND offset = ?",
-        [why, sector, checkpoint, offset],
+        "UPDATE boxes SET refused = ? WHERE sector = ? AND checkpoint = ? AND offset = ? AND digest = ?",
+        [why, sector, checkpoint, offset, digest],
     )
 
 

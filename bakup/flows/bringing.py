@@ -296,10 +296,8 @@ class Bringing:
         if not isinstance(raw, BakupError) or isinstance(raw, Damaged | Untrusted):
             self._find_damage(read)
         for place in places.places_of(self._connection, self._target, want.chunk):
-            if (place.sector, place.position) == (
-                read.sector,
-                read.row.position,
-            ) or place.chunk_length != want.length:
+            tried = (place.sector, place.position, place.offset) == (read.sector, read.row.position, want.offset)
+            if tried or place.chunk_length != want.length:
                 continue
             row = TableRow(place.checkpoint, place.box_offset, place.length, place.position, place.raw_length)
             other = self._fetch(place.sector, row)

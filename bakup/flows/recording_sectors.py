@@ -174,7 +174,7 @@ class _Sector:
     def _refuse(self, box: MetaBox, checkpoint: int | None, why: str) -> None:
         self._faults.append(why)
         if checkpoint is not None:
-            recording.refuse_box(self._connection, self._sector, checkpoint, box.offset, why)
+            recording.refuse_box(self._connection, self._sector, checkpoint, box.offset, box.digest, why)
             self._connection.execute("UPDATE checkpoints SET entries_lost = 2 WHERE id = ?", [checkpoint])
 
     def _hear(self, records: Iterable[Record]) -> None:
@@ -204,15 +204,17 @@ def sift(connection: sqlite3.Connection, target_row: int, checkpoint: int, targe
     revoked = belief.revoked(connection, target_row, signer)
     held = lanes.held(boxes, headers, lines or None, revoked=revoked)
     counting = {(box.offset, box.digest) for box in held.boxes}
-    if held.damaged or (held.gaps and not lanes.sectors_missing(connection, checkpoint)):
-        connection.execute("UPDATE checkpoints SET entries_lost = 2 WHERE id = ?", [checkpoint])
     heads = [box for box in held.boxes if box.offset == lanes.HEADER]
     if len(headers) > 1 and not heads:
         recording.refuse_checkpoint(connection, checkpoint, CONTRADICTED)
     if not counting >= {(box.offset, box.digest) for box in (*boxes, *headers)}:
         for table in ("staged", "parts", "removals", "unread"):
             connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
+        # What was refused in a box that does not count is no loss.
+        connection.execute("UPDATE checkpoints SET entries_lost = 0 WHERE id = ? AND entries_lost = 2", [checkpoint])
         _stage_again(connection, target_row, checkpoint, counting, target, trust)
+    if held.damaged or (held.gaps and not lanes.sectors_missing(connection, checkpoint)):
+        connection.execute("UPDATE checkpoints SET entries_lost = 2 WHERE id = ?", [checkpoint])
     if held.gaps:
         _open_files(connection, checkpoint)
 

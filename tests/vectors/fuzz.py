@@ -28,7 +28,9 @@ from tests.vectors.readers import READERS
 ACCOUNT = Account()
 WRITER = Writer(ACCOUNT, [b"example source.."])
 SOURCE = b"example source.."
-NAMES = [b"a", b"b", b"b-c", b"b/c", b"b/d", b"b/d/e", b"c", b"\xff", b"z z"]
+FOLDERS = [b"b", b"b/d"]
+LEAVES = [b"a", b"b-c", b"b/c", b"b/d/e", b"c", b"\xff", b"z z"]
+NAMES = [*FOLDERS, *LEAVES]
 CONTENTS = [b"", b"1\n", b"22\n", b"333\n", b"x" * 1000, bytes(5000)]
 NUMBERS = [
     0,
@@ -137,13 +139,13 @@ class Maker:
                 made.append(e.delete(path))
                 if kind < 0.15:
                     continue
-            if kind < 0.75:
+            if path in FOLDERS:
+                made.append(e.directory(path))
+            elif kind < 0.75:
                 made.append(self._file(cp, path))
             elif kind < 0.8:
                 self.file_id += 1
                 made += self._parts(cp, path, self.file_id)
-            elif kind < 0.87:
-                made.append(e.directory(path))
             elif kind < 0.93:
                 made.append(e.symlink(path, b"a"))
             elif kind < 0.95:
