@@ -2388,8 +2388,8 @@ def bad_places(found):
     for chunk, length, *place in rows:
         for copy, path in enumerate(found.sectors[place[0]].paths):
             try:
-                chunks.at(place, copy, chunk, length)
                 need(not chunks.pack(copy, *place[:-1])[1], "R51", "")
+                chunks.at(place, copy, chunk, length)
             except Refused as why:
                 yield why.rule, found.names[path]
 
