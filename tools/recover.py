@@ -2538,7 +2538,9 @@ def restore(found, points, options):
         lost += tree.lost
         print(f"{show(cp.label)}: {tree.files} files, {tree.bytes} bytes of check point {cp} in {show(root)}")
     newest = [latest(points, group) for group in by_source(points.all).values()]
-    if lost or options.sectors or any(cp in newest for cp in chosen):  # 6.5: an older one that is whole is all there was
+    if (
+        lost or options.sectors or any(cp in newest for cp in chosen)
+    ):  # 6.5: an older one that is whole is all there was
         lost += found.lost_sectors()
     if not chosen:
         raise Stop(3 if lost else 1, "nothing was restored", points.hint)
