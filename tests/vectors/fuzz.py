@@ -440,7 +440,8 @@ def disagreements(seed: int, folder: Path) -> list[str]:
         files = _apart(one.released, other.released), _apart(other.released, one.released)
         if files[0] != files[1] or (one.whole != other.whole and (one.released or other.released)):
             told = (
-                f"--- {reader}\n{given.said}{sorted(given.released)}" for reader, given in zip(READERS, (one, other))
+                f"--- {reader}\n{given.said}{sorted(given.released)}"
+                for reader, given in zip(READERS, (one, other), strict=True)
             )
             found.append("\n".join((f"seed {seed} at {at}:", *told)))
     return found
