@@ -107,7 +107,7 @@ def _(s):
     s.sector.data[1].row[4] = len(B)
 
 
-@refused("R29", "a-type-to-be-skipped-in-the-data-region", ALL, whole=True)
+@refused("R29", "a-type-to-be-skipped-in-the-data-region")
 def _(s):
     change(pack, kind=0x0006)(s)
     s.sector.data[1].row[4] = len(B)

@@ -387,9 +387,8 @@ def twice(s):
     s.whole()
     other = s.new()
     other.open(s.cp)
-    wrong = Action(GROUP, [e.file(b"b.bad", [[len(B), e.chunk_id(B), None, None]])])
+    wrong = Action(GROUP, [e.file(b"b.bad", [e.known(B)])])
     right = s.boxes[1]
-    wrong.encode = lambda plain: right.actions[0].plain.replace(b"b.txt", b"b.bad")
     other.meta.append(Box(s.cp.uuid, right.offset, [wrong]))
     s.put("other.bakup", other)
     return other
