@@ -101,6 +101,7 @@ def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
             [checkpoint],
         )
     connection.execute("DELETE FROM staged WHERE checkpoint = ?", [checkpoint])
+    connection.execute("DELETE FROM versions WHERE source = ?", [-checkpoint])
     connection.execute("UPDATE checkpoints SET ordinal = ? WHERE id = ?", [ordinal, checkpoint])
     finish(connection, checkpoint)
 

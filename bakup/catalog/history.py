@@ -20,6 +20,8 @@ _CONTENTS = (
 )
 _MINE = _CONTENTS.format(of_pack="AND checkpoint = c.uuid", of_box="AND checkpoint = c.id")
 _ALL = _CONTENTS.format(of_pack="", of_box="")
+MINE_OF_SECTOR = f"CASE WHEN {_MINE} = {_ALL} THEN k.size ELSE k.size * {_MINE} / nullif({_ALL}, 0) END"
+"""A check point's part of a sector that is there, by the contents of the boxes."""
 _SHARED = "(SELECT count(*) FROM (SELECT 1 FROM lines o WHERE o.sector = l.sector LIMIT 2)) > 1"
 _PART = f"coalesce(CASE WHEN {_SHARED} THEN k.size * {_MINE} / nullif({_ALL}, 0) END, k.size, l.bytes)"
 """A check point's part of a sector, in bytes: one that several list is divided by the contents of the boxes."""
@@ -69,7 +71,10 @@ def place_label(host: str, location: bytes) -> str:
 
 
 class CheckpointRow(Struct, frozen=True):
-    """A complete check point. `stored`: its part of the sectors it lists, in bytes; `files`: None when END is lost."""
+    """A complete check point, or one without its END: `incomplete`, whose numbers are of what is there.
+
+    `stored`: its part of the sectors it lists, in bytes; `files`: None when END is lost.
+    """
 
     id: int
     uuid: bytes
@@ -85,6 +90,7 @@ class CheckpointRow(Struct, frozen=True):
     previous: CheckpointRef | None
     based_on: bytes | None
     stored: int
+    incomplete: bool = False
 
     @property
     def ref(self) -> CheckpointRef:

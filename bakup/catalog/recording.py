@@ -282,6 +282,7 @@ def drop_target(connection: sqlite3.Connection, target: int) -> None:
     packs = "SELECT p.id FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?"
     for table in ("lines", "lanes", "ends", "boxes", "staged", "removals", "parts", "unread"):
         connection.execute(f"DELETE FROM {table} WHERE checkpoint IN ({checkpoints})", [target])
+    connection.execute(f"DELETE FROM versions WHERE -source IN ({checkpoints}) AND source < 0", [target])
     connection.execute("DELETE FROM versions WHERE source IN (SELECT id FROM sources WHERE target = ?)", [target])
     connection.execute(f"DELETE FROM chunks WHERE pack IN ({packs})", [target])
     connection.execute(f"DELETE FROM packs WHERE id IN ({packs})", [target])

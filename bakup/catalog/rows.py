@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import struct
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -275,3 +276,18 @@ def version_of(row: tuple[Any, ...]) -> Version:
     return Version(
         key, raw(path), _KINDS[kind], size, digest, bool(parted), file_id, encoded, extra, checkpoint, first, last
     )
+
+
+def unclosed(connection: sqlite3.Connection, checkpoint: int, there: str) -> Rows:
+    """Files of which a check point has parts, and `there` (a query on them, `p`) finds no closing part."""
+    rows = connection.execute(
+        "SELECT p.key, p.file_id, max(p.offset + p.length) FROM parts p WHERE p.checkpoint = ? AND p.file_id > 0"
+        f" AND NOT EXISTS ({there}) GROUP BY p.key, p.file_id",
+        [checkpoint],
+    ).fetchall()
+    attributes = encode_attributes(Attributes(mode=0o600))
+    versions = [
+        (key, shown(key.replace(b"\0", b"/")), 1, size, 0, None, None, None, 1, 0, file_id, attributes, None)
+        for key, file_id, size in rows
+    ]
+    return Rows(versions=versions)

@@ -140,7 +140,7 @@ def accepted_facts(report: CheckReport) -> list[dict[str, object]]:
 
 def notes(report: CheckReport) -> list[str]:
     """What is no problem, and yet to be known."""
-    told = [report.caveat] if report.caveat else []
+    told = [*([report.caveat] if report.caveat else []), *report.incomplete]
     if report.removed:
         paths = "".join(f"\n{names.shown(line.path)}" for line in report.removed)
         told.append(f"{numbers.count(len(report.removed), 'object')} removed by hand:{paths}")
@@ -338,6 +338,9 @@ def _hints(report: CheckReport, problem: SectorProblem) -> tuple[str, ...]:
             "let the store bring it back from its archive" if problem.state == "archived" else "may this user read it?"
         )
         return (f"{first}; then: bakup check {names.quoted(report.target)}",)
+    if problem.incomplete and problem.checkpoint is not None:
+        at = short_id(problem.checkpoint)
+        return (f"to bring back what is there: bakup restore {names.quoted(report.target)} OUT --at {at}",)
     return tuple(_hint(report, folder, number, len(problem.lost)) for folder, number in problem.unchanged_in)
 
 

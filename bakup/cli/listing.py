@@ -22,6 +22,7 @@ _BATCH = 1000
 _SPECIAL = {1: stat.S_IFIFO, 2: stat.S_IFSOCK, 3: stat.S_IFCHR, 4: stat.S_IFBLK}
 _UNREAD = "  (as it was before: not read at this check point)"
 _NOT_WHOLE = "! not whole"
+_INCOMPLETE = "! incomplete"
 
 
 def checkpoint_lines(report: TargetListing, *, exact: bool = False) -> list[str]:
@@ -29,7 +30,8 @@ def checkpoint_lines(report: TargetListing, *, exact: bool = False) -> list[str]
     lines: list[str] = []
     for source, group in itertools.groupby(report.checkpoints, key=lambda line: line.source):
         lines += [bold(names.shown_text(source)), *_table(list(group), exact), ""]
-    many = numbers.count(len(report.checkpoints), "check point")
+    apart = sum(line.incomplete for line in report.checkpoints)
+    many = numbers.count(len(report.checkpoints) - apart, "check point") + (f", {apart:,} incomplete" if apart else "")
     held = numbers.size(report.bytes, exact=exact)
     foot = f"{many}, {held} in {numbers.count(report.sectors, report.unit)}; times in {numbers.zone()}"
     return [*(lines[:-1] if _one_source(report) else lines), foot]
@@ -46,6 +48,7 @@ def checkpoint_facts(line: CheckpointLine) -> dict[str, object]:
         "stored_bytes": line.stored,
         "tags": list(line.tags),
         "whole": line.whole,
+        "incomplete": line.incomplete,
     }
 
 
@@ -136,7 +139,8 @@ def _table(group: Sequence[CheckpointLine], exact: bool) -> list[str]:
 
 
 def _checkpoint(line: CheckpointLine, sizes: tuple[str, str], files: int, wide: int) -> str:
-    tags = " ".join([", ".join(map(names.safe, line.tags)), "" if line.whole else _NOT_WHOLE]).strip()
+    mark = _INCOMPLETE if line.incomplete else "" if line.whole else _NOT_WHOLE
+    tags = " ".join([", ".join(map(names.safe, line.tags)), mark]).strip()
     moment = numbers.local_time(line.time_ns)
     numbered = f"{line.files:>{files},}  {sizes[0]:>{wide}}  {sizes[1]:>{wide}}"
     return f"{bold(short_id(line.uuid))}  {moment}  {numbered}  {tags}".rstrip()

@@ -9,7 +9,7 @@ from bakup.cli import listing, names, places, sync_json, versions
 from bakup.cli.command import command
 from bakup.cli.options import At, Source, WithTarget, argument, option
 from bakup.cli.problems import Problem
-from bakup.cli.rows import Rows, rebuilt
+from bakup.cli.rows import Rows, rebuilt, short_id
 from bakup.cli.running import Run
 
 if TYPE_CHECKING:
@@ -79,8 +79,17 @@ def _checkpoints(run: Run, dst: str, listed: Listed, target: WithTarget) -> int:
         message = f"no check points{tagged} at {names.shown_text(dst)}"
         return run.fail(Problem("error", message, code="nothing-found"), 1)
     run.console.product(*listing.checkpoint_lines(report, exact=run.exact))
-    total = {"check_points": len(report.checkpoints), "sectors": report.sectors, "target_bytes": report.bytes}
-    return run.finish({"target": dst, **total}, _told(run, report.rolled_back))
+    apart = sum(line.incomplete for line in report.checkpoints)
+    total = {
+        "check_points": len(report.checkpoints) - apart,
+        "incomplete": apart,
+        "sectors": report.sectors,
+        "target_bytes": report.bytes,
+    }
+    code = _told(run, report.rolled_back)
+    for uuid in report.lacking:
+        run.console.hint(f"to bring back what is there: bakup restore {names.quoted(dst)} OUT --at {short_id(uuid)}")
+    return run.finish({"target": dst, **total}, 3 if report.lacking else code)
 
 
 def _rebuilt(run: Run, report: TargetListing) -> None:

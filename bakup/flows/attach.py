@@ -306,9 +306,10 @@ def _take_late(at: _At, layout: Layout, ingested: Ingested) -> None:
 def _adopted(at: _At, comparison: listing.Comparison) -> listing.Comparison:
     """A run was cut off after a put: what it has put is read like another's. Its entries are forgotten already."""
     struck = applying.strike_open(at.home.catalog, at.row)
-    if not comparison.adopted:
+    again = [*comparison.adopted, *(listing.holding(at.home.catalog, at.row, struck) if struck else ())]
+    if not again:
         return comparison
-    listing.strike(at.home.catalog, [*comparison.adopted, *listing.holding(at.home.catalog, at.row, struck)])
+    listing.strike(at.home.catalog, again)
     return at.compared()
 
 

@@ -20,6 +20,7 @@ from bakup.flows.layouts import Reader
 from bakup.flows.looking_reports import CatReport
 from bakup.flows.reading import SOMEWHERE, Piece
 from bakup.flows.reports import TargetOptions
+from bakup.flows.restore import not_there
 from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 from bakup.model import Extent, Kind, path_key
@@ -50,7 +51,7 @@ def cat(
         chosen = choose_source(connection, attached.row, source, dst, at)
         row = choose_checkpoint(connection, attached.row, chosen, at)
         rows = history.checkpoints(connection, attached.row, chosen.id)
-        newest = row == rows[-1]
+        newest = rows[-1:] == [row]
         chain = history.chain_of(rows, row)
         lost = unknown(home, attached, chain, every=False, newest=newest, sources={chosen.id})
         version = _file(connection, chosen, row, inner_path(chosen, path), lost)
@@ -70,7 +71,7 @@ def cat(
             cause,
             () if cause else tuple(sector_name(sector) for sector in reading.findings),
             difference.unread_above(connection, row.id, version.key),
-            tuple(rolled_back(home, attached, {chosen.id})) if newest else (),
+            tuple(rolled_back(home, attached, {chosen.id})) if newest else not_there(connection, row),
         )
 
 

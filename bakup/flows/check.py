@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from bakup.catalog import damage, history, listing, places
+from bakup.catalog import damage, history, incomplete, listing, places
 from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
 from bakup.catalog.refused import refused
@@ -16,8 +16,9 @@ from bakup.flows.accepting import Split, accepting, accepting_forks, split
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach, made_with
 from bakup.flows.check_history import verdict_on_history
-from bakup.flows.check_problems import problems_of
+from bakup.flows.check_problems import problems_of, told_incomplete
 from bakup.flows.check_scope import Scope, scope_of
+from bakup.flows.choosing import is_lacking
 from bakup.flows.home import Home
 from bakup.flows.layouts import WITHHELD, Held, Seen
 from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
@@ -204,6 +205,11 @@ def _report(
         unit=attached.layout.unit,
         removed=_removed(connection, attached, scope),
         caveat=attached.layout.caveat(encrypted=made_with(home, attached)[0]),
+        incomplete=tuple(
+            told_incomplete(source, row)
+            for source, row in (incomplete.newest(connection, attached.row) if scope.every else ())
+            if not is_lacking(source, row)
+        ),
         every=scope.every,
     )
 

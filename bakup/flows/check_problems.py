@@ -9,12 +9,14 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from bakup.catalog import damage, history, listing
+from bakup.catalog import damage, history, incomplete, listing
 from bakup.catalog.damage import LostVersion
+from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.refused import Refused
 from bakup.flows.accepting import checkpoint_lost, file_lost, sector_lost
 from bakup.flows.attach import Attached
 from bakup.flows.check_scope import Scope
+from bakup.flows.choosing import is_lacking
 from bakup.flows.home import Home
 from bakup.flows.layouts import WITHHELD, Seen
 from bakup.flows.reports import Lost, SectorProblem
@@ -56,8 +58,10 @@ def problems_of(
         if row.uuid in scope.told_by and (gap := gap_of(row)) is not None:
             gone = row.uuid if row.entries_lost or row.based_on is None else row.based_on
             problems.append(checkpoint_gone(row.uuid, gap, gone))
-    if not scope.checkpoints and scope.every:
-        problems.append(SectorProblem(None, "", "missing", _nothing_complete(attached.place, len(seen))))
+    apart = incomplete.newest(home.catalog, attached.row) if scope.every else []
+    problems += [without_end(source, row) for source, row in apart if is_lacking(source, row)]
+    if not scope.checkpoints and scope.every and not apart:
+        problems.append(SectorProblem(None, "", "missing", f"{attached.place} has no complete check point"))
     if not scope.newest and not lost:
         return problems
     for uuid, why in damage.unusable(home.catalog, attached.row):
@@ -67,9 +71,15 @@ def problems_of(
     return problems + [_of_object(one) for one in aside if not one.harmless and one.sector not in told]
 
 
-def _nothing_complete(place: str, sectors: int) -> str:
-    stored = "1 sector holds" if sectors == 1 else f"{sectors:,} sectors hold"
-    return f"{place} has no complete check point; {stored} what was stored until now"
+def without_end(source: SourceRow, row: CheckpointRow) -> SectorProblem:
+    """A check point without its END, whose source has no complete one."""
+    return SectorProblem(None, "", "missing", told_incomplete(source, row), checkpoint=row.uuid, incomplete=True)
+
+
+def told_incomplete(source: SourceRow, row: CheckpointRow) -> str:
+    """What is said of one."""
+    files = "1 file" if row.files == 1 else f"{row.files or 0:,} files"
+    return f"check point {row.uuid.hex()[:8]} of {source.label} is incomplete: {files} of it are there"
 
 
 def checkpoint_gone(uuid: bytes, message: str, gone: bytes) -> SectorProblem:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import socket
 import sqlite3
 import tempfile
+import time
 from collections.abc import Sequence
 
-from bakup.catalog import history
+from msgspec.structs import replace
+
+from bakup.catalog import history, incomplete
+from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import known_as
 from bakup.errors import Failed, Usage
@@ -27,7 +32,16 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     that was backed up last until `at`: a sync would go on with it (docs/looking.md).
     Raises Usage when several fit, Failed when none does.
     """
+    if _is_id(at) and (apart := _apart(connection, target, name, at)) is not None:
+        return apart
     found = history.sources(connection, target)
+    if not found and (begun := incomplete.newest(connection, target)):
+        raise Failed(
+            f"{place} holds no complete check point; what there is of these can be had",
+            details=tuple((f"{row.uuid.hex()[:8]} of {source.label}",) for source, row in begun),
+            hints=tuple(what_is_there(place, row.uuid) for _, row in begun[-1:]),
+            code="nothing",
+        )
     if not found:
         hint = f"see why: bakup check {shlex.quote(place)}"
         raise Failed(f"{place} holds no complete check point", hints=(hint,), code="nothing")
@@ -64,6 +78,8 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
 
     Raises Usage for what is none of these, Failed when there is no such check point.
     """
+    if stands_apart(source):
+        return next(row for row in incomplete.found(connection, target) if incomplete.own_source(row) == source.id)
     rows = history.checkpoints(connection, target, source.id)
     wanted = at.strip().lower()
     if match := LATEST.fullmatch(wanted):
@@ -88,7 +104,7 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
 def line_of(row: CheckpointRow, source: SourceRow, *, whole: bool = True) -> CheckpointLine:
     """A check point as reports show it."""
     return CheckpointLine(
-        row.uuid, source.label, row.time_ns, row.files or 0, row.size or 0, row.stored, row.tags, whole
+        row.uuid, source.label, row.time_ns, row.files or 0, row.size or 0, row.stored, row.tags, whole, row.incomplete
     )
 
 
@@ -108,6 +124,45 @@ def inner_path(source: SourceRow, path: bytes) -> bytes:
     if b".." in parts:
         raise Usage(f"{os.fsdecode(path)}: a path in a check point has no ..", code="outside")
     return b"/".join(parts)
+
+
+def what_is_there(place: str, uuid: bytes) -> str:
+    """The hint for a check point without its END."""
+    return f"to bring back what is there: bakup restore {shlex.quote(place)} OUT --at {uuid.hex()[:8]}"
+
+
+DAY_NS = 86_400 * 10**9
+
+
+def is_lacking(source: SourceRow, row: CheckpointRow) -> bool:
+    """Whether its source has nothing complete, and it is not what another computer began within a day and may still
+    be making."""
+    elsewhere = source.host not in ("", socket.gethostname())
+    return source.current is None and not (elsewhere and time.time_ns() - row.time_ns < DAY_NS)
+
+
+def stands_apart(source: SourceRow) -> bool:
+    """Whether a chosen source is a check point without its END, of that source alone."""
+    return source.id < 0
+
+
+def _apart(connection: sqlite3.Connection, target: int, name: str | None, at: str) -> SourceRow | None:
+    """The source of a check point without its END that `at` means, with nothing in it but that; None: no such one."""
+    if any(row.uuid.hex().startswith(_digits(at)) for row in history.checkpoints(connection, target)):
+        return None
+    sources = {one.id: one for one in history.sources(connection, target, complete=False)}
+    fitting = [
+        row
+        for row in incomplete.found(connection, target)
+        if row.uuid.hex().startswith(_digits(at)) and (name is None or _means(sources[row.source], name))
+    ]
+    if len(fitting) > 1:
+        raise _several(at)
+    if not fitting:
+        return None
+    with transaction(connection):
+        incomplete.show(connection, fitting[0])
+    return replace(sources[fitting[0].source], id=incomplete.own_source(fitting[0]), current=None)
 
 
 def _digits(at: str) -> str:

@@ -6,15 +6,16 @@ import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bakup.catalog import damage, history, places
+from bakup.catalog import damage, history, incomplete, places
 from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
 from bakup.flows.attach import Attached, attach
-from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
+from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
 from bakup.flows.expecting import rolled_back
 from bakup.flows.home import Home
 from bakup.flows.reports import ListedEntry, Listing, TargetListing, TargetOptions
+from bakup.flows.restore import not_there
 from bakup.flows.suffering import suffering
 from bakup.flows.watch import Watch
 from bakup.model import Kind
@@ -42,12 +43,20 @@ def checkpoints(
             for row in rows
             if (chosen is None or row.source == chosen.id) and (tag is None or known_as(tag) in row.tags)
         ]
+        apart = [
+            (one, row)
+            for one, row in incomplete.newest(connection, attached.row)
+            if tag is None and (source is None or row.source == (chosen and chosen.id))
+        ]
+        lines += [line_of(row, one, whole=False) for one, row in apart]
+        lines.sort(key=lambda line: line.source)
+        lacking = tuple(row.uuid for one, row in apart if is_lacking(one, row))
         count, size = connection.execute(
             "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
             [attached.row],
         ).fetchone()
         back = tuple(rolled_back(home, attached, None if chosen is None else {chosen.id}))
-        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit, back)
+        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit, back, lacking)
 
 
 def entries(
@@ -84,7 +93,7 @@ def entries(
             )
         unread = history.unread_at(connection, row.id)
         newest = row == history.head(connection, chosen.id)
-        back = tuple(rolled_back(home, attached, {chosen.id})) if newest else ()
+        back = tuple(rolled_back(home, attached, {chosen.id})) if newest else not_there(connection, row)
 
         def locators(found: Version) -> tuple[str, ...]:
             wanted = objects and found.kind == Kind.FILE

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from blake3 import blake3
 
 from bakup.catalog import belief, ending, lanes, listing, recording
-from bakup.catalog.rows import Rows, encode_attributes, rows_of, shown
+from bakup.catalog.rows import Rows, rows_of, unclosed
 from bakup.errors import BakupError, Beyond, Damaged
 from bakup.flows.opening import open_known
 from bakup.format.constants import RecordType
@@ -17,7 +17,7 @@ from bakup.format.entries import expect_understood
 from bakup.format.records import decode_forgotten, decode_revocation
 from bakup.format.regions import HeldCheckpoint, MetaBox
 from bakup.format.structures import expect_known
-from bakup.model import Attributes, Record
+from bakup.model import Record
 from bakup.sector.meta import MetaRegion
 from bakup.sector.reader import OpenSector
 from bakup.sector.trust import Trust
@@ -221,18 +221,9 @@ def sift(connection: sqlite3.Connection, target_row: int, checkpoint: int, targe
 
 def _open_files(connection: sqlite3.Connection, checkpoint: int) -> None:
     """Large files whose closing part is lost: what there is of them can be had in part."""
-    rows = connection.execute(
-        "SELECT p.key, p.file_id, max(p.offset + p.length) FROM parts p WHERE p.checkpoint = ? AND p.file_id > 0"
-        " AND NOT EXISTS (SELECT 1 FROM staged s WHERE s.checkpoint = p.checkpoint AND s.key = p.key AND s.kind = 1)"
-        " GROUP BY p.key, p.file_id",
-        [checkpoint],
-    ).fetchall()
-    attributes = encode_attributes(Attributes(mode=0o600))
-    versions = [
-        (key, shown(key.replace(b"\0", b"/")), 1, size, 0, None, None, None, 1, 0, file_id, attributes, None)
-        for key, file_id, size in rows
-    ]
-    recording.add_entries(connection, Rows(versions=versions), checkpoint=checkpoint, source=0, ordinal=None)
+    there = "SELECT 1 FROM staged s WHERE s.checkpoint = p.checkpoint AND s.key = p.key AND s.kind = 1"
+    rows = unclosed(connection, checkpoint, there)
+    recording.add_entries(connection, rows, checkpoint=checkpoint, source=0, ordinal=None)
 
 
 def _stage_again(

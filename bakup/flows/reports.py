@@ -96,7 +96,10 @@ class SyncOptions(Struct, frozen=True):
 
 
 class CheckpointLine(Struct, frozen=True):
-    """A check point as `ls` shows it. `stored`: its part of the sectors it added; `whole`: nothing of it is missing."""
+    """A check point as `ls` shows it. `stored`: its part of the sectors it added; `whole`: nothing of it is missing.
+
+    `incomplete`: its END is not there; the numbers are of what is.
+    """
 
     uuid: Uuid
     source: str  # "laptop:/home/ana/Photos" or its name
@@ -106,6 +109,7 @@ class CheckpointLine(Struct, frozen=True):
     stored: int
     tags: tuple[str, ...] = ()
     whole: bool = True
+    incomplete: bool = False
 
 
 class UnreadPath(Struct, frozen=True):
@@ -214,7 +218,7 @@ class ListedEntry(Struct, frozen=True):
 class TargetListing(Struct, frozen=True):
     """`ls` without a path: check points by source, oldest first.
 
-    `rolled_back`: newer ones that were seen and are gone.
+    `rolled_back`: newer ones that were seen and are gone. `lacking`: incomplete ones of sources that have no other.
     """
 
     checkpoints: tuple[CheckpointLine, ...]
@@ -223,6 +227,7 @@ class TargetListing(Struct, frozen=True):
     rebuilt: RebuildReport | None = None
     unit: str = "sector"
     rolled_back: tuple[str, ...] = ()
+    lacking: tuple[Uuid, ...] = ()
 
 
 class RestoreOptions(Struct, frozen=True):
@@ -297,6 +302,7 @@ class SectorProblem(Struct, frozen=True):
     unchanged_in: tuple[tuple[str, int], ...] = ()  # source folder here, so many of the lost are unchanged in it
     bytes: int = 0  # of a missing sector
     checkpoint: Uuid | None = None  # whose chain is not whole, where it is no sector that is missing
+    incomplete: bool = False  # that check point has no END
     what: frozenset[str] = frozenset()
     covers: frozenset[str] = frozenset()
 
@@ -346,6 +352,7 @@ class CheckReport(Struct, frozen=True):
     unit: str = "sector"
     removed: tuple[PathLine, ...] = ()  # objects that a user took away
     caveat: str = ""  # what the layout cannot promise
+    incomplete: tuple[str, ...] = ()  # check points without their END that are no damage
     every: bool = True  # all check points; else only what `--source` and `--at` asked for
 
 

@@ -14,7 +14,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from bakup.catalog import damage, history, places
+from bakup.catalog import damage, history, incomplete, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow
 from bakup.errors import Failed, Usage
@@ -253,10 +253,26 @@ def _blind(home: Home, attached: Attached, chosen: Chosen, nameless: Iterable[da
     if chain:
         gap_of = history_gap(history.bases(connection, attached.row))
         causes += [Cause(gap, ()) for gap in map(gap_of, chain.values()) if gap]
+    causes += [Cause(told, ()) for told in not_there(connection, chosen.checkpoint)]
     if chosen.latest:
         causes += [Cause(told, ()) for told in may_hold_more(connection, attached.row)]
         causes += [Cause(gone, ()) for gone in rolled_back(home, attached, {chosen.source.id})]
     return tuple(causes)
+
+
+def not_there(connection: sqlite3.Connection, row: CheckpointRow) -> tuple[str, ...]:
+    """What is said of a check point without its END: between which paths something may be missing."""
+    if not row.incomplete:
+        return ()
+    name = row.uuid.hex()[:8]
+    told = [f"check point {name} has no end: what its sectors hold is there"]
+    if row.based_on is not None:
+        told.append(f"what {name} was made on, check point {row.based_on.hex()[:8]}, is not part of it")
+    for first, last in incomplete.spans(connection, row):
+        ends = {"after": first, "before": last}
+        between = " and ".join(f"{word} {os.fsdecode(path) or '.'}" for word, path in ends.items() if path is not None)
+        told.append(f"something may be missing {between}".rstrip())
+    return tuple(told)
 
 
 def span(line: damage.MissingLine) -> str:

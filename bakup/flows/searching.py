@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import Struct
 
 from bakup.catalog import history as chain
-from bakup.catalog import search
+from bakup.catalog import incomplete, search
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.catalog.search import Span, Timeline, Wanted
@@ -77,7 +77,7 @@ def history(
     """Every version of `path`, oldest first; with `at` the one that stood at that check point. May be none."""
     with attach(home, dst, target, watch, ask) as attached:
         connection = home.catalog
-        chosen = choose_source(connection, attached.row, source, dst)
+        chosen = choose_source(connection, attached.row, source, dst, at or "")
         inner = inner_path(chosen, path)
         one = _search(connection, attached.row, chosen, Wanted(), at)
         found = tuple(_found(one, search.versions_of(connection, chosen.id, inner)))
@@ -86,11 +86,18 @@ def history(
 
 
 def _searches(connection: sqlite3.Connection, target: int, dst: str, options: FindOptions) -> list[_Search]:
-    several = options.source is None and len(chain.sources(connection, target)) > 1
-    if not several:
-        chosen = choose_source(connection, target, options.source, dst)
+    if _one(connection, target, options):
+        chosen = choose_source(connection, target, options.source, dst, options.at or "")
         return [_search(connection, target, chosen, _wanted(connection, target, chosen, options), options.at)]
     return _of_each(connection, target, chain.sources(connection, target), options)
+
+
+def _one(connection: sqlite3.Connection, target: int, options: FindOptions) -> bool:
+    """Whether one source is looked through; a check point without its END is one of its own."""
+    if options.source is not None or len(chain.sources(connection, target)) <= 1:
+        return True
+    at = options.at or ""
+    return bool(ID.fullmatch(at)) and any(row.uuid.hex().startswith(at) for row in incomplete.found(connection, target))
 
 
 def _of_each(
@@ -110,8 +117,9 @@ def _of_each(
 
 
 def _search(connection: sqlite3.Connection, target: int, source: SourceRow, wanted: Wanted, at: str | None) -> _Search:
-    timeline = Timeline(chain.checkpoints(connection, target, source.id))
     row = None if at is None else choose_checkpoint(connection, target, source, at)
+    apart = row is not None and row.incomplete
+    timeline = Timeline([row] if row is not None and apart else chain.checkpoints(connection, target, source.id))
     return _Search(source, timeline, wanted, row)
 
 

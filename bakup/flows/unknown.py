@@ -9,7 +9,7 @@ from bakup.catalog.history import CheckpointRow
 from bakup.flows.attach import Attached
 from bakup.flows.expecting import may_hold_more, rolled_back
 from bakup.flows.home import Home
-from bakup.flows.restore import history_gap, span
+from bakup.flows.restore import history_gap, not_there, span
 
 
 def unknown(
@@ -39,6 +39,7 @@ def unknown(
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]
         found += [gap for gap in map(history_gap(history.bases(connection, target)), rows) if gap]
+    found += [told for row in rows for told in not_there(connection, row)]
     if every:
         found += _gone(rows)
     if newest:
