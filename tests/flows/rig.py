@@ -165,7 +165,11 @@ class Rig:
             return rebuild(home, str(self.target), target=target, watch=self.watch, ask=Answers())
 
     def list(self, target: TargetOptions = NOTHING_ACCEPTED) -> tuple[CheckpointLine, ...]:
-        """Check points at the target, oldest first."""
+        """Complete check points at the target, oldest first."""
+        return tuple(line for line in self.list_all(target) if not line.incomplete)
+
+    def list_all(self, target: TargetOptions = NOTHING_ACCEPTED) -> tuple[CheckpointLine, ...]:
+        """Check points at the target, oldest first, also those without their END."""
         with self.open("ls") as home:
             return checkpoints(
                 home, str(self.target), source=None, tag=None, target=target, watch=self.watch, ask=Answers()

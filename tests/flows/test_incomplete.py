@@ -84,7 +84,7 @@ def test_the_next_sync_goes_on_with_its_chunks(cut: tuple[Rig, str]) -> None:
     report = rig.sync()
     assert report.stored_bytes < 30 * MIB
     rig.assert_restores(snapshot(rig.source))
-    assert [line.incomplete for line in rig.list()] == [False]
+    assert [line.incomplete for line in rig.list_all()] == [False]
     rig.run("restore", str(rig.target), str(rig.new_out()), "--at", at, code=3)
     assert rig.check().exit_code == 0
 
@@ -102,7 +102,7 @@ def test_one_beside_complete_ones_is_a_note(rig: Rig) -> None:
     assert "is incomplete" in rig.run("check", str(rig.target))
     out, report = rig.restore()
     assert report.restored.files == 1
-    at = next(line.uuid.hex()[:8] for line in rig.list() if line.incomplete)
+    at = next(line.uuid.hex()[:8] for line in rig.list_all() if line.incomplete)
     out = rig.new_out()
     said = rig.run("restore", str(rig.target), str(out), "--at", at, code=3)
     assert "is not part of it" in said
@@ -118,7 +118,7 @@ def test_a_first_run_that_was_killed(rig: Rig) -> None:
                 break
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
-    [line] = rig.list()
+    [line] = rig.list_all()
     assert line.incomplete
     assert line.files > 3
     out = rig.new_out()
