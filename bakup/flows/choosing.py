@@ -35,16 +35,17 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
     if _is_id(at) and (apart := _apart(connection, target, name, at)) is not None:
         return apart
     found = history.sources(connection, target)
-    if not found and (begun := incomplete.newest(connection, target)):
+    if not found:
+        begun = incomplete.newest(connection, target)
         raise Failed(
-            f"{place} holds no complete check point; what there is of these can be had",
+            f"{place} holds no complete check point" + ("; what there is of these can be had" if begun else ""),
             details=tuple((f"{row.uuid.hex()[:8]} of {source.label}",) for source, row in begun),
-            hints=tuple(what_is_there(place, row.uuid) for _, row in begun[-1:]),
+            hints=(
+                f"see why: bakup check {shlex.quote(place)}",
+                *(what_is_there(place, row.uuid) for _, row in begun[-1:]),
+            ),
             code="nothing",
         )
-    if not found:
-        hint = f"see why: bakup check {shlex.quote(place)}"
-        raise Failed(f"{place} holds no complete check point", hints=(hint,), code="nothing")
     if name is not None:
         fitting = [source for source in found if name in _whole_names(source)]
         fitting = fitting or [one for one in found if _means(one, name) or _means(one, known_as(name))]
