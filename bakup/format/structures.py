@@ -125,7 +125,10 @@ def expect_known(facts: Facts) -> None:
     """Raise Beyond if a fact must be understood: none of those is known yet (section 6)."""
     for name, _ in facts:
         if name.startswith("!"):
-            raise Beyond(f"it says {name!r}, which only a newer bakup understands", hints=("a newer bakup made it: use that one",))
+            raise Beyond(
+                f"it says {name!r}, which only a newer bakup understands",
+                hints=("a newer bakup made it: use that one",),
+            )
 
 
 def _check_names(value: Checkpoint) -> None:
