@@ -58,7 +58,8 @@ It never shows a secret.
 WORDS_TEXT = """
 Show the card with the 24 words again, or write it into --words-file.
 
-The words go to standard output for --words-file - alone.
+The words go to standard output for --words-file - alone, and nowhere else.
+It never replaces a file.
 """
 RECOVER_TEXT = """
 Bring an account back from its 24 words; four letters a word are enough. They

@@ -169,7 +169,7 @@ TABLE = (
         "bakup account recover --words-file short",
         "bakup account recover --words-file card",
         "bakup account show",
-        "rm -r home; echo one two > short",
+        "rm -r home; sed 's/^1 /25 /' card > short; grep -q '^25 ' short",
     ),
     Hint(
         "compare them with the card, one by one",
@@ -335,7 +335,7 @@ TABLE = (
     Hint(
         "a folder of that name: ./{}", "bakup restore t latest", 'eval "bakup restore t $COMMAND"', "diff -r src latest"
     ),
-    Hint("here: {}/{}/{}", "bakup ls file://t", 'test "$COMMAND" = file:///t/'),
+    Hint("here: {}/{}/{}", "bakup ls file://t/x", 'test "$COMMAND" = file:///t/x'),
     Hint(
         "for example: --store-option profile=backup",
         "bakup ls t --store-option profile",
