@@ -126,6 +126,7 @@ CREATE TABLE checkpoints (
     hidden TEXT,
     UNIQUE (source, uuid)
 ) STRICT;
+CREATE INDEX checkpoints_replacing ON checkpoints (source, substr(replaces, 33, 16)) WHERE replaces IS NOT NULL;
 CREATE INDEX checkpoints_by_previous ON checkpoints (source, previous_uuid);
 
 -- The sectors that a check point's END lists, in order.

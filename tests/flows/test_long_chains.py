@@ -23,10 +23,10 @@ from bakup.flows.reports import TargetOptions
 from bakup.flows.searching import find, history
 from bakup.flows.stats import stats
 from bakup.format.action import frame, group_action
-from bakup.format.constants import ActionType
+from bakup.format.constants import END_LANE, ActionType
 from bakup.format.entries import encode_entries
 from bakup.format.structures import INCREMENTAL, encode_checkpoint, encode_end
-from bakup.model import Attributes, Checkpoint, CheckpointRef, Chunker, Dir, End, SectorLine, Symlink
+from bakup.model import Attributes, Checkpoint, CheckpointRef, Chunker, Dir, End, LaneLine, SectorLine, Symlink
 from bakup.sector.writer import SectorWriter
 
 FEW, MANY = 100, 400
@@ -57,17 +57,20 @@ def chained(rig: Rig, number: int) -> None:
                     sequence=at + 1,
                     previous=previous,
                     based_on=previous.uuid if previous else None,
+                    replaces=None,
                     chunker=Chunker("fastcdc-2020", 1, 2, 3, 0),
                 )
                 link = Symlink(f"link{at:06}".encode(), Attributes(), b"x")
                 entries = [link] if previous else [Dir(b"", Attributes()), link]
-                writer.begin_checkpoint(point.uuid, encode_checkpoint(point))
+                header = encode_checkpoint(point)
+                writer.begin_checkpoint(point.uuid, header)
                 group = group_action(encode_entries(entries), None)
                 writer.add_meta(point.uuid, 0, group)
                 line = SectorLine(writer.uuid, None, len(entries), 0, entries[0].path, entries[-1].path)
-                end = encode_end(End(point.uuid, 0, True, (line,), 0, 0))
-                writer.add_meta(point.uuid, len(group), frame(ActionType.END, end))
-                previous = CheckpointRef(point.uuid, blake3(end).digest())
+                digest = blake3(blake3(header).digest() + blake3(group).digest()).digest()
+                end = encode_end(End(point.uuid, 0, True, (line,), 0, 0, (LaneLine(0, len(group), digest),)))
+                writer.add_meta(point.uuid, END_LANE << 40, frame(ActionType.END, end))
+                previous = CheckpointRef(point.uuid, blake3(blake3(end).digest()).digest())
             writer.finish()
 
 
