@@ -73,7 +73,8 @@ def _named(connection: sqlite3.Connection, checkpoint: int) -> set[bytes]:
         " AND n.previous_uuid = c.uuid WHERE c.id = :c"
         " UNION SELECT substr(n.replaces, 49) FROM checkpoints n CROSS JOIN sources m ON m.id = n.source"
         " CROSS JOIN checkpoints c ON c.id = :c CROSS JOIN sources s ON s.id = c.source"
-        " WHERE n.replaces IS NOT NULL AND n.refused IS NULL AND m.target = s.target AND (n.account OR m.signer = s.signer)"
+        " WHERE n.replaces IS NOT NULL AND n.refused IS NULL"
+        " AND m.target = s.target AND (n.account OR m.signer = s.signer)"
         " AND substr(n.replaces, 33, 16) = c.uuid"
         " AND substr(n.replaces, 1, 32) = CASE s.signer WHEN x'' THEN :none ELSE s.signer END",
         {"c": checkpoint, "none": belief.NONE},

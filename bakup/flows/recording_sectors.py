@@ -215,7 +215,8 @@ def sift(connection: sqlite3.Connection, target_row: int, checkpoint: int, targe
         _stage_again(connection, target_row, checkpoint, counting, target, trust)
     if held.damaged or (held.gaps and not lanes.sectors_missing(connection, checkpoint)):
         connection.execute("UPDATE checkpoints SET entries_lost = 2 WHERE id = ?", [checkpoint])
-    if held.gaps:
+    lost = connection.execute("SELECT entries_lost FROM checkpoints WHERE id = ?", [checkpoint]).fetchone()[0]
+    if held.gaps or lost:
         _open_files(connection, checkpoint)
 
 
