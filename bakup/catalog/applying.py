@@ -156,7 +156,8 @@ def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
     # A fork, or check points found out of order: go back to the state that the next one changes.
     row = connection.execute(
         "SELECT b.id, b.ordinal, s.current FROM"
-        " (SELECT 0 AS instead, * FROM checkpoints WHERE source = :s AND uuid = :u UNION ALL SELECT 1, * FROM checkpoints WHERE source = :s AND replaces IS NOT NULL"
+        " (SELECT 0 AS instead, * FROM checkpoints WHERE source = :s AND uuid = :u"
+        " UNION ALL SELECT 1, * FROM checkpoints WHERE source = :s AND replaces IS NOT NULL"
         " AND substr(replaces, 33, 16) = :u) b JOIN sources s ON s.id = b.source WHERE b.complete = 1"
         " ORDER BY b.instead, b.uuid DESC",
         {"s": source, "u": uuid},
