@@ -21,7 +21,7 @@ from pathlib import Path
 
 FILES = 4
 """Files of one run."""
-SLOW_FIRST = ("flows", "flows_looking", "damage", "transcripts", "cli", "store")
+SLOW_FIRST = ("vectors", "flows", "flows_looking", "damage", "transcripts", "cli", "store")
 """Folders that take longest: begun first, so that no processor is idle at the end."""
 NONE_SELECTED = 5
 """pytest's exit code where the arguments select nothing."""
