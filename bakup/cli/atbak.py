@@ -113,7 +113,7 @@ def key_show(
     place = places.target(dst)
     with run.home(write=False) as home:
         key, name = flow.key_of(home, place, target=target.options(), watch=run.watch, ask=run.ask)
-    run.console.product(atbu_config(name, places.absolute(place), key) if atbu else key.hex())
+    run.console.product(*(atbu_config(name, places.absolute(place), key) if atbu else key.hex()).splitlines())
     return run.finish({"target": place, "key": key.hex(), "name": name}, 0)
 
 

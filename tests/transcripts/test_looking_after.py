@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import shutil
 
 from blocks import DAMAGED, INSPECTED, MISSING, STORED_AGAIN
@@ -31,9 +32,11 @@ good          2 check points of 1 source
 
 
 def damage(sector: str) -> None:
-    """Changes a byte in the middle, where data lies."""
+    """Changes a byte in the middle of the data region."""
     with open(sector, "r+b") as file:
-        file.seek(os.path.getsize(sector) // 2)
+        head = file.read(38)
+        (header,), (data,) = struct.unpack_from("<I", head, 10), struct.unpack_from("<Q", head, 30)
+        file.seek(header + data // 2)
         byte = file.read(1)[0]
         file.seek(-1, os.SEEK_CUR)
         file.write(bytes([byte ^ 0xFF]))
