@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import struct
 import shutil
+import struct
 
 from blocks import DAMAGED, INSPECTED, MISSING, STORED_AGAIN
 from page import same
