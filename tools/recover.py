@@ -1021,6 +1021,13 @@ CREATE INDEX lane_part ON lane (part); CREATE INDEX header_sector ON header_in (
 """
 
 
+def uuid_told(path):
+    """The sector uuid that an object says, believed or not."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return file.read(30)[14:]
+    return b""
+
+
 class Found:
     """All sectors' metadata, in a temporary database; a refused sector leaves no trace there but its verdict."""
 
@@ -1032,7 +1039,7 @@ class Found:
         self.db.executescript(TABLES)
         self.sectors, self.signers, self.verdicts = [], [], []
         self.numbers, self.by_digest, self.names = {}, {}, {}  # of signers; sectors; names of objects by path
-        self.bad_copies = []  # header digests of refused sectors, as far as they are known
+        self.bad_copies = []  # (header digest, uuid) that refused sectors say, as far as they are known
 
     def signer(self, signer):
         if signer not in self.numbers:
@@ -1058,7 +1065,7 @@ class Found:
             self.run("ROLLBACK")
             rule = why.rule if isinstance(why, Refused) else None
             digest = sector.digest if sector else getattr(why, "digest", None)
-            self.bad_copies += [digest] if digest else []
+            self.bad_copies.append((digest, uuid_told(path)))
             verdict = name, RULES[rule][1] if rule else "damaged", rule
             say("note" if verdict[1] == "foreign" else "refused", f"{show(path)}: {why}")
         self.verdicts.append(verdict)
@@ -1067,8 +1074,10 @@ class Found:
         return sum(kind in ("damaged", "untrusted") for _, kind, _ in self.verdicts)
 
     def lost_sectors(self):
-        """Refused ones of which no copy is good."""
-        return self.refused() - sum(digest in self.by_digest for digest in self.bad_copies)
+        """Refused ones that may have held what nobody knows: not those of which a copy is good, or which END lists."""
+        listed = {uuid for (uuid,) in self.run("SELECT uuid FROM line")} | {one.uuid for one in self.sectors}
+        known = sum(digest in self.by_digest or uuid in listed for digest, uuid in self.bad_copies)
+        return max(0, self.refused() - known)
 
     def add_sector(self, file, path, name, sector):
         """5.3. A copy of a sector that is here already is only verified."""
@@ -1589,7 +1598,11 @@ class Points:
         other = self.instead.get(key)
         if other and other.source == cp.source and other.replaces[2] == cp.previous[1]:
             return other, True
-        return (base if there else None), good
+        if not there:  # older than what is missing, and told so
+            before = [c for c in self.all if c.signer == cp.signer and c.source == cp.source and c.complete]
+            before = [c for c in before if c.sequence < cp.sequence and not (c.refused or c.revoked)]
+            return max(before, key=CheckPoint.order, default=None), False
+        return base, good
 
     def chain(self, cp):
         """The check points whose changes make the state, oldest first; what is missing, as (check point, rule, why)."""

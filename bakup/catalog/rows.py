@@ -175,8 +175,10 @@ def _other(rows: Rows, entry: AnyEntry, packs: Mapping[int, int]) -> None:
 
 def _part(rows: Rows, entry: Part, packs: Mapping[int, int]) -> None:
     _places(rows, entry.extents, packs)
-    key = path_key(entry.path)
-    rows.parts.append((key, entry.file_id, entry.offset, file_size(entry.extents), encode_extents(entry.extents)))
+    key, size = path_key(entry.path), file_size(entry.extents)
+    # One whose extents do not add up to its length covers nothing: so its file is never whole.
+    size = size if size == entry.length else 0
+    rows.parts.append((key, entry.file_id, entry.offset, size, encode_extents(entry.extents)))
     if (closing := entry.closing) is not None:
         rows.versions.append(
             _version(

@@ -255,6 +255,8 @@ def _check_order(keys: list[bytes], entries: Sequence[AnyEntry]) -> None:
     for (key, entry), (next_key, next_entry) in pairwise(zip(keys, entries, strict=True)):
         if key > next_key or (key == next_key and not _may_follow(entry, next_entry)):
             raise Damaged("the entries of a group are out of order")
+        if isinstance(next_entry, Part) and next_entry.offset and not (key == next_key and isinstance(entry, Part)):
+            raise Damaged("a run of parts does not begin with the first")
 
 
 def _may_follow(entry: AnyEntry, other: AnyEntry) -> bool:

@@ -67,8 +67,8 @@ class Folders:
         self._made: set[bytes] = set()
         try:
             if not os.path.isdir(root):
+                self._note(b"")  # before it is there: a kill in between leaves no folder that nobody knows
                 os.makedirs(root, _PRIVATE, exist_ok=True)
-                self._note(b"")
             self._root = _opened(os.open(root, os.O_RDONLY | os.O_DIRECTORY), None)
             self.fresh = not os.listdir(self._root.descriptor)
         except OSError as error:
