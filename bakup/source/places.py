@@ -99,17 +99,16 @@ class Places:
         """Make the folder at a path that was there before ready: without what a killed restore has left in it, and, if
         it is to be `filled`, open to us. What it was like then comes back with `put_back`, unless it is amended."""
         self.begun = True
-        if self.folders.made(path):
-            return
-        if filled:
-            found = os.fstat(folder.descriptor)
-            self._stood[path] = stat.S_IMODE(found.st_mode), found.st_mtime_ns
-            if not os.access(b".", os.W_OK | os.X_OK, dir_fd=folder.descriptor, effective_ids=_EFFECTIVE):
-                with contextlib.suppress(OSError):
-                    os.fchmod(folder.descriptor, stat.S_IMODE(found.st_mode) | 0o700)
         for name in map(os.fsencode, os.listdir(folder.descriptor)) if self.run.killed else ():
             if self.run.is_left_over(name) and not self._spared(os.path.join(path, name)):
                 self.drop(folder, name)
+        if self.folders.made(path) or not filled:
+            return
+        found = os.fstat(folder.descriptor)
+        self._stood[path] = stat.S_IMODE(found.st_mode), found.st_mtime_ns
+        if not os.access(b".", os.W_OK | os.X_OK, dir_fd=folder.descriptor, effective_ids=_EFFECTIVE):
+            with contextlib.suppress(OSError):
+                os.fchmod(folder.descriptor, stat.S_IMODE(found.st_mode) | 0o700)
 
     def amended(self, path: bytes) -> None:
         """What stood at a path is not to come back."""
