@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,7 @@ from bakup.format.action import ACTION, RAW_LENGTH
 from bakup.format.box import BOX, ROW, TABLE_LENGTH
 from bakup.format.constants import SEGMENT, TAG
 from bakup.format.header import FIELD, FIXED
-from bakup.model import Entry, TableRow
+from bakup.model import End, Entry, TableRow
 from bakup.sector.meta import MetaRegion
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.region import Region
@@ -35,7 +34,7 @@ FIXED_PART: dict[str, Span] = {
     "meta length": (70, 78),
     "meta digest": (78, 110),
 }
-TAGS = {0x8001: "public key", 0x8002: "encrypted key", 0xFFFF: "signature"}
+TAGS = {0x8001: "public key", 0x8002: "encrypted key", 0x8004: "key check", 0xFFFF: "signature"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,11 @@ class Anatomy:
             for entry in group
         ]
 
+    @cached_property
+    def ends(self) -> list[End]:
+        """The parts of END that stand in it."""
+        return [self.meta.end(box)[1] for box in self.meta.ends]
+
     def raw(self, row: TableRow) -> bytes:
         """The chunks of a pack."""
         return bytes(self._sector.data_box(row))
@@ -113,20 +117,15 @@ class Anatomy:
         region = self._sector.data_region
         return _stored_at(region, position), _stored_at(region, position + length - 1) + 1
 
-    def needed(self, chunk: Chunk, *, frame_too: bool = False) -> Iterator[Span]:
-        """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes.
-
-        With `frame_too` also the frame before a pack's chunks: a reader may need that to know what follows.
-        """
+    def needed(self, chunk: Chunk) -> Span:
+        """What must be as it was for a chunk to be had: a compressed pack as a whole, else the chunk's own bytes."""
         row = chunk.pack
-        if frame_too:
-            yield self._covering(row.position + BOX.size, ACTION.size + RAW_LENGTH.size)
         frame = BOX.size + ACTION.size + RAW_LENGTH.size
         if BOX.size + row.length < frame + row.raw_length:
             begin, length = row.position + BOX.size, row.length
         else:
             begin, length = row.position + frame + chunk.offset, chunk.length
-        yield self._covering(begin, length)
+        return self._covering(begin, length)
 
     def _covering(self, position: int, length: int) -> Span:
         if not self.header.encrypted:

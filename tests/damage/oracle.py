@@ -96,19 +96,19 @@ class Oracle:
         heads = [held.value for sector in sectors for held in sector.meta.checkpoints.values()]
         return any(one.previous and one.previous.uuid not in {head.uuid for head in heads} for one in heads)
 
-    def chunks(self, given: Iterable[Given], *, frame_too: bool = False) -> set[bytes]:
-        """Ids of the chunks that one of the objects gives; `frame_too`: to a reader that needs a pack's frame."""
+    def chunks(self, given: Iterable[Given]) -> set[bytes]:
+        """Ids of the chunks that one of the objects gives."""
         return {
             chunk.id
             for one in given
             for chunk in one.sector.chunks
-            if all(one.unchanged(span) for span in one.sector.needed(chunk, frame_too=frame_too))
+            if one.unchanged(one.sector.needed(chunk))
         }
 
     def complete(self, sectors: Iterable[Anatomy]) -> list[Checkpoint]:
         """Check points that these sectors show to be complete, by sequence."""
         there = list(sectors)
-        ended = {end.value.uuid for sector in there for end in sector.meta.ends}
+        ended = {end.uuid for sector in there for end in sector.ends if end.last}
         for sector in there:
             ended |= {one.value.previous.uuid for one in sector.meta.checkpoints.values() if one.value.previous}
         held = {uuid for sector in there for uuid in sector.meta.checkpoints}
