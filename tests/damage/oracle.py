@@ -98,12 +98,7 @@ class Oracle:
 
     def chunks(self, given: Iterable[Given]) -> set[bytes]:
         """Ids of the chunks that one of the objects gives."""
-        return {
-            chunk.id
-            for one in given
-            for chunk in one.sector.chunks
-            if one.unchanged(one.sector.needed(chunk))
-        }
+        return {chunk.id for one in given for chunk in one.sector.chunks if one.unchanged(one.sector.needed(chunk))}
 
     def complete(self, sectors: Iterable[Anatomy]) -> list[Checkpoint]:
         """Check points that these sectors show to be complete, by sequence."""
