@@ -19,13 +19,14 @@ class NotTheStore(Exception):
     """An answer that this kind of store does not give to what was asked."""
 
 
-def expect_root(body: bytes, name: str) -> None:
+def expect_root(body: bytes, name: str, operation: str) -> None:
     """An answer in XML must be of the kind that was asked for. Raises NotTheStore.
 
-    `rclone serve s3` leaves out the Result of InitiateMultipartUploadResult.
+    `rclone serve s3` leaves out the Result of InitiateMultipartUploadResult, moto says GetBucketVersioningResponse.
     """
     found = _ROOT.match(body[:4096])
-    if found is None or found[1].rpartition(b":")[2] not in (name.encode(), name.removesuffix("Result").encode()):
+    known = (name, name.removesuffix("Result"), f"{operation}Response")
+    if found is None or found[1].rpartition(b":")[2] not in [one.encode() for one in known]:
         raise NotTheStore(f"it sent {_shown(body)} in place of {name}")
 
 

@@ -267,7 +267,7 @@ def _believes(operation_model: Any, response_dict: dict[str, Any], **_: object) 
         return
     name = operation_model.name
     if name in _ROOTS:
-        expect_root(response_dict["body"], _ROOTS[name])
+        expect_root(response_dict["body"], _ROOTS[name], name)
     elif name in _TELLING:
         expect_any(response_dict["headers"], ("etag", "last-modified"), "x-amz-")
 
