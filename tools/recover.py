@@ -1075,7 +1075,9 @@ class Found:
 
     def lost_sectors(self):
         """Refused ones that may have held what nobody knows: not those of which a copy is good, or which END lists."""
-        listed = {uuid for (uuid,) in self.run("SELECT uuid FROM line")} | {one.uuid for one in self.sectors}
+        listed = {uuid for (uuid,) in self.run("SELECT uuid FROM line WHERE header IS NOT NULL")} | {
+            one.uuid for one in self.sectors
+        }
         known = sum(digest in self.by_digest or uuid in listed for digest, uuid in self.bad_copies)
         return max(0, self.refused() - known)
 

@@ -69,6 +69,7 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.warnings: list[str] = []
+        self.details: list[str] = []
         self.withheld: list[tuple[str, str]] = []
         self.events: list[tuple[str, dict[str, object]]] = []
 
@@ -79,6 +80,7 @@ class Heard(Silent):
         self, message: str, *, details: tuple[str, ...] = (), hints: tuple[str, ...] = (), code: str = "warning"
     ) -> None:
         self.warnings.append(message)
+        self.details += details
 
     def left_out(self, message: str, rows: tuple[tuple[str, str], ...], *, code: str) -> None:
         self.withheld += rows

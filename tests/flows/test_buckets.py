@@ -139,7 +139,7 @@ def test_what_a_bucket_held_before_it_kept_versions_is_read_as_it_was_listed(
     for key in ("deleted", "small"):
         small = tree.read_small(found[key])
         assert (small.data, small.attributes.inode) == (kept[key], found[key].inode)
-        assert ("metadata.m", "1") in small.attributes.object
+        assert ("metadata.m", b"1") in small.attributes.facts
     with tree.open_large(found["large"]) as file:
         buffer = memoryview(bytearray(MIB))
         assert file.readinto(buffer) == MIB
