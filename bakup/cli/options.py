@@ -13,7 +13,7 @@ from bakup.cli import numbers
 from bakup.errors import Usage
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import Compression, Selection, TargetOptions
+    from bakup.flows.reports import Compression, TargetOptions
 
 EVERYWHERE = "Everywhere"
 TARGET = "Target"
@@ -308,12 +308,6 @@ class What:
             group=WHAT,
         ),
     ] = None
-
-    def selection(self) -> Selection:
-        """As flows take it. Raises Usage when a file of patterns or paths cannot be read."""
-        from bakup.cli.selecting import selection
-
-        return selection(self)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from bakup.cli.options import HOW, How, What, WithTarget, habit, option
 from bakup.cli.problems import Problem
 from bakup.cli.rows import Rows, lost_cells, short_id
 from bakup.cli.running import Run
+from bakup.cli.selecting import selection
 from bakup.cli.style import bold
 from bakup.cli.watch import path_line
 from bakup.errors import NoSource, NoTarget
@@ -109,7 +110,7 @@ def options(
     from bakup.flows.reports import SyncOptions
 
     return SyncOptions(
-        selection=what.selection(),
+        selection=selection(what),
         checksum=how.checksum,
         strict=how.strict,
         name=how.name,

@@ -21,13 +21,13 @@ from bakup.model import End, Entry, SectorLine
 from bakup.plan.spool import Spool
 
 if TYPE_CHECKING:
-    from bakup.flows.atbak_storing import AtbakStoring
+    from bakup.flows.atbak_shared import AtbakSpool
 
 
 class Told:
     """The entries of a check point so far, in key order, and the lines of the objects that it brought."""
 
-    def __init__(self, storing: AtbakStoring, begun: Begun) -> None:
+    def __init__(self, storing: AtbakSpool, begun: Begun) -> None:
         self.count = 0
         self._storing = storing
         self._connection = storing.task.connection

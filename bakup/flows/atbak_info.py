@@ -18,13 +18,13 @@ from bakup.format.preamble import BLOCK, Facts
 from bakup.model import Kind
 
 if TYPE_CHECKING:
-    from bakup.flows.atbak_storing import AtbakStoring
+    from bakup.flows.atbak_shared import AtbakSpool
 
 PIECE = 4 << 20
 SECOND = 10**9
 
 
-def put_info(storing: AtbakStoring, begun: Begun) -> None:
+def put_info(storing: AtbakSpool, begun: Begun) -> None:
     """Put the backup information of a check point that is stored, with all files that stand at it."""
     plain = storing.spool("info")
     location, time_ns = begun.checkpoint.location, begun.checkpoint.time_ns
@@ -35,7 +35,7 @@ def put_info(storing: AtbakStoring, begun: Begun) -> None:
     os.unlink(plain)
 
 
-def _put(storing: AtbakStoring, plain: str, time_ns: int) -> None:
+def _put(storing: AtbakSpool, plain: str, time_ns: int) -> None:
     """Its name says the time to the second: of two check points in one second one is told a second later."""
     spool = f"{plain}.object"
     storing.write(_pieces(plain), Facts(b"info.atbuinf", time_ns, time_ns), spool)
@@ -50,7 +50,7 @@ def _put(storing: AtbakStoring, plain: str, time_ns: int) -> None:
             return
 
 
-def _files(storing: AtbakStoring, begun: Begun) -> Iterator[StoredFile]:
+def _files(storing: AtbakSpool, begun: Begun) -> Iterator[StoredFile]:
     """What stands at the check point and is there."""
     connection, target = storing.task.connection, storing.task.target_row
     location = begun.checkpoint.location
@@ -64,7 +64,7 @@ def _files(storing: AtbakStoring, begun: Begun) -> Iterator[StoredFile]:
             yield StoredFile(facts, row.size, sha256, row.locator.rpartition("/")[2], iv, body)
 
 
-def _seal(storing: AtbakStoring, row: ObjectRow) -> bytes | None:
+def _seal(storing: AtbakSpool, row: ObjectRow) -> bytes | None:
     """What ATBU compares, None of a damaged one. A rebuild learns the IVs alone: then each object is read once."""
     if row.seal is not None and len(row.seal) > BLOCK:
         return row.seal

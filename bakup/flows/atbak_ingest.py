@@ -18,7 +18,7 @@ from bakup.catalog.objects import ObjectRow
 from bakup.catalog.rows import rows_of
 from bakup.errors import BakupError, Damaged, StoreError, Withheld, WrongAccount
 from bakup.flows.atbak_loose import make_loose
-from bakup.flows.ingest import Gone, Ingested, apply_complete, aside
+from bakup.flows.ingested import Gone, Ingested, apply_complete, aside
 from bakup.flows.watch import Progress, Watch
 from bakup.format.objects import SECTOR_SUFFIX, is_object
 from bakup.format.preamble import safe_path

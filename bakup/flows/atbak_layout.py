@@ -15,7 +15,7 @@ from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, Withheld, WrongAccount
 from bakup.flows import atbak_ingest
 from bakup.flows.costs import LOOKS, ToGetBack
-from bakup.flows.ingest import Ingested
+from bakup.flows.ingested import Ingested
 from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions

@@ -31,7 +31,7 @@ from bakup.model import Attributes, Entry, Extent, File, Kind, SectorLine
 from bakup.source.interface import Found, Grown, Large, Source
 
 if TYPE_CHECKING:
-    from bakup.flows.atbak_storing import AtbakStoring
+    from bakup.flows.atbak_shared import AtbakSpool
 
 BATCH_OBJECTS = 2048
 BATCH_BYTES = 64 << 20
@@ -45,7 +45,7 @@ _ZEROS = bytes(PIECE)
 class AtbakSink(ReadingSink):
     """One check point in the making. See `bakup.flows.layouts.Sink`."""
 
-    def __init__(self, storing: AtbakStoring, begun: Begun, source: Source) -> None:
+    def __init__(self, storing: AtbakSpool, begun: Begun, source: Source) -> None:
         super().__init__(source, PIECE)
         self._storing = storing
         self._task = storing.task

@@ -15,20 +15,21 @@ from itertools import islice
 
 from msgspec import Struct
 
-from bakup.account.keys import Account, PublicKeys
+from bakup.account.keys import Account
 from bakup.catalog import applying, damage, history, listing, places, recording
 from bakup.catalog.database import transaction
 from bakup.catalog.rows import known_as
 from bakup.errors import NoAnswer, NoTarget
-from bakup.flows import costs, remembered
+from bakup.flows import remembered
 from bakup.flows.ask import Ask
+from bakup.flows.attached import Asked, Attached
 from bakup.flows.expecting import expect_ours, expect_there, guard_history, warn
 from bakup.flows.home import Home
-from bakup.flows.ingest import Ingested
-from bakup.flows.layouts import Layout, Protection
+from bakup.flows.ingested import Ingested
+from bakup.flows.layouts import Layout
 from bakup.flows.recognising import layout_of
 from bakup.flows.remembered import Remembered
-from bakup.flows.reports import RebuildReport, SyncOptions, TargetOptions
+from bakup.flows.reports import RebuildReport, TargetOptions
 from bakup.flows.sectors_layout import SectorsLayout
 from bakup.flows.watch import Watch
 from bakup.format.objects import SECTOR_SUFFIX
@@ -36,51 +37,6 @@ from bakup.sector.naming import object_name
 from bakup.store.counting import CountingTarget
 from bakup.store.opening import open_target
 from bakup.store.target import is_text
-
-
-class Asked(Struct, frozen=True):
-    """What `attach` was asked for; see there."""
-
-    place: str
-    options: TargetOptions
-    writing: bool
-    new_target: bool
-    use_folder: bool
-    rebuild: bool
-    again: bool
-    layout: str | None
-
-
-class Attached(Struct):
-    """A target and what is known of it now. `place` is the DST as typed; `row` the target's row in the catalog."""
-
-    place: str
-    target: CountingTarget
-    row: int
-    account: Account | None
-    public: PublicKeys | None
-    layout: Layout
-    remembered: Remembered | None
-    ingested: Ingested
-    rebuilt: RebuildReport | None
-    fresh: bool
-    watch: Watch
-
-    @property
-    def url(self) -> str:
-        """The target as state.db and the catalog know it."""
-        return known_as(self.target.identity)
-
-    def protection(self, options: SyncOptions) -> Protection:
-        """How a sync protects what it stores: a target keeps the protection that it was made with."""
-        return self.layout.protection(options, None if options.new_target else self.remembered)
-
-    def __enter__(self) -> Attached:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.target.close()
-        costs.tell_counts(self.watch, "target", self.target.url, self.target.counts)
 
 
 def attach(

@@ -27,8 +27,8 @@ from bakup.flows.writers import Writers
 from bakup.model import Extent, TableRow
 from bakup.sector.naming import sector_name
 from bakup.sector.reader import OpenSector
-from bakup.source.applying import Skipped
 from bakup.source.out import Out
+from bakup.source.skipped import Skipped
 from bakup.store.faults import of_all
 from bakup.store.target import AtOnce
 

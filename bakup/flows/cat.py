@@ -12,15 +12,16 @@ from bakup.catalog.rows import Version
 from bakup.errors import Damaged, Failed, Untrusted
 from bakup.flows import remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach
+from bakup.flows.attach import attach
+from bakup.flows.attached import Attached
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
 from bakup.flows.expecting import rolled_back
+from bakup.flows.gaps import not_there
 from bakup.flows.home import Home
 from bakup.flows.layouts import Reader
 from bakup.flows.looking_reports import CatReport
 from bakup.flows.reading import SOMEWHERE, Piece
 from bakup.flows.reports import TargetOptions
-from bakup.flows.restore import not_there
 from bakup.flows.unknown import unknown
 from bakup.flows.watch import Watch
 from bakup.model import Extent, Kind, path_key

@@ -14,7 +14,8 @@ from bakup.catalog.refused import refused
 from bakup.flows import remembered
 from bakup.flows.accepting import Split, accepting, accepting_forks, split
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach, made_with
+from bakup.flows.attach import attach, made_with
+from bakup.flows.attached import Attached
 from bakup.flows.check_history import verdict_on_history
 from bakup.flows.check_problems import problems_of, told_incomplete
 from bakup.flows.check_scope import Scope, scope_of

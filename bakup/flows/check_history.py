@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from bakup.catalog import history, lineage
-from bakup.flows.attach import Attached
+from bakup.flows.attached import Attached
 from bakup.flows.check_problems import checkpoint_gone
 from bakup.flows.check_scope import Scope
 from bakup.flows.expecting import forks_at, rolled_back

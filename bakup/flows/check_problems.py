@@ -14,13 +14,13 @@ from bakup.catalog.damage import LostVersion
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.refused import Refused
 from bakup.flows.accepting import checkpoint_lost, file_lost, sector_lost
-from bakup.flows.attach import Attached
+from bakup.flows.attached import Attached
 from bakup.flows.check_scope import Scope
 from bakup.flows.choosing import is_lacking
+from bakup.flows.gaps import history_gap
 from bakup.flows.home import Home
 from bakup.flows.layouts import WITHHELD, Seen
 from bakup.flows.reports import Lost, SectorProblem
-from bakup.flows.restore import history_gap
 
 
 def problems_of(

@@ -20,7 +20,7 @@ from bakup.format.objects import SECTOR_SUFFIX, is_object
 from bakup.store.faults import absent
 
 if TYPE_CHECKING:
-    from bakup.flows.attach import Asked, Attached
+    from bakup.flows.attached import Asked, Attached
 
 
 def expect_there(asked: Asked, known: Remembered | None, there: bool) -> None:

@@ -7,11 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from bakup.catalog import applying, belief, ending, recording
+from bakup.catalog import recording
 from bakup.catalog.listing import NewObjects
 from bakup.errors import Damaged, Foreign, StoreError, Untrusted, Withheld
+from bakup.flows.ingested import Gone, Ingested, apply_complete, aside
 from bakup.flows.recording_sectors import record_sector, sift
 from bakup.flows.watch import Progress, Watch
 from bakup.format.header import FIXED
@@ -19,47 +20,11 @@ from bakup.sector.meta import MetaRegion
 from bakup.sector.naming import reason, sector_name
 from bakup.sector.reader import OpenSector, fetch_header, open_sector
 from bakup.sector.trust import Trust, owner
-from bakup.store.faults import OBJECT_ARCHIVED, OBJECT_MISSING
+from bakup.store.faults import OBJECT_MISSING
 from bakup.store.target import Locator, Target
 
 AHEAD_MAX = 1 << 20
 """Longest stored metadata, in bytes, of which many are read at once."""
-
-
-class Ingested(Struct):
-    """What was found among new objects. `rejected`: (locator, reason) of what pretends to be a sector of ours.
-
-    `withheld`: (locator, reason) of what the store does not give. `late`: a sector holds entries of a check point that
-    was applied without them.
-    """
-
-    sectors: int = 0
-    others: int = 0
-    foreign: int = 0
-    foreign_accounts: dict[str, int] = field(default_factory=dict)
-    damaged: list[tuple[Locator, str]] = field(default_factory=list)
-    withheld: list[tuple[Locator, str]] = field(default_factory=list)
-    untrusted: list[tuple[Locator, str]] = field(default_factory=list)
-    applied: int = 0
-    late: bool = False
-
-    def add(self, other: Ingested) -> None:
-        """What was found later."""
-        self.sectors += other.sectors
-        self.others += other.others
-        self.foreign += other.foreign
-        for account, number in other.foreign_accounts.items():
-            self.foreign_accounts[account] = self.foreign_accounts.get(account, 0) + number
-        self.damaged += other.damaged
-        self.withheld += other.withheld
-        self.untrusted += other.untrusted
-        self.applied += other.applied
-        self.late |= other.late
-
-    @property
-    def rejected(self) -> tuple[tuple[str, str], ...]:
-        """All that pretends to be a sector and is not believed."""
-        return (*self.damaged, *self.untrusted)
 
 
 def ingest(
@@ -91,41 +56,16 @@ def ingest(
                 claimed = result.sector if isinstance(result, Refusal) else None
                 recording.add_other(connection, target_row, locator, size, *other, sector=claimed)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
-    found.applied = apply_complete(connection, target_row, target, trust)
+    found.applied = apply_complete(
+        connection, target_row, lambda checkpoint: sift(connection, target_row, checkpoint, target, trust)
+    )
     return found
-
-
-def apply_complete(
-    connection: sqlite3.Connection, target_row: int, target: Target | None = None, trust: Trust | None = None
-) -> int:
-    """Apply check points that are complete by now; returns how many.
-
-    Those whose boxes contradict each other are read again from `target`, by `trust`: what does not count is dropped.
-    """
-    ending.choose_ends(connection, target_row)
-    complete = applying.mark_complete(connection, target_row)
-    if target is not None and trust is not None:
-        for checkpoint in complete:
-            sift(connection, target_row, checkpoint, target, trust)
-    if complete:
-        with applying.by_checkpoint(connection):
-            for checkpoint in complete:
-                applying.apply_staged(connection, checkpoint)
-    belief.settle(connection, target_row)
-    if complete:
-        applying.settle_current(connection, target_row)
-        applying.note_lacking(connection, target_row, complete)
-    return len(complete)
 
 
 class OthersSector(Struct, frozen=True):
     """A sector of another account, by that account's id."""
 
     account: str
-
-
-class Gone(Struct, frozen=True):
-    """It was listed, and is not there any more."""
 
 
 class Refusal(Struct, frozen=True):
@@ -187,11 +127,6 @@ def _caught(target: Target, locator: Locator, size: int, work: Callable[[], Resu
 def _claimed(target: Target, locator: Locator, size: int) -> bytes | None:
     start = target.read(locator, 0, min(size, FIXED.size))
     return bytes(FIXED.unpack_from(start)[4]) if len(start) == FIXED.size else None
-
-
-def aside(error: Withheld) -> tuple[str, str]:
-    """(reason, detail) by which the catalog knows what the store does not give."""
-    return "archived" if error.code == OBJECT_ARCHIVED else "withheld", error.why
 
 
 def _take(

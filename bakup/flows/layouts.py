@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bakup.errors import BakupError, Withheld
     from bakup.flows.brought import Brought
     from bakup.flows.costs import ToGetBack
-    from bakup.flows.ingest import Ingested
+    from bakup.flows.ingested import Ingested
     from bakup.flows.marks import Facts
     from bakup.flows.remembered import Remembered
     from bakup.flows.reports import SyncOptions
@@ -32,10 +32,6 @@ if TYPE_CHECKING:
     from bakup.model import Attributes, Checkpoint, Entry, Extent
     from bakup.source.interface import Found, Source
     from bakup.source.out import Out
-
-
-UNITS = {"sectors": "sector", "atbak": "object"}
-"""What one object is called, by the layout's name."""
 
 
 class Protection(Struct, frozen=True):

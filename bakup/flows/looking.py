@@ -10,12 +10,13 @@ from bakup.catalog import damage, history, incomplete, places
 from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach
+from bakup.flows.attach import attach
+from bakup.flows.attached import Attached
 from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
 from bakup.flows.expecting import rolled_back
+from bakup.flows.gaps import not_there
 from bakup.flows.home import Home
 from bakup.flows.reports import ListedEntry, Listing, TargetListing, TargetOptions
-from bakup.flows.restore import not_there
 from bakup.flows.suffering import suffering
 from bakup.flows.watch import Watch
 from bakup.model import Kind

@@ -1,10 +1,17 @@
-"""How many processors there are to work on, and whether other processes may."""
+"""How many processors there are to work on, whether other processes may, and what a forked one does first."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
+from contextlib import suppress
+
+_DEATH = 1
+"""`PR_SET_PDEATHSIG` of Linux, the one system that bakup forks on."""
+_PARENT = ("SIGINT", "SIGUSR1")
+_ENDS = ("SIGTERM", "SIGHUP")
 
 
 def workers() -> int:
@@ -15,3 +22,22 @@ def workers() -> int:
 def worth_forking() -> bool:
     """Whether other processes can be forked here safely, and have a processor to work on."""
     return workers() > 1 and sys.platform == "linux" and threading.active_count() == 1
+
+
+def leave_signals() -> None:
+    """Ctrl-C and the question how far it is are the parent's, which ends this process when it has told the user."""
+    for name in _PARENT:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    for name in _ENDS:
+        number = getattr(signal, name)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed leaves nobody behind who still writes, or holds what the parent had locked."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_DEATH, signal.SIGKILL)

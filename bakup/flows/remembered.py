@@ -10,8 +10,9 @@ from msgspec import Struct
 
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import known_as
-from bakup.flows.layouts import UNITS
 
+UNITS = {"sectors": "sector", "atbak": "object"}
+"""What one object is called, by the layout's name."""
 ENOUGH_TO_TELL = 64 << 20
 """Bytes after which a run's time says how fast a target is; with less, only for what is up to four times as much."""
 

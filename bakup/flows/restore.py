@@ -7,26 +7,28 @@ import re
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from fnmatch import translate
 from itertools import islice
 
 from msgspec.structs import replace
 
-from bakup.catalog import damage, history, incomplete, places
+from bakup.catalog import damage, history, places
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow
 from bakup.errors import Failed, Usage
 from bakup.flows import costs, remembered
 from bakup.flows.apart import refuse_out_at_target, refuse_strewing, refuse_target_in_the_way
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach
+from bakup.flows.attach import attach
+from bakup.flows.attached import Attached
 from bakup.flows.bringing_tree import bring_tree
 from bakup.flows.brought import Brought
 from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
 from bakup.flows.chosen import Chosen, outermost
 from bakup.flows.expecting import may_hold_more, rolled_back
+from bakup.flows.gaps import history_gap, not_there, span
 from bakup.flows.home import Home
 from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
 from bakup.flows.space import tell_little_space
@@ -258,49 +260,6 @@ def _blind(home: Home, attached: Attached, chosen: Chosen, nameless: Iterable[da
         causes += [Cause(told, ()) for told in may_hold_more(connection, attached.row)]
         causes += [Cause(gone, ()) for gone in rolled_back(home, attached, {chosen.source.id})]
     return tuple(causes)
-
-
-def not_there(connection: sqlite3.Connection, row: CheckpointRow) -> tuple[str, ...]:
-    """What is said of a check point without its END: between which paths something may be missing."""
-    if not row.incomplete:
-        return ()
-    name = row.uuid.hex()[:8]
-    told = [f"check point {name} has no end: what its sectors hold is there"]
-    if row.based_on is not None:
-        told.append(f"what {name} was made on, check point {row.based_on.hex()[:8]}, is not part of it")
-    for first, last in incomplete.spans(connection, row):
-        ends = {"after": first, "before": last}
-        between = " and ".join(f"{word} {os.fsdecode(path) or '.'}" for word, path in ends.items() if path is not None)
-        told.append(f"something may be missing {between}".rstrip())
-    return tuple(told)
-
-
-def span(line: damage.MissingLine) -> str:
-    """`3 entries, FIRST to LAST`."""
-    first, last = (os.fsdecode(path) or "." for path in (line.first_path, line.last_path))
-    return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
-
-
-ENTRIES_LOST = 2
-"""Stands in a check point whose END is there, and some of whose entries are not."""
-
-
-def history_gap(chain: Container[bytes]) -> Callable[[CheckpointRow], str | None]:
-    """Gives what is said of a check point whose END is lost, or whose base is in no `chain`; None if it is whole."""
-
-    def gap(row: CheckpointRow) -> str | None:
-        if row.entries_lost == ENTRIES_LOST:
-            return f"entries of check point {row.uuid.hex()[:8]} are missing or cannot be read: the rest of it is there"
-        if row.entries_lost:
-            return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
-        if row.based_on is not None and row.based_on not in chain:
-            base = row.based_on.hex()[:8]
-            return (
-                f"check point {base}, which {row.uuid.hex()[:8]} was made on, is missing: what it changed is not known"
-            )
-        return None
-
-    return gap
 
 
 def _remember(home: Home, attached: Attached, brought: Brought) -> None:

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from bakup.catalog import applying, history, recording
 from bakup.catalog.rows import known_as
 from bakup.flows import remembered
-from bakup.flows.attach import Attached, remember
+from bakup.flows.attach import remember
+from bakup.flows.attached import Attached
 from bakup.flows.emptied import mostly_gone
 from bakup.flows.home import Home
 from bakup.flows.layouts import Begun, Sink, Storing, Task

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
 from bakup.catalog.rows import Version
-from bakup.flows.attach import Attached
+from bakup.flows.attached import Attached
 from bakup.flows.home import Home
 from bakup.flows.marks import seen_mark
 from bakup.flows.reports import Count, SyncOptions

@@ -10,14 +10,16 @@ from blake3 import blake3
 from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
 from bakup.catalog.rows import Version
-from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Usage, Withheld, WrongAccount
+from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Withheld, WrongAccount
 from bakup.flows import sectors_costs
 from bakup.flows.costs import LOOKS, ToGetBack
-from bakup.flows.ingest import Ingested, ingest
+from bakup.flows.ingest import ingest
+from bakup.flows.ingested import Ingested
 from bakup.flows.layouts import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
 from bakup.flows.opening import open_known
 from bakup.flows.remembered import Remembered
 from bakup.flows.reports import SyncOptions
+from bakup.flows.sectors_settings import sector_size, zstd_level
 from bakup.flows.watch import Mark, Watch
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
@@ -31,10 +33,6 @@ if TYPE_CHECKING:
 
     from bakup.source.out import Out
 
-ZSTD = 2
-"""The level unless another is asked for."""
-SECTOR = 256 << 20
-"""Bytes of a sector unless others are asked for."""
 ENTRY_STORED = 160
 """Bytes that an entry takes at the target, about."""
 
@@ -222,21 +220,6 @@ class SectorsLayout:
             return opened[sector]
 
         return open_sector
-
-
-def sector_size(options: SyncOptions) -> int:
-    """The most bytes of a sector."""
-    return SECTOR if options.sector_size is None else options.sector_size
-
-
-def zstd_level(options: SyncOptions) -> int | None:
-    """The level of packs; None when they are not compressed. Raises Usage when gzip was asked for."""
-    asked = options.compression
-    if asked is None:
-        return ZSTD
-    if asked.kind == "gzip":
-        raise Usage("gzip is for --layout atbak", hints=("--compression zstd:LEVEL or none",), code="compression")
-    return asked.level if asked.kind == "zstd" else None
 
 
 def _place(region: Region, position: int) -> int:

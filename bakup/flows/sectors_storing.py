@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from bakup.flows.layouts import Begun, Task
 from bakup.flows.populate import Filling, Stream
 from bakup.flows.processors import workers
-from bakup.flows.sectors_layout import sector_size, zstd_level
+from bakup.flows.sectors_settings import sector_size, zstd_level
 from bakup.flows.transfer import Claims, Transfer
 from bakup.sector.trust import Trust
 from bakup.sector.writer import SectorWriter

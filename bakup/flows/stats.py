@@ -12,7 +12,8 @@ from bakup.catalog import damage, history, totals
 from bakup.catalog.history import SourceRow
 from bakup.errors import Failed
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach
+from bakup.flows.attach import attach
+from bakup.flows.attached import Attached
 from bakup.flows.choosing import choose_checkpoint, choose_source
 from bakup.flows.home import Home
 from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals

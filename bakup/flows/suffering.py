@@ -7,7 +7,7 @@ from collections.abc import Collection, Container, Iterable, Sequence
 
 from bakup.catalog import history
 from bakup.catalog.damage import LostVersion, MissingLine
-from bakup.flows.restore import history_gap
+from bakup.flows.gaps import history_gap
 
 
 def suffering(

@@ -13,7 +13,8 @@ from bakup.catalog.rows import known_as
 from bakup.errors import Usage
 from bakup.flows import accounts, costs, remembered
 from bakup.flows.ask import Ask
-from bakup.flows.attach import Attached, attach
+from bakup.flows.attach import attach
+from bakup.flows.attached import Attached
 from bakup.flows.emptied import expect_something
 from bakup.flows.home import Home
 from bakup.flows.layouts import Estimated

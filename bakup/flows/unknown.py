@@ -6,10 +6,10 @@ from collections.abc import Container, Sequence
 
 from bakup.catalog import damage, history, places
 from bakup.catalog.history import CheckpointRow
-from bakup.flows.attach import Attached
+from bakup.flows.attached import Attached
 from bakup.flows.expecting import may_hold_more, rolled_back
+from bakup.flows.gaps import history_gap, not_there, span
 from bakup.flows.home import Home
-from bakup.flows.restore import history_gap, not_there, span
 
 
 def unknown(

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Generic, TypeVar
 
 from bakup.errors import Failed
-from bakup.source.forked import leave_signals
+from bakup.flows.processors import leave_signals
 
 J = TypeVar("J")
 R = TypeVar("R")

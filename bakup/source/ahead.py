@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from bakup.errors import Failed
+from bakup.flows.processors import leave_signals
 from bakup.source.filters import Rules
-from bakup.source.forked import leave_signals
 from bakup.source.interface import Found, Left
 from bakup.source.scan import Scan
 

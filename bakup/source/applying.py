@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from bakup.model import Attributes
 from bakup.source import attributes, paths
 from bakup.source.folders import Folder
+from bakup.source.skipped import Skipped
 
 if sys.platform != "win32":
     import grp
@@ -30,40 +31,6 @@ _STEPS = (100, 10_000_000, 1_000_000_000, 2_000_000_000)
 """Nanoseconds that file systems cut times down to: NTFS to 100, exFAT to 10 ms, others to 1 s, FAT to 2 s."""
 
 ACLS = b"system.posix_acl_"
-
-NOTED = 1000
-"""Paths that are kept at most for each thing that was skipped."""
-
-
-class Skipped:
-    """What could not be set: how often, and on which paths first."""
-
-    def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
-        self.paths: dict[str, list[bytes]] = {}
-
-    def note(self, path: bytes, what: str) -> None:
-        """Note one thing that was not set on a path."""
-        self.counts[what] = self.counts.get(what, 0) + 1
-        kept = self.paths.setdefault(what, [])
-        if len(kept) < NOTED:
-            kept.append(path)
-
-    def clear(self) -> None:
-        """Forget what was noted."""
-        self.counts.clear()
-        self.paths.clear()
-
-    def merge(self, other: Skipped) -> None:
-        """Add what another, of a worker, has noted."""
-        for what, count in other.counts.items():
-            self.counts[what] = self.counts.get(what, 0) + count
-            kept = self.paths.setdefault(what, [])
-            kept += other.paths[what][: NOTED - len(kept)]
-
-    def pairs(self) -> tuple[tuple[bytes, str], ...]:
-        """(path, what) for reports."""
-        return tuple((path, what) for what, kept in self.paths.items() for path in kept)
 
 
 @lru_cache(maxsize=1024)

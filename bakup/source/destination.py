@@ -21,13 +21,14 @@ from collections.abc import Callable, Iterable, Iterator
 from bakup.model import Attributes, Kind, SpecialType
 from bakup.source import listing, names
 from bakup.source.alike import alike
-from bakup.source.applying import Held, Skipped, same_time, without_acls
+from bakup.source.applying import Held, same_time, without_acls
 from bakup.source.folders import Another, Folder, Refused
 from bakup.source.out import Facts, State
 from bakup.source.partfile import PartFile, PartFiles
 from bakup.source.paths import FILE_FLAGS
 from bakup.source.places import ERRORS, Places
 from bakup.source.restorerun import RestoreRun
+from bakup.source.skipped import Skipped
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
 _PRIVATE = 0o600

@@ -14,7 +14,8 @@ from bakup.source.interface import Source
 from bakup.source.onefile import LocalFile
 from bakup.source.targets import refuse_target_folder
 from bakup.source.tree import LocalTree
-from bakup.store.buckets import Bucket, Listed, Pairs, open_bucket
+from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets import Bucket, Listed, Pairs
 from bakup.store.inside import key_inside, spot
 from bakup.store.opening import is_url, local_path, spot_of
 from bakup.store.placename import expect_place

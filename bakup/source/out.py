@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Literal, Protocol, Self, TypeAlias
 
 from bakup.model import Attributes
-from bakup.source.applying import Skipped
+from bakup.source.skipped import Skipped
 
 Facts: TypeAlias = tuple[tuple[str, str], ...]
 """What an object store knew, as text (spec section 6.7)."""

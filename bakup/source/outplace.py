@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from bakup.source.destination import Destination
 from bakup.source.out import Out
 from bakup.source.restorerun import RestoreRun
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.counting import Counts
 from bakup.store.opening import is_url, local_path
 from bakup.store.placename import expect_place

@@ -19,9 +19,9 @@ from contextlib import suppress
 from bakup.errors import NoAnswer, StoreError
 from bakup.model import Attributes, Kind
 from bakup.source.alike import OtherName, above, alike, parted
-from bakup.source.applying import Skipped
 from bakup.source.fitting import put_fitting
 from bakup.source.out import Facts, State, object_facts
+from bakup.source.skipped import Skipped
 from bakup.source.standing import Standing, mtime_text
 from bakup.store.buckets import Bucket, Content
 from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED

@@ -10,18 +10,12 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
-from urllib.parse import urlsplit
+from typing import NamedTuple, Protocol, TypeAlias
 
 from bakup.errors import StoreError
 from bakup.store.answers import causes
 from bakup.store.counting import Counts
 from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED, reason
-from bakup.store.secrets import Place, links
-from bakup.store.target import TERMS, Terms
-
-if TYPE_CHECKING:
-    from bakup.store.line import Line
 
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 """What a store knows of an object, ascending by name (docs/format/sector.md section 6.7)."""
@@ -140,41 +134,6 @@ class Bucket(Protocol):
 
     def close(self) -> None:
         """Let go of connections; what is under way fails."""
-
-
-def open_bucket(url: str, options: Mapping[str, object] | None = None, terms: Terms = TERMS) -> Bucket:
-    """The objects at any URL that fsspec knows. Nothing is looked at yet.
-
-    Raises:
-        Usage: an unknown or not installed kind of store.
-    """
-    from bakup.store.kinds import loaded  # fsspec takes 60 ms to load
-    from bakup.store.line import Line
-
-    place = Place(url)
-    known = {**place.credentials, **(options or {})}
-    line = Line(place, known, terms)
-    return loaded(place, line, lambda: _bucket(place, known, line))
-
-
-def _bucket(place: Place, options: Mapping[str, object], line: Line) -> Bucket:
-    match urlsplit(place).scheme if len(links(place)) == 1 else "":
-        case "s3" | "s3a":
-            from bakup.store.bucket_s3 import S3Bucket
-
-            return S3Bucket(place, options, line)
-        case "gs" | "gcs":
-            from bakup.store.bucket_gcs import GcsBucket
-
-            return GcsBucket(place, options, line)
-        case "abfs" | "abfss" | "az":
-            from bakup.store.bucket_azure import AzureBucket
-
-            return AzureBucket(place, options, line)
-        case _:
-            from bakup.store.bucket_plain import PlainBucket
-
-            return PlainBucket(place, options, line)
 
 
 @contextmanager

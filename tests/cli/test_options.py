@@ -10,6 +10,7 @@ import pytest
 
 from bakup.cli import app, help, options, places, sync
 from bakup.cli.options import Everywhere, How, What, WithTarget
+from bakup.cli.selecting import selection
 from bakup.errors import Usage
 from bakup.flows.reports import Compression, Selection, SyncOptions, TargetOptions
 
@@ -24,7 +25,7 @@ def test_defaults_are_those_of_the_flow() -> None:
     chosen = sync.options(What(), How(), WithTarget(), {}, dry_run=False, paths=False)
     assert chosen == SyncOptions()
     assert WithTarget().options() == TargetOptions()
-    assert What().selection() == Selection()
+    assert selection(What()) == Selection()
 
 
 def test_options_stand_before_between_and_after() -> None:
@@ -131,7 +132,7 @@ def test_selection_reads_its_files(tmp_path: Path) -> None:
         files_from=[str(tmp_path / "files")],
         exclude_larger_than=5,
     )
-    chosen = what.selection()
+    chosen = selection(what)
     assert chosen.patterns == ("*.tmp", os.fsdecode(b"caf\xe9"), "", "*.o", "!keep.o")
     assert chosen.files_from == (b"a", b"b/c")
     assert chosen.larger_than == 5
@@ -139,7 +140,7 @@ def test_selection_reads_its_files(tmp_path: Path) -> None:
 
 def test_files_from_with_zero_bytes(tmp_path: Path) -> None:
     (tmp_path / "files").write_bytes(b"two\nlines\0b\0")
-    assert What(files_from=[str(tmp_path / "files")], from0=True).selection().files_from == (
+    assert selection(What(files_from=[str(tmp_path / "files")], from0=True)).files_from == (
         b"two\nlines",
         b"b",
     )
@@ -147,7 +148,7 @@ def test_files_from_with_zero_bytes(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="no such file or directory"):
-        What(exclude_from=[str(tmp_path / "none")]).selection()
+        selection(What(exclude_from=[str(tmp_path / "none")]))
 
 
 def test_everywhere_is_everywhere() -> None:

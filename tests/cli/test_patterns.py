@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bakup.cli.options import What
+from bakup.cli.selecting import selection
 
 Bakup = Callable[..., str]
 
@@ -44,7 +45,7 @@ def bakup(tmp_path: Path) -> Bakup:
 def test_a_byte_order_mark_is_no_part_of_a_pattern_or_path(tmp_path: Path, data: bytes) -> None:
     file = tmp_path / "list"
     file.write_bytes(data)
-    chosen = What(exclude_from=[str(file)], files_from=[str(file)]).selection()
+    chosen = selection(What(exclude_from=[str(file)], files_from=[str(file)]))
     assert chosen.patterns[0] == "*.tmp"
     assert chosen.files_from == (b"*.tmp",)
 

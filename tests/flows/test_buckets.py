@@ -18,8 +18,9 @@ from bakup.errors import Failed
 from bakup.flows.reports import RestoreReport, SyncReport
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.bucket_s3 import S3Bucket
-from bakup.store.buckets import Bucket, Pairs, open_bucket
+from bakup.store.buckets import Bucket, Pairs
 
 pytestmark = pytest.mark.peer
 

@@ -16,7 +16,7 @@ from trees import assert_equal, snapshot
 
 from bakup.errors import StoreError
 from bakup.flows.reports import TargetOptions
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.opening import open_target
 from bakup.store.secrets import Place
 

@@ -21,7 +21,8 @@ from bakup.flows.reports import Count, RestoreReport, SyncReport, TargetOptions
 from bakup.source.bucket import BucketSource
 from bakup.source.interface import Unreadable
 from bakup.source.reading import COARSE_NS
-from bakup.store.buckets import Bucket, Pairs, open_bucket
+from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets import Bucket, Pairs
 from bakup.store.opening import open_target
 from bakup.store.secrets import Place
 

@@ -18,7 +18,7 @@ from bakup.source.opening import open_source
 from bakup.source.outplace import OutPlace
 from bakup.source.standing import Standing
 from bakup.source.upload import NO_LINKS, BucketDestination
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 
 FILES = {"a/b": b"one", "a/c/d": b"two", "a.txt": b"three", "z": b""}
 

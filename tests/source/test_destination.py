@@ -16,10 +16,10 @@ from oddities import ACL, plant_odd_things
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Kind, SpecialType, Symlink
 from bakup.source import paths
-from bakup.source.applying import NOTED, Skipped
 from bakup.source.destination import Destination
 from bakup.source.places import Places
 from bakup.source.restorerun import RestoreRun
+from bakup.source.skipped import NOTED, Skipped
 from bakup.source.tree import LocalTree
 
 Unprivileged = Callable[[], AbstractContextManager[None]]

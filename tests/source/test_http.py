@@ -16,7 +16,8 @@ from bakup.model import Kind
 from bakup.source.bucket import BucketSource
 from bakup.source.filters import Rules
 from bakup.source.opening import open_source
-from bakup.store.buckets import Listed, open_bucket
+from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets import Listed
 
 LARGE = os.urandom(9 << 20)
 FILES = {"/known": b"content", "/large": LARGE, "/sizeless": b"grown while it is sent"}

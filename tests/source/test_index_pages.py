@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.web_pages import names
 from tests.servers.web import SERVERS
 

@@ -16,7 +16,7 @@ import pytest
 
 from bakup.errors import Failed, NoTarget, Usage
 from bakup.store.answers import meaning
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.ftp import Ftp, server
 from bakup.store.opening import open_target
 from bakup.store.secrets import Place

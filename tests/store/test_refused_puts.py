@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bakup.errors import StoreError
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED
 from bakup.store.s3_client import UNASKED_MAX
 from bakup.store.target import Terms

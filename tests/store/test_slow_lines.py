@@ -17,7 +17,7 @@ from asyncssh.sftp import SFTPClientHandler
 
 from bakup.store import azure as azure_store
 from bakup.store import coroutines, gcs, s3_client
-from bakup.store.buckets import open_bucket
+from bakup.store.bucket_opening import open_bucket
 from bakup.store.coroutines import Coroutines
 from bakup.store.secrets import Place
 from bakup.store.sftp import Sftp
