@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from bakup.cli import streams
+    from bakup.cli.output import streams
 
     streams.stand()
     from bakup.cli.app import run

@@ -20,13 +20,15 @@ from typer.exceptions import Exit
 from typer.main import get_group
 
 from bakup import __version__
-from bakup.cli import habits, help, memory, shells
+from bakup.cli import memory
 from bakup.cli.command import Command
-from bakup.cli.machine import SCHEMA
-from bakup.cli.options import Everywhere
-from bakup.cli.problems import Problem
+from bakup.cli.output.machine import SCHEMA
+from bakup.cli.output.problems import Problem
+from bakup.cli.output.signals import INTERRUPTED
+from bakup.cli.parsing import habits, help
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, unexpected
-from bakup.cli.signals import INTERRUPTED
+from bakup.cli.shell import shells
 from bakup.errors import BakupError, Usage
 
 MODULES = {
@@ -58,7 +60,7 @@ def commands(name: str | None = None) -> list[Command]:
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(f"bakup.cli.{MODULES[name]}")
+    return import_module(f"bakup.cli.commands.{MODULES[name]}")
 
 
 def run(arguments: list[str]) -> int:
@@ -108,7 +110,7 @@ def _add(app: typer.Typer, name: str, command: Command) -> None:
 
 def _dispatch(arguments: list[str]) -> int:
     if os.environ.get(shells.VARIABLE):
-        from bakup.cli import completion
+        from bakup.cli.commands import completion
 
         return completion.complete(group(), arguments)
     if {"-V", "--version"} & set(arguments) and set(arguments) <= {"-V", "--version", "--json"}:

@@ -7,18 +7,18 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
-from bakup.cli import card as cards
-from bakup.cli import numbers
-from bakup.cli.console import Console
-from bakup.cli.log import os_reason
+from bakup.cli.output import card as cards
+from bakup.cli.output import numbers
+from bakup.cli.output.console import Console
+from bakup.cli.output.log import os_reason
 from bakup.errors import Failed, Usage
 
 if TYPE_CHECKING:
-    from bakup.flows.reports import AccountCard
+    from bakup.api.reports import AccountCard
 
 
 class Questions:
-    """A `bakup.flows.ask.Ask`."""
+    """A `bakup.api.ask.Ask`."""
 
     def __init__(self, console: Console, passphrase_command: str | None) -> None:
         self.console = console

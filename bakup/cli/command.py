@@ -10,10 +10,10 @@ from typing import Any, get_type_hints
 
 from typer._click.globals import get_current_context
 
-from bakup.cli.options import Everywhere
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
 from bakup.errors import BakupError
-from bakup.store.secrets import Place
+from bakup.store.url.secrets import Place
 
 
 @dataclass(frozen=True, slots=True)

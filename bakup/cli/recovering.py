@@ -6,9 +6,9 @@ import contextlib
 import sys
 import time
 
-from bakup.cli import names
-from bakup.cli.card import alternate_screen
-from bakup.cli.console import Console
+from bakup.cli.output import names
+from bakup.cli.output.card import alternate_screen
+from bakup.cli.output.console import Console
 
 _MANY = 24
 _PASTE_S = 0.1
@@ -29,10 +29,10 @@ def ask_for_words(console: Console) -> str:
 
 
 def _typed(console: Console) -> list[str]:
-    from bakup.flows import accounts
+    from bakup.flows import account
 
     typed: list[str] = []
-    while len(accounts.words_in("\n".join(typed))) < _MANY:
+    while len(account.words_in("\n".join(typed))) < _MANY:
         try:
             line = console.ask("> ").strip()
         except EOFError:
@@ -40,16 +40,16 @@ def _typed(console: Console) -> list[str]:
         if not line and typed:
             break
         typed.append(line)
-    return accounts.words_in("\n".join(typed))
+    return account.words_in("\n".join(typed))
 
 
 def _mend(console: Console, words: list[str]) -> None:
     """Ask for each word that is none of the list, until it is one."""
-    from bakup.flows import accounts
+    from bakup.flows import account
 
     for index, word in enumerate(words):
-        while not accounts.is_a_word(words[index]):
-            near = ", ".join(accounts.nearest_words(words[index]))
+        while not account.is_a_word(words[index]):
+            near = ", ".join(account.nearest_words(words[index]))
             told = f"word {index + 1} is not one of the 2,048 words: {names.safe(words[index][:20])}"
             console.raw(f"{told}{f'; nearest: {near}' if near else ''}\n")
             try:

@@ -10,18 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bakup import __version__
-from bakup.cli import names, numbers, signals, style
 from bakup.cli.ask import Questions
-from bakup.cli.console import Console
-from bakup.cli.log import Log, os_reason
-from bakup.cli.machine import SCHEMA
-from bakup.cli.options import Everywhere
-from bakup.cli.problems import Problem
-from bakup.cli.watch import Teller
+from bakup.cli.output import names, numbers, signals, style
+from bakup.cli.output.console import Console
+from bakup.cli.output.log import Log, os_reason
+from bakup.cli.output.machine import SCHEMA
+from bakup.cli.output.problems import Problem
+from bakup.cli.output.watch import Teller
+from bakup.cli.parsing.options import Everywhere
 from bakup.errors import BakupError, Failed
 
 if TYPE_CHECKING:
-    from bakup.flows.home import Home
+    from bakup.archive.home import Home
 
 LEFT_OUT = 3
 _AGAIN = "run the same command again: it goes on where it stopped"
@@ -52,7 +52,7 @@ class Run:
     @contextmanager
     def home(self, *, write: bool, remember: bool = True) -> Iterator[Home]:
         """The local state as `Home.open` gives it. Raises Locked after `--lock-wait`."""
-        from bakup.flows.home import Home
+        from bakup.archive.home import Home
 
         wait = self.everywhere.lock_wait
         with Home.open(lock_wait=wait, write=write, remember=remember, command=self.command) as home:
@@ -64,7 +64,7 @@ class Run:
 
     def account_home(self) -> str:
         """The folder that holds the account."""
-        from bakup.flows.home import home_folder
+        from bakup.archive.home import home_folder
 
         return home_folder()
 
@@ -126,10 +126,10 @@ def _first_today(home: Home, code: str, text: str) -> bool:
     """Whether a warning is to be given; where that cannot be remembered it is."""
     import sqlite3
 
-    from bakup.flows import remembered
+    from bakup.catalog import state_db
 
     try:
-        return not home.remembers or remembered.first_today(home.state, code, text)
+        return not home.remembers or state_db.first_today(home.state, code, text)
     except (sqlite3.Error, BakupError):
         return True
 
@@ -206,7 +206,7 @@ def _what_is_stored(run: Run) -> str:
 
 def _local_state(error: Exception) -> BakupError:
     """A database of the BAKUP_HOME that cannot be read or written, or has no room."""
-    from bakup.flows.home import home_folder
+    from bakup.archive.home import home_folder
 
     folder = home_folder()
     said = str(error).lower()

@@ -5,25 +5,24 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 
-from bakup.catalog import damage, difference, history, places
+from bakup.api.ask import Ask
+from bakup.api.listings import CatReport
+from bakup.api.reports import TargetOptions
+from bakup.api.watch import Watch
+from bakup.archive.archive import Attached
+from bakup.archive.gaps import not_there
+from bakup.archive.guard import rolled_back
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archive.select import choose_checkpoint, choose_source, inner_path, line_of
+from bakup.archive.unknown import unknown
+from bakup.catalog import damage, difference, history, places, state_db
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.rows import Version
 from bakup.errors import Damaged, Failed, Untrusted
-from bakup.flows import remembered
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach
-from bakup.flows.attached import Attached
-from bakup.flows.choosing import choose_checkpoint, choose_source, inner_path, line_of
-from bakup.flows.expecting import rolled_back
-from bakup.flows.gaps import not_there
-from bakup.flows.home import Home
-from bakup.flows.layouts import Reader
-from bakup.flows.looking_reports import CatReport
-from bakup.flows.reading import SOMEWHERE, Piece
-from bakup.flows.reports import TargetOptions
-from bakup.flows.unknown import unknown
-from bakup.flows.watch import Watch
+from bakup.layouts.interface import Reader
+from bakup.layouts.sectors.reader import SOMEWHERE, Piece
 from bakup.model import Extent, Kind, path_key
 from bakup.sector.naming import sector_name
 
@@ -126,5 +125,5 @@ def _remember(home: Home, attached: Attached, findings: dict[bytes, set[int]]) -
         return
     with transaction(home.state), transaction(home.catalog):
         for sector, positions in findings.items():
-            remembered.add_findings(home.state, attached.url, sector, positions, "found by cat")
+            state_db.add_findings(home.state, attached.url, sector, positions, "found by cat")
             places.mark_damaged(home.catalog, attached.row, sector, positions)

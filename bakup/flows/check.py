@@ -7,24 +7,23 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from bakup.catalog import damage, history, incomplete, listing, places
+from bakup.api.ask import Ask
+from bakup.api.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
+from bakup.api.watch import Progress, Watch
+from bakup.archive.archive import Attached
+from bakup.archive.home import Home
+from bakup.archive.opening import attach, made_with
+from bakup.archive.select import is_lacking
+from bakup.archive.suffering import suffering
+from bakup.catalog import damage, history, incomplete, listing, places, state_db
 from bakup.catalog.damage import LostVersion
 from bakup.catalog.database import transaction
 from bakup.catalog.refused import refused
-from bakup.flows import remembered
-from bakup.flows.accepting import Split, accepting, accepting_forks, split
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach, made_with
-from bakup.flows.attached import Attached
-from bakup.flows.check_history import verdict_on_history
-from bakup.flows.check_problems import problems_of, told_incomplete
-from bakup.flows.check_scope import Scope, scope_of
-from bakup.flows.choosing import is_lacking
-from bakup.flows.home import Home
-from bakup.flows.layouts import WITHHELD, Held, Seen
-from bakup.flows.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
-from bakup.flows.suffering import suffering
-from bakup.flows.watch import Progress, Watch
+from bakup.checker.accepted import Split, accepting, accepting_forks, split
+from bakup.checker.history import verdict_on_history
+from bakup.checker.problems import problems_of, told_incomplete
+from bakup.checker.scope import Scope, scope_of
+from bakup.layouts.interface import WITHHELD, Held, Seen
 
 
 def check(
@@ -62,7 +61,7 @@ def check(
         report = _report(home, attached, scope, rows, seen, read_data, accept_loss, begun)
         if scope.every:
             with transaction(home.state):
-                remembered.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
+                state_db.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
         return report
 
 
@@ -123,16 +122,16 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
             if one.state in WITHHELD:
                 continue
             if one.reason is not None:
-                remembered.add_findings(state, url, uuid, [-1], one.reason)
+                state_db.add_findings(state, url, uuid, [-1], one.reason)
                 home.catalog.execute("UPDATE sectors SET state = 'damaged' WHERE id = ?", [one.row.id])
                 continue
             home.catalog.execute("UPDATE sectors SET state = 'stored' WHERE id = ?", [one.row.id])
             if read_data:
-                remembered.clear_findings(state, url, uuid)
+                state_db.clear_findings(state, url, uuid)
                 places.clear_damage(home.catalog, one.row.id)
-                remembered.add_findings(state, url, uuid, one.positions, "damaged")
-                remembered.add_findings(state, url, uuid, one.doubtful, "damaged", chunk=remembered.YET_CHUNKS)
-                remembered.add_chunk_findings(state, url, uuid, one.bad_chunks, "damaged")
+                state_db.add_findings(state, url, uuid, one.positions, "damaged")
+                state_db.add_findings(state, url, uuid, one.doubtful, "damaged", chunk=state_db.YET_CHUNKS)
+                state_db.add_chunk_findings(state, url, uuid, one.bad_chunks, "damaged")
                 places.mark_damaged(home.catalog, attached.row, uuid, one.positions)
                 places.mark_damaged(home.catalog, attached.row, uuid, one.doubtful, how=3)
                 places.mark_chunks(home.catalog, one.row.id, one.bad_chunks)
@@ -159,8 +158,8 @@ def _report(
     problems = [*problems_of(home, attached, scope, seen, lost, missing, aside), *chain.gaps]
     if accept_loss:
         with transaction(home.state):
-            remembered.accept(home.state, attached.url, accepting(problems) | accepting_forks(chain.forks))
-    accepted = remembered.accepted(home.state, attached.url)
+            state_db.accept(home.state, attached.url, accepting(problems) | accepting_forks(chain.forks))
+    accepted = state_db.accepted(home.state, attached.url)
     told = split(problems, accepted)
     forks = [fork for fork in chain.forks if not fork.what <= accepted.keys()]
     lost, missing = _not_accepted(told, lost, missing)

@@ -7,18 +7,18 @@ import itertools
 import sqlite3
 from collections.abc import Iterator
 
+from bakup.api.ask import Ask
+from bakup.api.listings import DiffLine, DiffReport
+from bakup.api.reports import TargetOptions
+from bakup.api.watch import Watch
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archive.select import choose_checkpoint, choose_source, line_of
+from bakup.archive.unknown import unknown
 from bakup.catalog import difference, history
 from bakup.catalog.difference import Pair, Unread
 from bakup.catalog.history import CheckpointRow
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach
-from bakup.flows.choosing import choose_checkpoint, choose_source, line_of
-from bakup.flows.home import Home
-from bakup.flows.looking_reports import DiffLine, DiffReport
-from bakup.flows.marks import facts_of, mark_of
-from bakup.flows.reports import TargetOptions
-from bakup.flows.unknown import unknown
-from bakup.flows.watch import Watch
+from bakup.plan.marks import facts_of, mark_of
 
 
 def diff(

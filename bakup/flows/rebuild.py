@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from bakup.api.ask import Ask
+from bakup.api.reports import RebuildReport, TargetOptions
+from bakup.api.watch import Watch
+from bakup.archive.home import Home
+from bakup.archive.opening import attach, made_with, remember
 from bakup.errors import Failed
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach, made_with, remember
-from bakup.flows.home import Home
-from bakup.flows.reports import RebuildReport, TargetOptions
-from bakup.flows.watch import Watch
 
 
 def rebuild(home: Home, dst: str, *, target: TargetOptions, watch: Watch, ask: Ask) -> RebuildReport:

@@ -14,31 +14,31 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from bakup.catalog import damage, history, places
+from bakup.api import costs
+from bakup.api.ask import Ask
+from bakup.api.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
+from bakup.api.watch import Watch
+from bakup.archive.archive import Attached
+from bakup.archive.gaps import history_gap, not_there, span
+from bakup.archive.guard import may_hold_more, rolled_back
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archive.select import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
+from bakup.catalog import damage, history, places, state_db
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow
+from bakup.destination.alike import OtherName
+from bakup.destination.folder.unfinished import RestoreRun
+from bakup.destination.interface import Out
+from bakup.destination.opening import OutPlace
 from bakup.errors import Failed, Usage
-from bakup.flows import costs, remembered
-from bakup.flows.apart import refuse_out_at_target, refuse_strewing, refuse_target_in_the_way
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach
-from bakup.flows.attached import Attached
-from bakup.flows.bringing_tree import bring_tree
-from bakup.flows.brought import Brought
-from bakup.flows.choosing import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
-from bakup.flows.chosen import Chosen, outermost
-from bakup.flows.expecting import may_hold_more, rolled_back
-from bakup.flows.gaps import history_gap, not_there, span
-from bakup.flows.home import Home
-from bakup.flows.reports import Cause, Count, Lost, RestoreOptions, RestoreReport
-from bakup.flows.space import tell_little_space
-from bakup.flows.surveying import Survey, in_the_way, surveyed
-from bakup.flows.watch import Watch
+from bakup.layouts.restored import Brought
 from bakup.model import Kind, path_key
-from bakup.source.alike import OtherName
-from bakup.source.out import Out
-from bakup.source.outplace import OutPlace
-from bakup.source.restorerun import RestoreRun
+from bakup.restorer.apart import refuse_out_at_target, refuse_strewing, refuse_target_in_the_way
+from bakup.restorer.chosen import Chosen, outermost
+from bakup.restorer.plan import Survey, in_the_way, surveyed
+from bakup.restorer.space import tell_little_space
+from bakup.restorer.tree import bring_tree
 
 RECORDS = "restores"
 """The folder in a BAKUP_HOME where restores that are under way keep what they have made."""
@@ -267,7 +267,7 @@ def _remember(home: Home, attached: Attached, brought: Brought) -> None:
         return
     with transaction(home.state), transaction(home.catalog):
         for sector, positions in brought.findings.items():
-            remembered.add_findings(home.state, attached.url, sector, positions, "found by restore")
+            state_db.add_findings(home.state, attached.url, sector, positions, "found by restore")
             places.mark_damaged(home.catalog, attached.row, sector, positions)
 
 

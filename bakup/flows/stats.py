@@ -8,17 +8,17 @@ from collections.abc import Sequence
 
 from msgspec import Struct, field
 
+from bakup.api.ask import Ask
+from bakup.api.listings import LastCheck, SourceTotals, StatsReport, VersionTotals
+from bakup.api.reports import TargetOptions
+from bakup.api.watch import Watch
+from bakup.archive.archive import Attached
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archive.select import choose_checkpoint, choose_source
 from bakup.catalog import damage, history, totals
 from bakup.catalog.history import SourceRow
 from bakup.errors import Failed
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach
-from bakup.flows.attached import Attached
-from bakup.flows.choosing import choose_checkpoint, choose_source
-from bakup.flows.home import Home
-from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals
-from bakup.flows.reports import TargetOptions
-from bakup.flows.watch import Watch
 
 
 class _Sectors(Struct):

@@ -9,17 +9,9 @@ from contextlib import ExitStack
 
 from msgspec.structs import replace
 
-from bakup.catalog.rows import known_as
-from bakup.errors import Usage
-from bakup.flows import accounts, costs, remembered
-from bakup.flows.ask import Ask
-from bakup.flows.attach import attach
-from bakup.flows.attached import Attached
-from bakup.flows.emptied import expect_something
-from bakup.flows.home import Home
-from bakup.flows.layouts import Estimated
-from bakup.flows.processors import worth_forking
-from bakup.flows.reports import (
+from bakup.api import costs
+from bakup.api.ask import Ask
+from bakup.api.reports import (
     CheckpointLine,
     Count,
     PathLine,
@@ -28,15 +20,25 @@ from bakup.flows.reports import (
     SyncReport,
     UnreadPath,
 )
-from bakup.flows.run import Run, source_report
-from bakup.flows.scanning import Job, open_tree, plan, sample
-from bakup.flows.source_storing import expected
-from bakup.flows.watch import Watch
+from bakup.api.watch import Watch
+from bakup.archive.archive import Attached
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archiver.archiver import Run, source_report
+from bakup.archiver.emptied import expect_something
+from bakup.archiver.scanning import Job, open_tree, plan, sample
+from bakup.archiver.storing import expected
+from bakup.catalog import state_db
+from bakup.catalog.rows import known_as
+from bakup.errors import Usage
+from bakup.flows import account
+from bakup.layouts.interface import Estimated
 from bakup.model import Kind
 from bakup.plan.changes import Change
+from bakup.processes import worth_forking
 from bakup.source.interface import Source
+from bakup.store.local.room import room
 from bakup.store.opening import is_url, local_path
-from bakup.store.room import room
 
 SECTOR_MIN = 16 << 20
 """Smallest --sector-size, in bytes: two of the largest packs."""
@@ -142,9 +144,9 @@ def _planned_run(
 
 
 def _with_new_account(home: Home, dst: str, options: SyncOptions, watch: Watch, ask: Ask) -> Attached:
-    draft = accounts.draft(dst)
+    draft = account.draft(dst)
     ask.new_account(draft.card)
-    accounts.keep(home.folder, draft, ask.given_passphrase())
+    account.keep(home.folder, draft, ask.given_passphrase())
     return _attach(home, dst, options, watch, ask, use_folder=True)
 
 
@@ -211,7 +213,7 @@ def _carry_out(
     if report.free_bytes is not None and estimated > report.free_bytes:
         watch.event("space", needed_bytes=estimated, free_bytes=report.free_bytes, target=attached.place)
     if options.dry_run:
-        speed = remembered.rate(home.state, attached.url, estimated)
+        speed = state_db.rate(home.state, attached.url, estimated)
         return replace(
             report,
             sources=tuple(_planned(home, job, options) for job in jobs),

@@ -10,7 +10,7 @@ from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
 from bakup.sector.writer import FinishedSector
 from bakup.store.faults import faults
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 
 def verify_finished(finished: FinishedSector, trust: Trust, *, entries: bool = True) -> None:

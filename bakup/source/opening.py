@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from bakup.errors import Failed, Usage
-from bakup.source.filters import Rules
 from bakup.source.interface import Source
-from bakup.source.onefile import LocalFile
 from bakup.source.targets import refuse_target_folder
-from bakup.source.tree import LocalTree
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.buckets import Bucket, Listed, Pairs
-from bakup.store.inside import key_inside, spot
+from bakup.source.tree.filters import Rules
+from bakup.source.tree.onefile import LocalFile
+from bakup.source.tree.tree import LocalTree
+from bakup.store.buckets.interface import Bucket, Listed, Pairs
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import is_url, local_path, spot_of
-from bakup.store.placename import expect_place
-from bakup.store.secrets import links
 from bakup.store.target import TERMS, Terms
+from bakup.store.url.inside import key_inside, spot
+from bakup.store.url.placename import expect_place
+from bakup.store.url.secrets import links
 
 if TYPE_CHECKING:
-    from bakup.source.bucket import BucketSource
+    from bakup.source.bucket.bucket import BucketSource
 
 _INSTEAD = "mount it, or write what it gives to a file first"
 
@@ -78,7 +78,7 @@ def not_there(shown: str) -> Failed:
 def _open_bucket(
     url: str, rules: Rules, options: Mapping[str, object], target: tuple[str, Mapping[str, object]], terms: Terms
 ) -> BucketSource:
-    from bakup.source.bucket import PARALLEL, BucketSource
+    from bakup.source.bucket.bucket import PARALLEL, BucketSource
 
     bucket = open_bucket(url, options, terms)
     try:

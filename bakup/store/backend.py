@@ -1,6 +1,6 @@
 """What one kind of store can do, request by request. `RemoteTarget` makes a target of it.
 
-A method asks the store once and raises whatever its library raises; `bakup.store.answers` knows what that means.
+A method asks the store once and raises whatever its library raises; `bakup.store.remote.answers` knows what that means.
 Keys are what stands below the target's URL, with "/" between.
 """
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from bakup.errors import Usage, install
 from bakup.store.backend import Backend, Named
 from bakup.store.faults import reason
-from bakup.store.line import Line
-from bakup.store.remote import RemoteTarget
+from bakup.store.remote.line import Line
+from bakup.store.remote.remote import RemoteTarget
 from bakup.store.target import AtOnce, Terms
 from bakup.store.wire import Wire
 
@@ -75,35 +75,35 @@ def _backend(url: str, options: Mapping[str, Any], wire: Wire, at_once: AtOnce) 
         _expect_path(scheme, url)
     match scheme:
         case "s3" | "s3a":
-            from bakup.store.s3 import S3
+            from bakup.store.backends.s3 import S3
 
             return S3(url.partition("://")[2], options, wire, at_once)
         case "gs" | "gcs":
-            from bakup.store.gcs import Gcs
+            from bakup.store.backends.gcs import Gcs
 
             return Gcs(url.partition("://")[2], options, wire)
         case "abfs" | "abfss" | "az":
-            from bakup.store.azure import Azure
+            from bakup.store.backends.azure import Azure
 
             return Azure(url, options, wire)
         case "sftp" | "ssh":
-            from bakup.store.sftp import Sftp
+            from bakup.store.backends.sftp import Sftp
 
             return Sftp(url, options, wire)
         case "webdav" | "webdavs" | "dav" | "davs":
-            from bakup.store.webdav import Webdav
+            from bakup.store.backends.webdav import Webdav
 
             return Webdav(url, options, wire)
         case "smb":
-            from bakup.store.smb import Smb
+            from bakup.store.backends.smb import Smb
 
             return Smb(url, options, wire)
         case "ftp" | "ftps":
-            from bakup.store.ftp import Ftp
+            from bakup.store.backends.ftp import Ftp
 
             return Ftp(url, options, wire)
         case _:
-            from bakup.store.anyfs import AnyFilesystem
+            from bakup.store.backends.anyfs import AnyFilesystem
 
             return AnyFilesystem(url, options, wire)
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from bakup.errors import NoTarget, Usage
-from bakup.store.folder import FolderTarget
-from bakup.store.inside import Spot, spot
 from bakup.store.limited import limited
-from bakup.store.placename import expect_place
-from bakup.store.secrets import Place
+from bakup.store.local.folder import FolderTarget
 from bakup.store.target import TERMS, Locator, Target, Terms
+from bakup.store.url.inside import Spot, spot
+from bakup.store.url.placename import expect_place
+from bakup.store.url.secrets import Place
 
 _FILE = "file://"
 _URL = re.compile(r"(\w+::)*\w+://.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from computer import OTHER_ENTROPY, Computer, Said
 
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from tests.shared.nobody import NOBODY, as_nobody
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from computer import Computer, Said
 
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from tests.servers import moto
 from tests.servers.between import Answer, Asked, Between, between
 from tests.servers.running import HOST, free_port

@@ -16,12 +16,12 @@ import pytest
 from computer import ROOT, Computer
 from likeness import Portrait, differences, portrait
 
+from bakup.api.reports import AccountCard, RebuildReport, TargetOptions
+from bakup.api.watch import Silent
+from bakup.archive import opening
+from bakup.archive.home import Home
 from bakup.errors import Usage
-from bakup.flows import attach
-from bakup.flows.home import Home
 from bakup.flows.rebuild import rebuild
-from bakup.flows.reports import AccountCard, RebuildReport, TargetOptions
-from bakup.flows.watch import Silent
 from bakup.sector.reader import fetch_header
 from bakup.store.counting import CountingTarget, Counts
 from bakup.store.opening import open_target
@@ -108,7 +108,7 @@ def test_a_rebuild_reads_two_ranges_a_sector(computer: Computer, monkeypatch: py
         opened.append(CountingTarget(inner, keep_ranges=True))
         return opened[-1]
 
-    monkeypatch.setattr(attach, "CountingTarget", counting)
+    monkeypatch.setattr(opening, "CountingTarget", counting)
     with Home.open(str(computer.home), write=True, command="rebuild") as home:
         report = rebuild(home, target, target=TargetOptions(), watch=Silent(), ask=Nobody())
     (counted,) = opened

@@ -9,7 +9,7 @@ import pytest
 from bakup.account.keys import Account
 from bakup.account.words import to_words
 from bakup.errors import Failed, Usage, WrongAccount
-from bakup.flows import accounts
+from bakup.flows import account as accounts
 
 
 def never(account: str) -> str:

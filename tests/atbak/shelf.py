@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.atbak.writer import PIECE, Written, write_object
 from bakup.format.preamble import Facts
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 KEY = bytes(range(32))
 FACTS = Facts(b"home/ana/notes.txt", 1_700_000_000_123_456_789, 1_700_000_001_000_000_000)

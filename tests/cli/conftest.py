@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from terminal import Terminal
 
-from bakup.cli.console import Console
-from bakup.cli.problems import Problem
-from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine
+from bakup.api.reports import CheckpointLine
+from bakup.cli.output.console import Console
+from bakup.cli.output.problems import Problem
+from bakup.cli.output.style import plain
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from bakup.api.reports import AccountCard
 from bakup.cli.ask import Questions
-from bakup.cli.console import Console
+from bakup.cli.output.console import Console
 from bakup.errors import Failed, Usage
-from bakup.flows.reports import AccountCard
 
 CARD = AccountCard("7c41-9e02-b3aa", ("legal",) * 24)
 
@@ -55,7 +55,7 @@ def test_a_passphrase_command_that_fails(command: str, reason: str) -> None:
 
 ASKING = """
 from bakup.cli.ask import Questions
-from bakup.cli.console import Console
+from bakup.cli.output.console import Console
 print(Questions(Console(), None).{call})
 """
 

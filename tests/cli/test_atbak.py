@@ -13,7 +13,7 @@ import pytest
 from bakup.account.keys import Account
 from bakup.atbak import checkpoints, writer
 from bakup.cli import app
-from bakup.flows import accounts
+from bakup.flows import account as accounts
 from bakup.format.preamble import Facts
 from bakup.model import Checkpoint, Chunker, End
 

@@ -11,9 +11,9 @@ from typing import Any
 import blocks
 import pytest
 
-from bakup.cli import card
-from bakup.flows import accounts
-from bakup.flows.reports import AccountCard
+from bakup.api.reports import AccountCard
+from bakup.cli.output import card
+from bakup.flows import account
 from bakup.store.credentials import also_needed
 
 CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
@@ -21,9 +21,9 @@ CARD = AccountCard("7c41-9e02-b3aa", tuple(blocks.WORDS.split()), "/mnt/usb/back
 
 PROGRAM = f"""
 import sys
-from bakup.cli.options import Everywhere
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
-from bakup.flows.reports import AccountCard
+from bakup.api.reports import AccountCard
 from bakup.store.credentials import also_needed
 run = Run("sync", Everywhere(bytes=False))
 card = AccountCard("7c41-9e02-b3aa", tuple({blocks.WORDS!r}.split()), "/mnt/usb/backup", also_needed("/mnt/usb/backup"))
@@ -103,7 +103,7 @@ def test_the_words_stand_in_no_representation() -> None:
     ],
 )
 def test_what_is_needed_besides_the_words(target: str, place: str, needed: str) -> None:
-    face = card.face(accounts.draft(target).card).splitlines()
+    face = card.face(account.draft(target).card).splitlines()
     assert f"   target       {place}" in face
     (line,) = [line for line in face if line.startswith("   also needed  ")]
     assert line.removeprefix("   also needed  ").startswith(needed)
@@ -111,6 +111,6 @@ def test_what_is_needed_besides_the_words(target: str, place: str, needed: str) 
 
 
 def test_a_card_without_a_target_says_nothing_of_one() -> None:
-    face = card.face(accounts.draft().card)
+    face = card.face(account.draft().card)
     assert "target" not in face
     assert "needed" not in face

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import app, cat
-from bakup.cli.problems import Problem
-from bakup.flows.looking_reports import CatReport
-from bakup.flows.reports import CheckpointLine
+from bakup.api.listings import CatReport
+from bakup.api.reports import CheckpointLine
+from bakup.cli import app
+from bakup.cli.commands import cat
+from bakup.cli.output.problems import Problem
 
 MIB = 1024**2
 DATA = bytes(range(256)) * 20_000

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from blocks import DAMAGED, INSPECTED, MISSING
 
-from bakup.cli import check, sector
-from bakup.cli.problems import Problem
-from bakup.flows.reports import CheckReport, Count, Lost, SectorProblem
-from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
+from bakup.api.objects import HeldFile, SectorReport, SectorRestoreReport
+from bakup.api.reports import CheckReport, Count, Lost, SectorProblem
+from bakup.cli.commands import check, sector
+from bakup.cli.output.problems import Problem
 
 MIB, GIB = 1024**2, 1024**3
 

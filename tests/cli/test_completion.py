@@ -13,8 +13,9 @@ from terminal import Terminal
 
 from bakup.catalog import database
 from bakup.catalog.children import children
-from bakup.cli import app, shells
-from bakup.cli.asked import words_of
+from bakup.cli import app
+from bakup.cli.shell import shells
+from bakup.cli.shell.asked import words_of
 
 BIN = Path(sys.executable).parent
 STARTS = {

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import app, diff
-from bakup.cli.style import plain
-from bakup.flows.looking_reports import DiffLine, DiffReport
-from bakup.flows.reports import CheckpointLine
+from bakup.api.listings import DiffLine, DiffReport
+from bakup.api.reports import CheckpointLine
+from bakup.cli import app
+from bakup.cli.commands import diff
+from bakup.cli.output.style import plain
 from bakup.model import Kind
 
 MIB = 1024**2

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import check, listing, rebuild, restore, sector, sync, sync_json, target
-from bakup.errors import BakupError
-from bakup.flows.reports import (
+from bakup.api.objects import HeldFile, SectorReport, SectorRestoreReport
+from bakup.api.reports import (
     Cause,
     CheckpointLine,
     CheckReport,
@@ -27,11 +26,13 @@ from bakup.flows.reports import (
     SyncReport,
     UnreadPath,
 )
-from bakup.flows.reports import Count as C
-from bakup.flows.sectors_reports import HeldFile, SectorReport, SectorRestoreReport
-from bakup.flows.target_test import TargetReport
+from bakup.api.reports import Count as C
+from bakup.cli.commands import check, rebuild, restore, sector, sync, target
+from bakup.cli.output import listing, sync_json
+from bakup.errors import BakupError
+from bakup.flows.target import TargetReport
 from bakup.model import Attributes, Symlink
-from bakup.store.contract import Finding
+from bakup.store.conformance.contract import Finding
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

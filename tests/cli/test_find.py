@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from bakup.cli import app, find, versions
-from bakup.cli.style import plain
-from bakup.flows.looking_reports import CheckpointTime, FindReport, FoundIn, FoundVersion
-from bakup.flows.reports import CheckpointLine
+from bakup.api.listings import CheckpointTime, FindReport, FoundIn, FoundVersion
+from bakup.api.reports import CheckpointLine
+from bakup.cli import app
+from bakup.cli.commands import find
+from bakup.cli.output import versions
+from bakup.cli.output.style import plain
 from bakup.model import Attributes, Dir, Entry, File, Symlink
 
 GIB = 1024**3

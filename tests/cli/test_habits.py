@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import app, habits
+from bakup.cli import app
+from bakup.cli.parsing import habits
 
 KEPT = "a check point has no file that the source lacks; earlier ones keep what was deleted"
 

@@ -7,7 +7,8 @@ import re
 import pytest
 from blocks import OVERVIEW, SHORT
 
-from bakup.cli import app, help
+from bakup.cli import app
+from bakup.cli.parsing import help
 
 SYNC = """\
 Usage: bakup sync [OPTIONS] SRC... DST

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from bakup.cli import app, history
-from bakup.cli.style import plain
-from bakup.flows.looking_reports import CheckpointTime, FoundVersion, HistoryReport
-from bakup.flows.reports import CheckpointLine
+from bakup.api.listings import CheckpointTime, FoundVersion, HistoryReport
+from bakup.api.reports import CheckpointLine
+from bakup.cli import app
+from bakup.cli.commands import history
+from bakup.cli.output.style import plain
 from bakup.model import Attributes, Dir, Entry, File, Special, Symlink
 
 MIB = 1024**2

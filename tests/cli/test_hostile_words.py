@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from terminal import Terminal
 
-from bakup.cli import app, machine, shells
-from bakup.cli.console import Console
-from bakup.cli.problems import Problem
+from bakup.cli import app
+from bakup.cli.output import machine
+from bakup.cli.output.console import Console
+from bakup.cli.output.problems import Problem
+from bakup.cli.shell import shells
 
 EVIL = "\x1b[2J\r\n\u202e\x9b31m"
 RAW = ("\x1b", "\r", "\u202e", "\x9b", "\x9b".encode("latin-1").decode("utf-8", "surrogateescape"))

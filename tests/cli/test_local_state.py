@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli.options import Everywhere
+from bakup.archive.home import Home
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
-from bakup.flows.home import Home
 
 
 def write(home: Home) -> int:

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from blocks import LISTED
 
-from bakup.cli import app, listing
-from bakup.cli.style import plain
-from bakup.flows.reports import CheckpointLine, ListedEntry, Listing, TargetListing
+from bakup.api.reports import CheckpointLine, ListedEntry, Listing, TargetListing
+from bakup.cli import app
+from bakup.cli.output import listing
+from bakup.cli.output.style import plain
 from bakup.model import Attributes, Dir, File, Special, Symlink
 
 MIB, GIB = 1024**2, 1024**3

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bakup.cli import names
+from bakup.cli.output import names
 
 PATHS = st.binary(min_size=1, max_size=40).map(lambda raw: raw.replace(b"\0", b"x"))
 

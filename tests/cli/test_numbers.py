@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakup.cli import numbers
+from bakup.cli.output import numbers
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 

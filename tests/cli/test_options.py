@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from bakup.cli import app, help, options, places, sync
-from bakup.cli.options import Everywhere, How, What, WithTarget
-from bakup.cli.selecting import selection
+from bakup.api.reports import Compression, Selection, SyncOptions, TargetOptions
+from bakup.cli import app
+from bakup.cli.commands import sync
+from bakup.cli.parsing import help, options, places
+from bakup.cli.parsing.options import Everywhere, How, What, WithTarget
+from bakup.cli.parsing.selecting import selection
 from bakup.errors import Usage
-from bakup.flows.reports import Compression, Selection, SyncOptions, TargetOptions
 
 
 def parsed(command: str, arguments: list[str]) -> dict[str, Any]:

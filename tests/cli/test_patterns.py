@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli.options import What
-from bakup.cli.selecting import selection
+from bakup.cli.parsing.options import What
+from bakup.cli.parsing.selecting import selection
 
 Bakup = Callable[..., str]
 

@@ -9,7 +9,7 @@ import pytest
 
 from bakup.cli.app import run
 from bakup.errors import Usage
-from bakup.store.placename import expect_place
+from bakup.store.url.placename import expect_place
 
 NO_PLACES = {
     "": "is empty",

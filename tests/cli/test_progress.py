@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from bakup.cli import names, progress
-from bakup.cli.progress import Pace
-from bakup.flows.watch import Progress
+from bakup.api.watch import Progress
+from bakup.cli.output import names, progress
+from bakup.cli.output.progress import Pace
 
 MIB, GIB = 1024**2, 1024**3
 BAR_41 = "━━━━━━━━━━━━━━━━━╸━━━━━━━━━━━━━━━━━━━━━━━━━"
@@ -79,7 +79,7 @@ def test_one_line_for_a_signal() -> None:
 
 def test_pace_needs_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100))
-    monkeypatch.setattr("bakup.cli.progress.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("bakup.cli.output.progress.time.monotonic", lambda: float(next(clock)))
     pace = Pace()
     assert pace.rate is None
     for done in (0, 100, 200):
@@ -90,9 +90,9 @@ def test_pace_needs_two_samples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 RUN = """
 import sys, time
-from bakup.cli.options import Everywhere
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
-from bakup.flows.watch import Progress
+from bakup.api.watch import Progress
 run = Run("sync", Everywhere())
 def work():
     {work}

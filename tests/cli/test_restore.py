@@ -8,10 +8,10 @@ import pytest
 from blocks import RESTORED_IN_PART
 from msgspec.structs import replace
 
-from bakup.cli import rebuild, restore
-from bakup.cli.problems import Problem
+from bakup.api.reports import Cause, CheckpointLine, Count, Lost, RebuildReport, RestoreReport
+from bakup.cli.commands import rebuild, restore
+from bakup.cli.output.problems import Problem
 from bakup.errors import Failed
-from bakup.flows.reports import Cause, CheckpointLine, Count, Lost, RebuildReport, RestoreReport
 
 MIB, GIB = 1024**2, 1024**3
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bakup.cli import app, stats
-from bakup.cli.style import plain
-from bakup.flows.looking_reports import LastCheck, SourceTotals, StatsReport, VersionTotals
-from bakup.flows.reports import CheckpointLine
+from bakup.api.listings import LastCheck, SourceTotals, StatsReport, VersionTotals
+from bakup.api.reports import CheckpointLine
+from bakup.cli import app
+from bakup.cli.commands import stats
+from bakup.cli.output.style import plain
 
 MIB, GIB = 1024**2, 1024**3
 

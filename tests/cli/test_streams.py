@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 
 from bakup import __version__
-from bakup.cli import app, machine, problems, style
-from bakup.cli.console import Console
-from bakup.cli.log import Log, event_text
-from bakup.cli.options import Everywhere
-from bakup.cli.problems import Problem
+from bakup.api.watch import Progress
+from bakup.cli import app
+from bakup.cli.output import machine, problems, style
+from bakup.cli.output.console import Console
+from bakup.cli.output.log import Log, event_text
+from bakup.cli.output.problems import Problem
+from bakup.cli.output.style import bold
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
-from bakup.cli.style import bold
 from bakup.errors import BakupError, Locked
-from bakup.flows.watch import Progress
 
 ROWS = tuple((b"dir/%03d" % number, "permission denied") for number in range(432))
 LONG = Problem("warning", "432 files could not be read", ROWS, hints=("try again",))
@@ -42,8 +43,8 @@ def test_on_a_terminal_a_list_stops_after_20_lines(
     terminal: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = """
-from bakup.cli.console import Console
-from bakup.cli.problems import Problem
+from bakup.cli.output.console import Console
+from bakup.cli.output.problems import Problem
 rows = tuple((b"dir/%03d" % number, "permission denied") for number in range(432))
 Console().problem(Problem("warning", "432 files could not be read", rows))
 """
@@ -91,9 +92,9 @@ def test_no_colour_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_colour_on_a_terminal(terminal: Callable[..., Any]) -> None:
     program = """
-from bakup.cli.console import Console
-from bakup.cli.problems import Problem
-from bakup.cli.style import bold
+from bakup.cli.output.console import Console
+from bakup.cli.output.problems import Problem
+from bakup.cli.output.style import bold
 Console().report(bold("3f9c2a1e"))
 Console().problem(Problem("error", "x", hints=("y",)))
 Console().problem(Problem("warning", "z"))
@@ -276,8 +277,8 @@ def test_verbose_lists_paths_and_sectors(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_closed_pipe_ends_quietly() -> None:
     program = """
 import sys
-from bakup.cli import streams
-from bakup.cli.options import Everywhere
+from bakup.cli.output import streams
+from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
 streams.stand()
 run = Run("ls", Everywhere())

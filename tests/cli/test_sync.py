@@ -8,9 +8,9 @@ import pytest
 from blocks import FIRST, PLANNED, SECOND, STORED_AGAIN
 from msgspec.structs import replace
 
-from bakup.cli import sync
-from bakup.cli.problems import Problem
-from bakup.flows.reports import CheckpointLine, Count, Lost, PathLine, SourceReport, SyncReport, UnreadPath
+from bakup.api.reports import CheckpointLine, Count, Lost, PathLine, SourceReport, SyncReport, UnreadPath
+from bakup.cli.commands import sync
+from bakup.cli.output.problems import Problem
 
 MIB, GIB = 1024**2, 1024**3
 TARGET = "/mnt/usb/backup"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bakup.cli import target
 from bakup.cli.app import run
-from bakup.cli.problems import Problem
-from bakup.flows.target_test import TargetReport
-from bakup.store.contract import Finding
+from bakup.cli.commands import target
+from bakup.cli.output.problems import Problem
+from bakup.flows.target import TargetReport
+from bakup.store.conformance.contract import Finding
+from bakup.store.conformance.trial import PREFIX
 from bakup.store.opening import open_target
-from bakup.store.trial import PREFIX
 
 if TYPE_CHECKING:
     from tests.servers.fleet import Fleet

@@ -18,7 +18,7 @@ from bakup.sector.meta import MetaRegion
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.region import Region
 from bakup.sector.trust import Trust
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 Span = tuple[int, int]
 """Begin and end in the object, in bytes."""

@@ -23,8 +23,8 @@ PADDING = 4096
 def cut_small(patch: pytest.MonkeyPatch) -> None:
     """A writer's own choices (spec section 2.1), far smaller."""
     for name, value in {
-        "bakup.flows.transfer.PACK_TARGET": 16 << 10,
-        "bakup.flows.transfer.SMALL_FILE": 8 << 10,
+        "bakup.layouts.sectors.transfer.PACK_TARGET": 16 << 10,
+        "bakup.layouts.sectors.transfer.SMALL_FILE": 8 << 10,
         "bakup.plan.cutting.CHUNK_MIN_CUT": 2 << 10,
         "bakup.plan.cutting.CHUNK_NOMINAL": 4 << 10,
         "bakup.plan.cutting.CHUNK_MAX_CUT": 16 << 10,

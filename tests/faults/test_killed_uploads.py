@@ -17,9 +17,9 @@ from computer import Computer, ended  # noqa: E402
 
 from bakup.store.backend import half_name, marked  # noqa: E402
 from bakup.store.kinds import backend  # noqa: E402
-from bakup.store.line import Line  # noqa: E402
-from bakup.store.secrets import Place  # noqa: E402
+from bakup.store.remote.line import Line  # noqa: E402
 from bakup.store.target import TERMS  # noqa: E402
+from bakup.store.url.secrets import Place  # noqa: E402
 from bakup.store.wire import Body, Wire  # noqa: E402
 
 if TYPE_CHECKING:

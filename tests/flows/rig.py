@@ -17,11 +17,7 @@ import pytest
 from trees import Tree, assert_equal, noise, snapshot, write
 
 from bakup.account import keyfile, words
-from bakup.flows.check import check
-from bakup.flows.home import Home
-from bakup.flows.looking import checkpoints
-from bakup.flows.rebuild import rebuild
-from bakup.flows.reports import (
+from bakup.api.reports import (
     AccountCard,
     CheckpointLine,
     CheckReport,
@@ -32,9 +28,13 @@ from bakup.flows.reports import (
     SyncReport,
     TargetOptions,
 )
+from bakup.api.watch import Silent
+from bakup.archive.home import Home
+from bakup.flows.check import check
+from bakup.flows.ls import checkpoints
+from bakup.flows.rebuild import rebuild
 from bakup.flows.restore import restore
 from bakup.flows.sync import sync
-from bakup.flows.watch import Silent
 
 ENTROPY = bytes(range(32))
 OTHER_ENTROPY = bytes(range(32, 64))
@@ -296,15 +296,15 @@ def cut_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """The writer's own choices (spec section 2.1), far smaller, which no reader knows of; and how a restore plans."""
     for place, value in {
         "bakup.flows.sync.SECTOR_MIN": SMALL_SECTOR,
-        "bakup.flows.transfer.PACK_TARGET": SMALL_PACK,
-        "bakup.flows.transfer.SMALL_FILE": SMALL_CUT,
-        "bakup.flows.transfer.READ_BYTES": 8 * SMALL_CUT,
-        "bakup.flows.populate.GROUP_FLUSH": 4 << 10,
+        "bakup.layouts.sectors.transfer.PACK_TARGET": SMALL_PACK,
+        "bakup.layouts.sectors.transfer.SMALL_FILE": SMALL_CUT,
+        "bakup.layouts.sectors.transfer.READ_BYTES": 8 * SMALL_CUT,
+        "bakup.layouts.sectors.populate.GROUP_FLUSH": 4 << 10,
         "bakup.plan.cutting.CHUNK_MIN_CUT": SMALL_CUT // 4,
         "bakup.plan.cutting.CHUNK_NOMINAL": SMALL_CUT // 2,
         "bakup.plan.cutting.CHUNK_MAX_CUT": SMALL_CUT * 2,
-        "bakup.flows.bringing.BATCH": 4,
-        "bakup.flows.bringing.HEAD": 8,
+        "bakup.layouts.sectors.restorer.BATCH": 4,
+        "bakup.layouts.sectors.restorer.HEAD": 8,
     }.items():
         monkeypatch.setattr(place, value)
 

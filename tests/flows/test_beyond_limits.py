@@ -14,7 +14,7 @@ from trees import noise, snapshot, write
 from bakup.catalog.rows import rows_of
 from bakup.format.constants import EXTENTS_MAX
 from bakup.model import Attributes, File
-from bakup.source import attributes, recorded, scan
+from bakup.source.tree import attributes, recorded, scan
 
 BLOCK = 4096
 YEAR_2300_NS = 10_413_792_000 * 10**9

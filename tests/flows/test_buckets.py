@@ -14,13 +14,13 @@ import httpx
 import pytest
 from rig import Rig
 
+from bakup.api.reports import RestoreReport, SyncReport
 from bakup.errors import Failed
-from bakup.flows.reports import RestoreReport, SyncReport
-from bakup.source.bucket import BucketSource
+from bakup.source.bucket.bucket import BucketSource
 from bakup.source.interface import Unreadable
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.bucket_s3 import S3Bucket
-from bakup.store.buckets import Bucket, Pairs
+from bakup.store.buckets.interface import Bucket, Pairs
+from bakup.store.buckets.opening import open_bucket
+from bakup.store.buckets.s3 import S3Bucket
 
 pytestmark = pytest.mark.peer
 

@@ -7,7 +7,7 @@ import os
 from rig import MIB, Rig
 from trees import noise, snapshot, write
 
-from bakup.flows.buffers import Buffers
+from bakup.layouts.sectors.buffers import Buffers
 
 
 def test_room_is_behind_what_is_held() -> None:

@@ -14,8 +14,8 @@ import pytest
 from rig import Rig
 from trees import snapshot, write
 
-from bakup.flows.reports import Selection
-from bakup.source import paths
+from bakup.api.reports import Selection
+from bakup.source.tree import paths
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from rig import SMALL_SECTOR, Rig, grown, ids
 from trees import Tree, noise, snapshot, write
 
-from bakup.flows.reports import CheckReport, RestoreReport
+from bakup.api.reports import CheckReport, RestoreReport
 
 
 def nothing_silently_missing(out: Path, report: RestoreReport, wanted: Tree) -> bool:

@@ -14,11 +14,11 @@ import pytest
 from rig import Rig
 from trees import assert_equal, snapshot
 
+from bakup.api.reports import TargetOptions
 from bakup.errors import StoreError
-from bakup.flows.reports import TargetOptions
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import open_target
-from bakup.store.secrets import Place
+from bakup.store.url.secrets import Place
 
 FILES = {"a": b"one", "sub/b": b"two", "sub/large": os.urandom(3 << 20)}
 

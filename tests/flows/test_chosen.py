@@ -15,8 +15,8 @@ from rig import Rig
 from trees import write
 
 from bakup.catalog import history
-from bakup.flows.chosen import MANY, Chosen, outermost
 from bakup.model import Kind, path_key
+from bakup.restorer.chosen import MANY, Chosen, outermost
 
 PATHS = ["a", "a/b", "a/b/c", "a/b.x", "a b/c", "b/a/b/c", "b/d/e", "b/d!", "c", "d/e/f/g/h"]
 
@@ -58,7 +58,7 @@ def fits(path: bytes, paths: list[bytes], globs: list[re.Pattern[bytes]]) -> boo
 def test_all_that_is_meant_and_the_folders_on_the_way(
     every: Chosen, paths: list[bytes], globs: list[str], many: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bakup.flows.chosen.MANY", many)
+    monkeypatch.setattr("bakup.restorer.chosen.MANY", many)
     patterns = [re.compile(os.fsencode(translate(glob))) for glob in globs]
     found, chosen = every.matching(patterns)
     stored = list(every.versions())

@@ -13,8 +13,8 @@ from peaks import peak_bytes
 from rig import MIB, SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
-from bakup.flows import attach
-from bakup.flows.reports import Compression
+from bakup.api.reports import Compression
+from bakup.archive import opening
 from bakup.format.constants import FIRST_READ, SEGMENT
 from bakup.format.header import SectorHeader
 from bakup.store.counting import CountingTarget
@@ -32,7 +32,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[CountingTarget]:
         opened.append(CountingTarget(target, keep_ranges=True))
         return opened[-1]
 
-    monkeypatch.setattr(attach, "CountingTarget", counting)
+    monkeypatch.setattr(opening, "CountingTarget", counting)
     return opened
 
 

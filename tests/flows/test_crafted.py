@@ -14,8 +14,8 @@ from rig import ENTROPY, Answers, Rig
 from trees import snapshot, write
 
 from bakup.account.keys import Account
-from bakup.flows import sectors
-from bakup.flows.reports import TargetOptions
+from bakup.api.reports import TargetOptions
+from bakup.flows import sector
 from bakup.format.constants import RecordType
 from bakup.format.records import encode_forgotten, encode_revocation
 from bakup.model import Attributes, Closing, Dir, End, Entry, Extent, File, LaneLine, Part, Record, Replaced
@@ -297,7 +297,7 @@ def test_a_sector_alone_says_what_it_could_not_write(rig: Rig) -> None:
         [ROOT, small(b"x" * 300, b"small"), small(b"y", b"small")], [b"small"]
     )
     with rig.open() as home:
-        report = sectors.restore(
+        report = sector.restore(
             home, [str(made)], str(rig.new_out()), target=TargetOptions(), watch=rig.watch, ask=Answers()
         )
     assert report.restored.files == 1

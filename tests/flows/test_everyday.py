@@ -13,11 +13,11 @@ import pytest
 from rig import MIB, Answers, Rig, ids, raising
 from trees import Tree, noise, snapshot, write
 
+from bakup.api.reports import SyncOptions
+from bakup.archive.home import Home
 from bakup.errors import Failed, Locked, Usage
-from bakup.flows import transfer
-from bakup.flows.home import Home
-from bakup.flows.reports import SyncOptions
 from bakup.flows.sync import sync
+from bakup.layouts.sectors import transfer
 
 
 def below(tree: Tree, folder: bytes) -> Tree:

@@ -15,8 +15,8 @@ from nobody import NOBODY, as_nobody
 from oddities import ROOT, facts_of, plant_odd_things
 from rig import Answers, Rig
 
-from bakup.flows import looking
-from bakup.flows.reports import ListedEntry, Selection, TargetOptions
+from bakup.api.reports import ListedEntry, Selection, TargetOptions
+from bakup.flows import ls
 from bakup.model import Attributes, Dir, File, Special, SpecialType
 
 GET_FLAGS, SET_FLAGS = 0x80086601, 0x40086602
@@ -30,7 +30,7 @@ def entries(rig: Rig) -> dict[bytes, ListedEntry]:
     """What the last check point says of each path."""
     more = {"source": None, "at": "latest", "recursive": True, "target": TargetOptions()}
     with rig.open("ls") as home:
-        found = looking.entries(home, str(rig.target), b"", **more, watch=rig.watch, ask=Answers())  # type: ignore[arg-type]
+        found = ls.entries(home, str(rig.target), b"", **more, watch=rig.watch, ask=Answers())  # type: ignore[arg-type]
         return {one.path: one for one in found.entries}
 
 

@@ -14,8 +14,9 @@ import pytest
 from rig import SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
+from bakup.archive import opening
 from bakup.errors import Failed
-from bakup.flows import attach, flights
+from bakup.layouts.sectors import upload
 from bakup.sector.trust import Trust
 from bakup.sector.verify import verify_finished
 from bakup.sector.writer import FinishedSector
@@ -58,7 +59,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Slow]]:
         made.append(Slow(open_target(place)))
         return made[-1]
 
-    monkeypatch.setattr(attach, "open_target", opened)
+    monkeypatch.setattr(opening, "open_target", opened)
     yield made
     monkeypatch.undo()
 
@@ -83,7 +84,7 @@ def test_the_end_tells_each_sector_by_its_digest(rig: Rig, monkeypatch: pytest.M
         time.sleep(0.1)
         verify_finished(finished, trust)
 
-    monkeypatch.setattr(flights, "verify_finished", verify)
+    monkeypatch.setattr(upload, "verify_finished", verify)
     write(rig.source, {f"file{number}": noise(90_000, number) for number in range(20)})
     rig.sync(sector_size=SMALL_SECTOR)
     with closing(sqlite3.connect(rig.home / "catalog.db")) as catalog:
@@ -108,7 +109,7 @@ def test_a_run_that_ends_leaves_no_spool_files(rig: Rig, tmp_path: Path, monkeyp
     spool.mkdir()
     write(rig.source, {f"file{number}": noise(90_000, number) for number in range(20)})
     with monkeypatch.context() as patch:
-        patch.setattr(attach, "open_target", lambda place, **_: Refusing(open_target(place)))
+        patch.setattr(opening, "open_target", lambda place, **_: Refusing(open_target(place)))
         with pytest.raises(Failed, match="takes nothing more"):
             rig.sync(sector_size=SMALL_SECTOR, spool=str(spool))
     assert list(spool.iterdir()) == []
@@ -141,7 +142,7 @@ def test_ctrl_c_is_heeded_whenever_it_comes(rig: Rig, monkeypatch: pytest.Monkey
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(attach, "open_target", lambda place, **_: Lasting(open_target(place)))
+            patch.setattr(opening, "open_target", lambda place, **_: Lasting(open_target(place)))
             with pytest.raises(KeyboardInterrupt):
                 rig.sync()
     finally:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from nobody import NOBODY, as_nobody
 
+from bakup.archive.home import Home
 from bakup.catalog import database
 from bakup.errors import Failed
-from bakup.flows.home import Home
 
 
 @pytest.fixture

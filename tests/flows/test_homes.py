@@ -14,8 +14,8 @@ import pytest
 from rig import ENTROPY, OTHER_ENTROPY, SMALL_SECTOR, Rig, grown, raising
 from trees import Tree, noise, snapshot, write
 
+from bakup.api.reports import TargetOptions
 from bakup.errors import BakupError, NoTarget, Untrusted, WrongAccount
-from bakup.flows.reports import TargetOptions
 
 
 def test_two_homes_in_turn_on_one_target(rig: Rig) -> None:

@@ -13,8 +13,8 @@ from rig import ENTROPY, OTHER_ENTROPY, Answers, Rig
 from trees import noise, snapshot, write
 
 from bakup.account.keys import Account
-from bakup.flows import sectors
-from bakup.flows.reports import TargetOptions
+from bakup.api.reports import TargetOptions
+from bakup.flows import sector as sectors
 from bakup.model import Attributes, Dir, Entry, File, Symlink
 
 EVIL = [b"../evil", b"/evil", b"a/../../evil", b"a//b", b"./a", b"a/", b"a\0b", b"..", b"."]

@@ -128,7 +128,7 @@ def test_a_first_run_that_was_killed(rig: Rig) -> None:
 
 def test_what_another_computer_is_making_is_no_alarm(cut: tuple[Rig, str], monkeypatch: pytest.MonkeyPatch) -> None:
     rig, _ = cut
-    monkeypatch.setattr("bakup.flows.choosing.socket.gethostname", lambda: "another")
+    monkeypatch.setattr("bakup.archive.select.socket.gethostname", lambda: "another")
     report = rig.check()
     assert (report.exit_code, report.problems) == (0, ())
     assert len(report.incomplete) == 1

@@ -15,8 +15,8 @@ from failing_target import Cut, FailingTarget
 from rig import MIB, SECTOR, SMALL_SECTOR, Rig
 from trees import Tree, noise, snapshot, write
 
+from bakup.archive import opening
 from bakup.errors import StoreError
-from bakup.flows import attach
 from bakup.store.opening import open_target
 
 
@@ -29,7 +29,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             target = open_target(place)
             return FailingTarget(target, when, number, error) if error is not None else target
 
-        monkeypatch.setattr(attach, "open_target", opened)
+        monkeypatch.setattr(opening, "open_target", opened)
 
     return fail
 

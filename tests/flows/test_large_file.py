@@ -11,10 +11,10 @@ import pytest
 from rig import MIB, SECTOR, Answers, Rig
 from trees import noise, snapshot, write
 
+from bakup.api.objects import SectorReport, SectorRestoreReport
+from bakup.api.reports import TargetOptions
 from bakup.errors import Failed
-from bakup.flows import sectors
-from bakup.flows.reports import TargetOptions
-from bakup.flows.sectors_reports import SectorReport, SectorRestoreReport
+from bakup.flows import sector as sectors
 
 SIZE = 62 * MIB + 12_345
 NAME = b"films/big.mov"

@@ -12,8 +12,8 @@ from rig import ENTROPY, SMALL_SECTOR, Rig
 from trees import noise, snapshot, write
 
 from bakup.account.keys import Account
+from bakup.archive import opening
 from bakup.errors import WrongAccount
-from bakup.flows import attach
 from bakup.store.opening import open_target
 
 FILES = {f"file{number}": noise(60_000, number) for number in range(12)}
@@ -94,7 +94,7 @@ def test_a_sector_of_two_sources_when_the_run_is_cut(rig: Rig, tmp_path: Path, m
     write(other, FILES)
     first = snapshot(rig.source)
     with monkeypatch.context() as patch:
-        patch.setattr(attach, "open_target", lambda place, **_: FailingTarget(open_target(place), "after", 2, Cut()))
+        patch.setattr(opening, "open_target", lambda place, **_: FailingTarget(open_target(place), "after", 2, Cut()))
         with pytest.raises(Cut):
             rig.sync(rig.source, other, sector_size=SMALL_SECTOR)
     (line,) = rig.list()
@@ -130,7 +130,7 @@ def test_a_check_point_of_another_computer_that_comes_late(
     if cut:
         with monkeypatch.context() as patch:
             failing = lambda place, **_: FailingTarget(open_target(place), "before", 1, Cut())  # noqa: E731
-            patch.setattr(attach, "open_target", failing)
+            patch.setattr(opening, "open_target", failing)
             with pytest.raises(Cut):
                 rig.sync()
     assert rig.sync().sources[0].deleted.files == 1

@@ -16,11 +16,11 @@ from rig import ENTROPY, Answers, Rig
 from trees import write
 
 from bakup.account.keys import Account
+from bakup.api.listings import FindOptions
+from bakup.api.reports import TargetOptions
 from bakup.catalog import database
 from bakup.flows.diff import diff
-from bakup.flows.looking_reports import FindOptions
-from bakup.flows.reports import TargetOptions
-from bakup.flows.searching import find, history
+from bakup.flows.find import find, history
 from bakup.flows.stats import stats
 from bakup.format.action import frame, group_action
 from bakup.format.constants import END_LANE, ActionType

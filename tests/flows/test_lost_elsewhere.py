@@ -124,7 +124,7 @@ def test_a_check_names_them(rig: Rig, monkeypatch: pytest.MonkeyPatch, only: dic
 def _lose_of_a_cut_run(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> str:
     write(rig.source, {f"file{number}": noise(60_000, number) for number in range(8)})
     with monkeypatch.context() as patch:
-        patch.setattr("bakup.flows.transfer.Transfer.end", _cut)
+        patch.setattr("bakup.layouts.sectors.transfer.Transfer.end", _cut)
         with pytest.raises(KeyboardInterrupt):
             rig.sync(sector_size=SMALL_SECTOR)
     stored = rig.sectors()

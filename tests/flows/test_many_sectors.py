@@ -8,8 +8,8 @@ import pytest
 from rig import SECTOR, SMALL_SECTOR, Rig
 from trees import noise, write
 
-from bakup.flows.populate import Filling, Stream
 from bakup.format.constants import LINES_MAX
+from bakup.layouts.sectors.populate import Filling, Stream
 from bakup.model import SectorLine
 
 EARLIER = 26_000

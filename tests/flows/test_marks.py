@@ -12,7 +12,7 @@ import pytest
 from rig import Rig
 from trees import snapshot, write
 
-from bakup.source import listing
+from bakup.source.tree import listing
 
 
 def marks(said: str) -> list[tuple[str, str]]:

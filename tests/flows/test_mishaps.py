@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rig import SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, operations, snapshot
 
+from bakup.api.reports import RestoreReport, SourceReport
 from bakup.errors import Failed, History, NoTarget, Untrusted
-from bakup.flows.reports import RestoreReport, SourceReport
 
 CUTS = (1, SMALL_CUT, SMALL_PACK, 9 * SMALL_CUT, 40 * SMALL_CUT)
 NUMBER = st.integers(0, 30)

@@ -6,7 +6,7 @@ import pytest
 from rig import SMALL_SECTOR, Rig, ids
 from trees import noise, snapshot, write
 
-from bakup.flows.reports import TargetOptions
+from bakup.api.reports import TargetOptions
 
 
 @pytest.mark.usefixtures("small_cuts")

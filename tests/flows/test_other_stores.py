@@ -16,15 +16,15 @@ import httpx
 import pytest
 from rig import Rig
 
+from bakup.api.reports import Count, RestoreReport, SyncReport, TargetOptions
 from bakup.errors import Failed
-from bakup.flows.reports import Count, RestoreReport, SyncReport, TargetOptions
-from bakup.source.bucket import BucketSource
+from bakup.source.bucket.bucket import BucketSource
 from bakup.source.interface import Unreadable
-from bakup.source.reading import COARSE_NS
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.buckets import Bucket, Pairs
+from bakup.source.tree.reading import COARSE_NS
+from bakup.store.buckets.interface import Bucket, Pairs
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import open_target
-from bakup.store.secrets import Place
+from bakup.store.url.secrets import Place
 
 pytestmark = pytest.mark.peer
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
+from bakup.api.reports import TargetOptions
 from bakup.errors import NoAnswer
-from bakup.flows.reports import TargetOptions
 from tests.servers.running import free_port
 
 pytestmark = pytest.mark.peer

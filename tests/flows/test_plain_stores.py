@@ -14,9 +14,9 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from rig import SECTOR, Rig
 
-from bakup.flows.reports import SyncReport
-from bakup.store.bucket_plain import PlainBucket
-from bakup.store.buckets import Listed
+from bakup.api.reports import SyncReport
+from bakup.store.buckets.interface import Listed
+from bakup.store.buckets.plain import PlainBucket
 
 FILES = {"a": b"one", "folder/b": b"two", "large": os.urandom(9 << 20)}
 LAYOUTS = {"sectors": {"sector_size": SECTOR}, "atbak": {"sector_size": None, "layout": "atbak"}}

@@ -17,12 +17,12 @@ from oddities import ACL
 from rig import Heard, Rig, raising
 from trees import assert_equal, noise, snapshot, write
 
-from bakup.cli.restore import exit_code, problems
+from bakup.api.reports import RestoreReport
+from bakup.cli.commands.restore import exit_code, problems
+from bakup.destination.folder.folder import Destination
+from bakup.destination.folder.unfinished import RestoreRun
 from bakup.errors import Failed, Usage
-from bakup.flows.reports import RestoreReport
 from bakup.flows.restore import RECORDS
-from bakup.source.destination import Destination
-from bakup.source.restorerun import RestoreRun
 
 FILES = {"a.txt": b"a", "docs/b.txt": b"bb", "docs/deep/c.txt": b"ccc", "img/d.jpg": noise(3000), "img/[e]*.jpg": b"e"}
 

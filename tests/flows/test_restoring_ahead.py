@@ -13,7 +13,7 @@ from trees import assert_equal, noise, snapshot, write
 
 from bakup.catalog import reads
 from bakup.catalog.reads import PackRead, ReadPlan
-from bakup.flows import bringing
+from bakup.layouts.sectors import restorer
 
 SMALL = {f"{folder}/{number:02}": noise(3000, number) for number, folder in enumerate("aabbbcccddddeeeffffgggghhhhii")}
 AGAIN = {f"x/{path}": data for path, data in SMALL.items()}
@@ -34,11 +34,11 @@ def ahead(rig: Rig, small_cuts: None, monkeypatch: pytest.MonkeyPatch) -> tuple[
             yield read
 
     monkeypatch.setattr(ReadPlan, "head", told)
-    monkeypatch.setattr(bringing, "BATCH", 4)
-    monkeypatch.setattr(bringing, "HEAD", 16)
-    monkeypatch.setattr(bringing, "workers", lambda: 2)
+    monkeypatch.setattr(restorer, "BATCH", 4)
+    monkeypatch.setattr(restorer, "HEAD", 16)
+    monkeypatch.setattr(restorer, "workers", lambda: 2)
     # Threads that earlier tests left, asleep, would keep these from forking.
-    monkeypatch.setattr(bringing, "worth_forking", lambda: True)
+    monkeypatch.setattr(restorer, "worth_forking", lambda: True)
     write(rig.source, FILES)
     rig.sync()
     return rig, given

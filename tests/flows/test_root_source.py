@@ -10,9 +10,9 @@ import pytest
 from rig import Rig
 from trees import noise, write
 
-from bakup.source.devices import BY_KERNEL
-from bakup.source.filters import Rules
-from bakup.source.tree import LocalTree
+from bakup.source.tree.devices import BY_KERNEL
+from bakup.source.tree.filters import Rules
+from bakup.source.tree.tree import LocalTree
 
 
 @pytest.mark.parametrize("layout", ["sectors", "atbak"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rig import SECTOR, SMALL_CUT, SMALL_PACK, SMALL_SECTOR, Rig, cut_small, ids
 from trees import Tree, apply, assert_equal, histories, snapshot
 
-from bakup.flows.reports import Compression, TargetOptions
+from bakup.api.reports import Compression, TargetOptions
 
 REAL_CUTS = (1, 4096, 65_536)
 SMALL_CUTS = (1, SMALL_CUT, SMALL_PACK, 4 * SMALL_CUT, 9 * SMALL_CUT)

@@ -11,8 +11,8 @@ from trees import assert_equal, snapshot, write
 
 from bakup.errors import Failed
 from bakup.flows import sync
-from bakup.source import ahead
-from bakup.source.filters import Rules
+from bakup.source.tree import ahead
+from bakup.source.tree.filters import Rules
 
 FILES = {f"{folder}/{number}": b"%d" % number for folder in "abc" for number in range(1000)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rig import Rig
 
-from bakup.flows.reports import Selection
+from bakup.api.reports import Selection
 
 FILES = (b"kallsyms", b"filesystems", b"uptime")
 """All are told to be empty; the first takes some MB, the last is another each time."""

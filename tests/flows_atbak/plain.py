@@ -11,14 +11,14 @@ from peaks import peak_bytes
 from rig import Rig
 
 from bakup.account.keys import Account
+from bakup.api.reports import SyncReport
 from bakup.atbak import checkpoints
 from bakup.atbak.keys import account_key
 from bakup.atbak.naming import locator_of, new_name
 from bakup.atbak.reader import OpenObject, open_object
 from bakup.atbak.writer import write_object
-from bakup.flows.reports import SyncReport
 from bakup.format.preamble import Facts, Preamble, format_header, format_preamble
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 SECOND = 10**9
 NOON = 1_700_000_000 * SECOND

@@ -9,7 +9,8 @@ import pytest
 from plain import Plain
 from trees import noise, snapshot, write
 
-from bakup.flows import atbak_sink, attach
+from bakup.archive import opening
+from bakup.layouts.atbak import transfer
 from bakup.store.opening import open_target
 from bakup.store.target import Target
 
@@ -50,7 +51,7 @@ class FailingTarget:
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("number", [1, 2, 4, 6])
 def test_a_put_that_is_cut(plain: Plain, monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> None:
-    monkeypatch.setattr(atbak_sink, "BATCH_OBJECTS", 3)
+    monkeypatch.setattr(transfer, "BATCH_OBJECTS", 3)
     write(plain.source, {"before": b"before"})
     plain.sync()
     earlier, first = snapshot(plain.source), plain.list()[0].uuid.hex()
@@ -60,7 +61,7 @@ def test_a_put_that_is_cut(plain: Plain, monkeypatch: pytest.MonkeyPatch, number
         return FailingTarget(open_target(place), number, after)
 
     with monkeypatch.context() as patch:
-        patch.setattr(attach, "open_target", failing)
+        patch.setattr(opening, "open_target", failing)
         with pytest.raises(Cut):
             plain.sync()
     assert not list(plain.target.glob(".bakup-spool/*/*.atbak*"))

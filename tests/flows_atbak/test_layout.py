@@ -7,8 +7,8 @@ from plain import Plain
 from rig import OTHER_ENTROPY, Rig, raising
 from trees import snapshot, write
 
+from bakup.api.reports import Compression, TargetOptions
 from bakup.errors import Usage, WrongAccount
-from bakup.flows.reports import Compression, TargetOptions
 
 
 @pytest.mark.parametrize("forgotten", [(), ("state.db",), ("catalog.db",), ("state.db", "catalog.db")])

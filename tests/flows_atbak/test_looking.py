@@ -12,9 +12,9 @@ from plain import Plain
 from rig import Answers
 from trees import noise, snapshot, write
 
+from bakup.api.reports import TargetOptions
 from bakup.errors import Usage
-from bakup.flows import looking
-from bakup.flows.reports import TargetOptions
+from bakup.flows import ls
 
 
 def test_all_answers_are_the_same_after_a_rebuild(plain: Plain) -> None:
@@ -51,7 +51,7 @@ def test_objects_of_files(plain: Plain) -> None:
     write(plain.source, {"a": b"same", "b": b"same", "folder/c": b""})
     plain.sync()
     with plain.open() as home:
-        listing = looking.entries(
+        listing = ls.entries(
             home,
             str(plain.target),
             b"",

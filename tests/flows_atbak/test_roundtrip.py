@@ -14,7 +14,7 @@ from plain import Plain, tables
 from rig import ids
 from trees import Tree, apply, histories, noise, snapshot, write
 
-from bakup.flows.reports import Compression, TargetOptions
+from bakup.api.reports import Compression, TargetOptions
 
 CUTS = (1, 15, 4096, 65_536)
 OPTIONS = st.fixed_dictionaries(

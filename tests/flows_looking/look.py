@@ -13,8 +13,7 @@ from uuid import UUID
 from rig import Answers, Rig
 from trees import write
 
-from bakup.flows import cat, diff, searching, stats
-from bakup.flows.looking_reports import (
+from bakup.api.listings import (
     CatReport,
     CheckpointTime,
     DiffLine,
@@ -24,7 +23,9 @@ from bakup.flows.looking_reports import (
     HistoryReport,
     StatsReport,
 )
-from bakup.flows.reports import TargetOptions
+from bakup.api.reports import TargetOptions
+from bakup.flows import cat, diff, stats
+from bakup.flows import find as searching
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from look import Look
 from rig import SMALL_SECTOR, Answers
 from trees import noise
 
+from bakup.api.reports import TargetOptions
 from bakup.errors import Failed, Usage
 from bakup.flows import cat
-from bakup.flows.reports import TargetOptions
 
 MIB = 1 << 20
 ODD = {"caf\udce9.jpg": b"1", "d/new\nline": b"2" * 100, "empty": b"", " ": noise(70_000)}

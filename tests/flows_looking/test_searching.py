@@ -12,10 +12,10 @@ from look import Look, ends, touch, uuid_text
 from rig import SMALL_SECTOR
 from trees import noise, write
 
+from bakup.archive.when import span_of
 from bakup.catalog.history import CheckpointRow
 from bakup.catalog.search import Timeline, matcher
 from bakup.errors import Failed, Usage
-from bakup.flows.moments import span_of
 
 ODD = {"caf\udce9.jpg": b"1", "new\nline": b"2", "[a]": b"3", "-n": b"4", "café.jpg": b"5", " ": b"6"}
 
@@ -240,10 +240,10 @@ def test_memory_is_flat(look: Look, tmp_path: Path) -> None:
     with look.rig.open("find") as home:
         from rig import Answers
 
-        from bakup.flows import searching
-        from bakup.flows.looking_reports import FindOptions
+        from bakup.api.listings import FindOptions
+        from bakup.flows import find
 
-        report = searching.find(home, look.dst, FindOptions(globs=(b"*",)), watch=look.rig.watch, ask=Answers())
+        report = find.find(home, look.dst, FindOptions(globs=(b"*",)), watch=look.rig.watch, ask=Answers())
         [group] = report.groups
         next(group.versions)
         tracemalloc.start()

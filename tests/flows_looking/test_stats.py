@@ -8,8 +8,8 @@ import pytest
 from look import Look
 from trees import noise, write
 
+from bakup.api.reports import Compression
 from bakup.errors import Failed, Usage
-from bakup.flows.reports import Compression
 
 
 def sizes(look: Look) -> list[int]:

@@ -43,7 +43,7 @@ LOCKED = "PYTHON_KEYRING_BACKEND=keyring.backends.fail.Keyring"
 OPEN = "PYTHON_KEYRING_BACKEND=keyrings.alt.file.PlaintextKeyring"
 UNFORESEEN = """
 mkdir patch
-echo 'import bakup.flows.looking as m
+echo 'import bakup.flows.ls as m
 def unforeseen(*args, **words): raise KeyError(1)
 m.checkpoints = unforeseen' > patch/sitecustomize.py
 """

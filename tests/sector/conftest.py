@@ -22,7 +22,7 @@ from bakup.model import Attributes, Checkpoint, Chunker, Entry, Extent, File
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
 from bakup.sector.writer import FinishedSector, SectorWriter, sector_key_info
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 POINT = Checkpoint(
     b"point-uuid-16byt",

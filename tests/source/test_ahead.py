@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from bakup.errors import Failed
-from bakup.source import ahead
-from bakup.source.filters import Rules
-from bakup.source.tree import LocalTree
+from bakup.source.tree import ahead
+from bakup.source.tree.filters import Rules
+from bakup.source.tree.tree import LocalTree
 
 MANY = 6000
 
@@ -129,8 +129,8 @@ def test_it_holds_no_lock_of_this_process(tree: Path, tmp_path: Path, monkeypatc
 
 BEGIN = """
 import sys, time
-from bakup.source import ahead
-from bakup.source.filters import Rules
+from bakup.source.tree import ahead
+from bakup.source.tree.filters import Rules
 ahead.BATCHES, ahead.PIPE_BYTES = 1, 1 << 12
 begun = ahead.Ahead(sys.argv[1].encode(), Rules())
 batches = begun.batches()

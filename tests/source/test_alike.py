@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakup.source.alike import alike, parted, variants
+from bakup.destination.alike import alike, parted, variants
 
 
 def test_each_but_the_first_is_found_with_the_first() -> None:

@@ -9,16 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import fsspec
 import pytest
 
+from bakup.destination.bucket.bucket import NO_LINKS, BucketDestination
+from bakup.destination.bucket.standing import Standing
+from bakup.destination.opening import OutPlace
 from bakup.errors import Failed, Usage
 from bakup.model import Attributes, Kind
-from bakup.source.bucket import BucketSource
-from bakup.source.filters import Rules
+from bakup.source.bucket.bucket import BucketSource
 from bakup.source.interface import Found, Vanished
 from bakup.source.opening import open_source
-from bakup.source.outplace import OutPlace
-from bakup.source.standing import Standing
-from bakup.source.upload import NO_LINKS, BucketDestination
-from bakup.store.bucket_opening import open_bucket
+from bakup.source.tree.filters import Rules
+from bakup.store.buckets.opening import open_bucket
 
 FILES = {"a/b": b"one", "a/c/d": b"two", "a.txt": b"three", "z": b""}
 
@@ -96,7 +96,7 @@ def test_a_deleted_object_has_vanished(url: str) -> None:
 
 
 def test_a_large_object_is_read_in_pieces(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakup.source.bucketfile.PIECE", 2)
+    monkeypatch.setattr("bakup.source.bucket.file.PIECE", 2)
     tree = source(url)
     buffer = bytearray(9)
     with tree.open_large(scanned(tree)[b"a.txt"]) as file:

@@ -13,14 +13,14 @@ import pytest
 from msgspec.structs import replace
 from oddities import ACL, plant_odd_things
 
+from bakup.destination.folder.folder import Destination
+from bakup.destination.folder.temporary import Places
+from bakup.destination.folder.unfinished import RestoreRun
+from bakup.destination.skipped import NOTED, Skipped
 from bakup.errors import Failed
 from bakup.model import Attributes, Dir, Kind, SpecialType, Symlink
-from bakup.source import paths
-from bakup.source.destination import Destination
-from bakup.source.places import Places
-from bakup.source.restorerun import RestoreRun
-from bakup.source.skipped import NOTED, Skipped
-from bakup.source.tree import LocalTree
+from bakup.source.tree import paths
+from bakup.source.tree.tree import LocalTree
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
 Facts = Callable[[bytes], dict[bytes, tuple[object, ...]]]
@@ -451,7 +451,7 @@ FULL_DISK = """
 import os, sys
 from bakup.errors import Failed
 from bakup.model import Attributes
-from bakup.source.destination import Destination
+from bakup.destination.folder.folder import Destination
 here = Attributes(0o644, os.geteuid(), os.getegid())
 with Destination(sys.argv[1]) as destination:
     part = destination.begin_file(b"large", 1 << 30)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from bakup.errors import Usage
 from bakup.model import Kind
-from bakup.source.filters import CACHE_SIGNATURE, Rules, split_list
 from bakup.source.interface import Left
-from bakup.source.patterns import Patterns
-from bakup.source.tree import LocalTree
+from bakup.source.tree.filters import CACHE_SIGNATURE, Rules, split_list
+from bakup.source.tree.patterns import Patterns
+from bakup.source.tree.tree import LocalTree
 
 NAMES = (b"a", b"b", b"ab", b"a.c", b".b")
 

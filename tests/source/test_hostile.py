@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bakup.destination.folder.folder import Destination
 from bakup.model import Attributes, SpecialType
-from bakup.source.destination import Destination
 
 HERE = Attributes(0o644, os.geteuid(), os.getegid(), mtime_ns=1)
 Make = Callable[[Destination, bytes], bool]

@@ -13,11 +13,11 @@ import pytest
 
 from bakup.errors import NoTarget, StoreError
 from bakup.model import Kind
-from bakup.source.bucket import BucketSource
-from bakup.source.filters import Rules
+from bakup.source.bucket.bucket import BucketSource
 from bakup.source.opening import open_source
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.buckets import Listed
+from bakup.source.tree.filters import Rules
+from bakup.store.buckets.interface import Listed
+from bakup.store.buckets.opening import open_bucket
 
 LARGE = os.urandom(9 << 20)
 FILES = {"/known": b"content", "/large": LARGE, "/sizeless": b"grown while it is sent"}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.web_pages import names
+from bakup.store.backends.web_pages import names
+from bakup.store.buckets.opening import open_bucket
 from tests.servers.web import SERVERS
 
 FILES = (

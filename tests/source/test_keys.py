@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakup.source import keys
-from bakup.source.ordering import in_order
-from bakup.store.buckets import Listed
+from bakup.source.bucket import keys
+from bakup.source.bucket.ordering import in_order
+from bakup.store.buckets.interface import Listed
 
 PARTS = st.sampled_from(["", ".", "..", "a", "a!", "b", "%2F", "%", "%2f", "%252F", "ü", "\0"])
 KEYS = st.lists(PARTS, min_size=1, max_size=5).map("/".join)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakup.source.names import escape, unescape
+from bakup.destination.folder.names import escape, unescape
 
 PIECES = [
     b"CON",

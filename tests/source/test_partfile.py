@@ -7,9 +7,9 @@ import os
 import pytest
 from msgspec.structs import replace
 
+from bakup.destination.folder import partfile
+from bakup.destination.folder.folder import Destination
 from bakup.model import Attributes
-from bakup.source import partfile
-from bakup.source.destination import Destination
 
 HERE = Attributes(0o644, os.geteuid(), os.getegid(), mtime_ns=1_000_000_000_000_000_001)
 

@@ -15,10 +15,10 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from bakup.model import Kind, SpecialType
-from bakup.source import attributes, reading, statx
-from bakup.source.filters import Rules
 from bakup.source.interface import Found, Grown, Large, Run, Unreadable, Vanished
-from bakup.source.tree import LocalTree
+from bakup.source.tree import attributes, reading, statx
+from bakup.source.tree.filters import Rules
+from bakup.source.tree.tree import LocalTree
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
 

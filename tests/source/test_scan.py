@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from bakup.errors import Failed, Usage
 from bakup.model import Kind, path_key
-from bakup.source import listing, paths
-from bakup.source.filters import Rules
 from bakup.source.interface import Source
-from bakup.source.tree import LocalTree, special
+from bakup.source.tree import listing, paths
+from bakup.source.tree.filters import Rules
+from bakup.source.tree.tree import LocalTree, special
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
 

@@ -17,7 +17,7 @@ from smbprotocol.exceptions import LogonFailure, SMBConnectionClosed
 from webdav4.client import BadGatewayError, HTTPError, InsufficientStorage
 
 from bakup.errors import BakupError, Failed, NoAnswer, NoTarget, StoreError
-from bakup.store.answers import meaning
+from bakup.store.remote.answers import meaning
 
 
 def s3(code: str, status: int) -> ClientError:

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from bakup.errors import NoTarget
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import open_target
 from tests.servers.certificate import certificate
 

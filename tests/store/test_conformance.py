@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakup.errors import NoTarget, StoreError
-from bakup.store.contract import Finding, examine
+from bakup.store.conformance.contract import Finding, examine
 from bakup.store.counting import CountingTarget
 from bakup.store.faults import OBJECT_MISSING
 from bakup.store.opening import open_object, open_target

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from bakup.errors import NoTarget, StoreError
-from bakup.store import contract
-from bakup.store.contract import Finding, examine
-from bakup.store.folder import FolderTarget
+from bakup.store.conformance import contract
+from bakup.store.conformance.contract import Finding, examine
+from bakup.store.conformance.trial import PREFIX, trial
+from bakup.store.local.folder import FolderTarget
 from bakup.store.target import Capabilities, Limits, Locator
-from bakup.store.trial import PREFIX, trial
 
 
 class Forgetful(FolderTarget):

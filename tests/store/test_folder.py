@@ -11,12 +11,12 @@ import pytest
 
 from bakup.errors import BakupError, Failed, NoTarget, StoreError
 from bakup.store.faults import faults, shown
-from bakup.store.folder import FolderTarget
-from bakup.store.spool import SPOOL
+from bakup.store.local.folder import FolderTarget
+from bakup.store.local.spool import SPOOL
 
 RUN = """
 import sys, time
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 folder = FolderTarget(sys.argv[1]).spool_folder()
 open(folder + "/part", "wb").close()
 print(folder, flush=True)

@@ -12,7 +12,7 @@ from smbprotocol.exceptions import AccessDenied, LogonFailure, SMBOSError
 from smbprotocol.header import NtStatus
 from webdav4.client import HTTPError, ResourceNotFound
 
-from bakup.store.folders import Folders
+from bakup.store.backends.folders import Folders
 
 
 def smb_denied() -> OSError:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakup.errors import Failed, NoTarget, Usage
-from bakup.store.answers import meaning
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.ftp import Ftp, server
+from bakup.store.backends.ftp import Ftp, server
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import open_target
-from bakup.store.secrets import Place
+from bakup.store.remote.answers import meaning
+from bakup.store.url.secrets import Place
 from bakup.store.wire import Body, Wire
 from tests.servers.certificate import certificate
 
@@ -145,7 +145,7 @@ def test_a_quota_is_a_full_store_also_when_the_server_hangs_up_first(reply: str,
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakup.store.ftp_pool._FRESH_S", 0)
+    monkeypatch.setattr("bakup.store.backends.ftp_pool._FRESH_S", 0)
     logins = 0
 
     def answer(command: str) -> str | None:

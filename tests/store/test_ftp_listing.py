@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bakup.store.ftp_listing import Entry, entries
+from bakup.store.backends.ftp_listing import Entry, entries
 
 
 @pytest.mark.parametrize(

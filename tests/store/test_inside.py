@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import pytest
 
-from bakup.store.inside import Spot, key_inside
 from bakup.store.opening import spot_of
+from bakup.store.url.inside import Spot, key_inside
 
 MOTO = {"endpoint_url": "http://127.0.0.1:5000"}
 KEY = "a2V5"

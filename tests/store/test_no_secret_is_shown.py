@@ -14,7 +14,7 @@ import pytest
 
 from bakup.account import words
 from bakup.store.opening import open_target
-from bakup.store.secrets import Place
+from bakup.store.url.secrets import Place
 from tests.servers.running import free_port
 from tests.servers.served import Served
 

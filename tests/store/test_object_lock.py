@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from botocore.exceptions import ClientError
 
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import open_target
 from tests.servers.s3 import client_at
 

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from bakup.store.gcs import Gcs
-from bakup.store.webdav import Webdav
+from bakup.store.backends.gcs import Gcs
+from bakup.store.backends.webdav import Webdav
 from bakup.store.wire import Wire
 
 PLAIN = b"content" * 100

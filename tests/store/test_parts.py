@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from bakup.errors import BakupError, NoAnswer, StoreError
-from bakup.store import parts as module
-from bakup.store import patience as patience_module
-from bakup.store import remote as remote_module
 from bakup.store.backend import Page, Upload
-from bakup.store.patience import Patience
-from bakup.store.remote import RemoteTarget
-from bakup.store.secrets import Secrets
+from bakup.store.remote import parts as module
+from bakup.store.remote import patience as patience_module
+from bakup.store.remote import remote as remote_module
+from bakup.store.remote.patience import Patience
+from bakup.store.remote.remote import RemoteTarget
 from bakup.store.target import AtOnce, Capabilities
+from bakup.store.url.secrets import Secrets
 from bakup.store.wire import Body, Wire
 
 PART = 1000

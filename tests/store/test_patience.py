@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from bakup.errors import BakupError, NoAnswer, NoTarget
-from bakup.store import patience as module
-from bakup.store.patience import Patience
-from bakup.store.secrets import Secrets
+from bakup.store.remote import patience as module
+from bakup.store.remote.patience import Patience
+from bakup.store.url.secrets import Secrets
 from bakup.store.wire import Wire
 
 Told = list[tuple[str, dict[str, object]]]

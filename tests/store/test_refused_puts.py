@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bakup.errors import StoreError
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.backends.s3_client import UNASKED_MAX
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.faults import OBJECT_DENIED, OBJECT_REFUSED
-from bakup.store.s3_client import UNASKED_MAX
 from bakup.store.target import Terms
 
 NO = b"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>no</Message></Error>"
@@ -58,7 +58,7 @@ def test_a_refusal_is_heard_whatever_the_size(refusing: dict[str, str], size: in
 @pytest.mark.peer
 @pytest.mark.parametrize("size", [1, UNASKED_MAX, UNASKED_MAX + 1])
 def test_a_name_that_a_server_refuses_is_heard_at_once(fleet: Any, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr("bakup.store.coroutines.SILENCE_S", 5.0)
+    monkeypatch.setattr("bakup.store.backends.coroutines.SILENCE_S", 5.0)
     served = fleet["rclone"]
     bucket = open_bucket(served.place(), served.options, TERMS)
     with pytest.raises(StoreError) as caught:

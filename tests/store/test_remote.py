@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bakup.errors import Usage
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 from bakup.store.opening import is_url, local_path, open_target
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.utils import parse_timestamp
 
-from bakup.store.s3_client import moment
+from bakup.store.backends.s3_client import moment
 
 
 @pytest.mark.parametrize(

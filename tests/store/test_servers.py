@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 
 
 @pytest.fixture(name="home", autouse=True)

@@ -7,7 +7,7 @@ from contextlib import closing
 import asyncssh
 import pytest
 
-from bakup.store.sftp import Sftp
+from bakup.store.backends.sftp import Sftp
 from bakup.store.wire import Wire
 
 

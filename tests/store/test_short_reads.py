@@ -17,12 +17,12 @@ from smbclient._io import SMBRawIO
 
 from bakup.errors import NoAnswer
 from bakup.model import Attributes
-from bakup.source import bucketfile
-from bakup.source.bucketfile import BucketFile
-from bakup.store.buckets import Bucket, Listed
-from bakup.store.ftp import Ftp
-from bakup.store.secrets import Place
-from bakup.store.smb import Smb
+from bakup.source.bucket import file as bucketfile
+from bakup.source.bucket.file import BucketFile
+from bakup.store.backends.ftp import Ftp
+from bakup.store.backends.smb import Smb
+from bakup.store.buckets.interface import Bucket, Listed
+from bakup.store.url.secrets import Place
 from bakup.store.wire import Body, Wire
 
 if TYPE_CHECKING:

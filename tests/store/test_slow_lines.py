@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from asyncssh.sftp import SFTPClientHandler
 
-from bakup.store import azure as azure_store
-from bakup.store import coroutines, gcs, s3_client
-from bakup.store.bucket_opening import open_bucket
-from bakup.store.coroutines import Coroutines
-from bakup.store.secrets import Place
-from bakup.store.sftp import Sftp
+from bakup.store.backends import azure as azure_store
+from bakup.store.backends import coroutines, gcs, s3_client
+from bakup.store.backends.coroutines import Coroutines
+from bakup.store.backends.sftp import Sftp
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.target import Terms
+from bakup.store.url.secrets import Place
 from bakup.store.wire import Body, Sink, Wire
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakup.errors import NoAnswer
-from bakup.store.answers import meaning
-from bakup.store.secrets import Place
-from bakup.store.smb import Smb
+from bakup.store.backends.smb import Smb
+from bakup.store.remote.answers import meaning
+from bakup.store.url.secrets import Place
 from bakup.store.wire import Wire
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def between(port: int, stopped: Event) -> Iterator[int]:
 
 @pytest.mark.peer
 def test_a_server_that_stops_in_the_middle_is_given_up(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bakup.store.smb_connection._ECHO_S", 1)
+    monkeypatch.setattr("bakup.store.backends.smb_connection._ECHO_S", 1)
     served, stopped = fleet["smb"], Event()
     with between(served.port, stopped) as port:
         seen = served.behind(port)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bakup.errors import Usage
-from bakup.store.bucket_opening import open_bucket
+from bakup.store.buckets.opening import open_bucket
 from bakup.store.opening import is_url, local_path, open_target
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from bakup.errors import NoTarget, StoreError
-from bakup.store.webdav import Webdav
-from bakup.store.webdav_client import WebdavClient
+from bakup.store.backends.webdav import Webdav
+from bakup.store.backends.webdav_client import WebdavClient
 from bakup.store.wire import Body, Wire
 
 if TYPE_CHECKING:

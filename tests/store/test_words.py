@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from bakup.errors import StoreError, Usage
-from bakup.store.secrets import Place, Secrets, without_user
-from bakup.store.words import read_words
+from bakup.store.url.options import read_words
+from bakup.store.url.secrets import Place, Secrets, without_user
 
 
 def test_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

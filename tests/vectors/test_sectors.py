@@ -17,7 +17,7 @@ from bakup.errors import Damaged, Untrusted
 from bakup.model import File
 from bakup.sector.reader import OpenSector, read_header
 from bakup.sector.trust import Trust
-from bakup.store.folder import FolderTarget
+from bakup.store.local.folder import FolderTarget
 
 FOLDER = Path(__file__).parent / "sectors"
 RECOVER = Path(__file__).parents[2] / "tools" / "recover.py"

@@ -1,0 +1,57 @@
+"""What looking around cannot know: entries whose names are gone with their sector."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from bakup.archive.archive import Attached
+from bakup.archive.gaps import history_gap, not_there, span
+from bakup.archive.guard import may_hold_more, rolled_back
+from bakup.archive.home import Home
+from bakup.catalog import damage, history, places
+from bakup.catalog.history import CheckpointRow
+
+
+def unknown(
+    home: Home,
+    attached: Attached,
+    rows: Sequence[CheckpointRow],
+    *,
+    every: bool,
+    newest: bool,
+    sources: Container[int] | None,
+) -> tuple[str, ...]:
+    """What is not known of the states that the check points `rows` make together, a line a cause.
+
+    Args:
+        every: they are meant to be all check points of their sources.
+        newest: the newest state is among them: a sector that was not believed may have held more of it,
+            and a newer one may have been seen.
+        sources: row ids of those that are looked at; None for all at the target.
+    """
+    connection, target = home.catalog, attached.row
+    found: list[str] = []
+    chain = {(row.source, row.uuid) for row in rows}
+    if places.troubled(connection, target):
+        found += [
+            f"{line.told}: {span(line)}"
+            for line in damage.missing_lines(connection, target)
+            if not line.known and line.entries and (line.source, line.checkpoint) in chain
+        ]
+        found += [gap for gap in map(history_gap(history.bases(connection, target)), rows) if gap]
+    found += [told for row in rows for told in not_there(connection, row)]
+    if every:
+        found += _gone(rows)
+    if newest:
+        found += may_hold_more(connection, target)
+        found += rolled_back(home, attached, sources)
+    return tuple(found)
+
+
+def _gone(rows: Sequence[CheckpointRow]) -> list[str]:
+    there = {(row.source, row.uuid) for row in rows}
+    return [
+        f"check point {row.previous.uuid.hex()[:8]}, before {row.uuid.hex()[:8]}, is missing"
+        for row in rows
+        if row.previous is not None and (row.source, row.previous.uuid) not in there
+    ]

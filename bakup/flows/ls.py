@@ -1,0 +1,143 @@
+"""ls: check points of a target, and entries of one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from bakup.api.ask import Ask
+from bakup.api.reports import ListedEntry, Listing, TargetListing, TargetOptions
+from bakup.api.watch import Watch
+from bakup.archive.archive import Attached
+from bakup.archive.gaps import not_there
+from bakup.archive.guard import rolled_back
+from bakup.archive.home import Home
+from bakup.archive.opening import attach
+from bakup.archive.select import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
+from bakup.archive.suffering import suffering
+from bakup.catalog import damage, history, incomplete, places
+from bakup.catalog.rows import Version, known_as
+from bakup.errors import Failed
+from bakup.model import Kind
+
+
+def checkpoints(
+    home: Home,
+    dst: str,
+    *,
+    source: str | None,
+    tag: str | None,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> TargetListing:
+    """Check points of all sources at `dst`, or of one, or with one tag: by source, oldest first."""
+    with attach(home, dst, target, watch, ask) as attached:
+        connection = home.catalog
+        chosen = choose_source(connection, attached.row, source, dst) if source is not None else None
+        sources = {row.id: row for row in history.sources(connection, attached.row)}
+        rows = history.checkpoints(connection, attached.row)
+        bad = _not_whole(home, attached, rows, sources.values())
+        lines = [
+            line_of(row, sources[row.source], whole=row.id not in bad)
+            for row in rows
+            if (chosen is None or row.source == chosen.id) and (tag is None or known_as(tag) in row.tags)
+        ]
+        apart = [
+            (one, row)
+            for one, row in incomplete.newest(connection, attached.row)
+            if tag is None and (source is None or row.source == (chosen and chosen.id))
+        ]
+        lines += [line_of(row, one, whole=False) for one, row in apart]
+        lines.sort(key=lambda line: line.source)
+        lacking = tuple(row.uuid for one, row in apart if is_lacking(one, row))
+        count, size = connection.execute(
+            "SELECT count(*), coalesce(sum(size), 0) FROM sectors WHERE target = ? AND state = 'stored'",
+            [attached.row],
+        ).fetchone()
+        back = tuple(rolled_back(home, attached, None if chosen is None else {chosen.id}))
+        return TargetListing(tuple(lines), count, size, attached.rebuilt, attached.layout.unit, back, lacking)
+
+
+def entries(
+    home: Home,
+    dst: str,
+    path: bytes,
+    *,
+    source: str | None,
+    at: str,
+    recursive: bool,
+    objects: bool = False,
+    target: TargetOptions,
+    watch: Watch,
+    ask: Ask,
+) -> Listing:
+    """Entries of one check point: those in the folder `path`, all below it, or the one that is no folder.
+
+    With `objects` also where the bytes of files stand at the target.
+
+    Raises Failed when the path is not in the check point.
+    """
+    with attach(home, dst, target, watch, ask) as attached:
+        connection = home.catalog
+        chosen = choose_source(connection, attached.row, source, dst, at)
+        row = choose_checkpoint(connection, attached.row, chosen, at)
+        inner = inner_path(chosen, path)
+        line = line_of(row, chosen)
+        version = history.version_at(connection, chosen.id, row.ordinal, inner)
+        if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
+            raise Failed(
+                f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
+                hints=(f"search all check points: bakup find {shlex.quote(dst)} {shlex.quote(_last(inner))}",),
+                code="no-path",
+            )
+        unread = history.unread_at(connection, row.id)
+        newest = row == history.head(connection, chosen.id)
+        back = tuple(rolled_back(home, attached, {chosen.id})) if newest else not_there(connection, row)
+
+        def locators(found: Version) -> tuple[str, ...]:
+            wanted = objects and found.kind == Kind.FILE
+            return tuple(attached.layout.locators(connection, attached.row, chosen, found)) if wanted else ()
+
+        if version is not None and version.kind != Kind.DIR:
+            folder, _, name = inner.rpartition(b"/")
+            one = _entry(name, version, unread, locators)
+            return Listing(line, folder, iter((one,)), back)
+        below = _below(home, chosen.id, row.ordinal, inner, recursive=recursive)
+        cut = len(inner) + 1 if inner else 0
+        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below), back)
+
+
+def _not_whole(
+    home: Home,
+    attached: Attached,
+    rows: Sequence[history.CheckpointRow],
+    sources: Iterable[history.SourceRow],
+) -> set[int]:
+    """Row ids of the check points that miss something, as `check` says it."""
+    connection, target = home.catalog, attached.row
+    if not places.troubled(connection, target) and not any(source.lacking for source in sources):
+        return set()
+    return suffering(
+        rows,
+        damage.lost_versions(connection, target),
+        damage.missing_lines(connection, target),
+        history.bases(connection, target),
+    )
+
+
+def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool) -> Iterator[Version]:
+    for version in history.versions_at(home.catalog, source, ordinal, path, recursive=recursive):
+        if version.path != path:
+            yield version
+
+
+def _last(path: bytes) -> str:
+    return os.fsdecode(path.rpartition(b"/")[2] or b"*")
+
+
+def _entry(
+    name: bytes, version: Version, unread: dict[bytes, str], locators: Callable[[Version], tuple[str, ...]]
+) -> ListedEntry:
+    return ListedEntry(name, version.entry(()), version.size, version.key in unread, locators(version))
