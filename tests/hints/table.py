@@ -631,3 +631,8 @@ TABLE = (
         BROKEN.replace("NAME", "state"),
     ),
 )
+
+
+def known() -> set[str]:
+    """Every template that a row, or a test elsewhere, heeds."""
+    return {hint.template for hint in TABLE} | set(ELSEWHERE)
