@@ -1,8 +1,8 @@
 """Every hint of the sources, found by their syntax, whatever they are put together from.
 
-A hint is what is given as `hint` or `hints`: by name or by place to a call, as the default of a parameter or a field, to an
-attribute, in a table of `**`; what `.hint(...)` and `.advice(...)` tell; and any text that begins with `hint: `. It is known by
-its template: its text with `{}` where a value stands. What cannot be read is an error, never passed over.
+A hint is what is given as `hint` or `hints`: by name or by place to a call, as the default of a parameter or a field,
+to an attribute, in a table of `**`; what `.hint(...)` and `.advice(...)` tell; and any text that begins with `hint: `.
+It is known by its template: its text with `{}` where a value stands. What cannot be read stops it.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ def _calls(node: ast.AST, name: str, scope: _Scope = None) -> Iterator[tuple[_Sc
 
 def _put(name: str, nodes: list[ast.stmt] | list[_Function], *, deep: bool = True) -> Iterator[ast.expr]:
     """Expressions that are put into `name`."""
-    for node in (inner for node in nodes for inner in (ast.walk(node) if deep else [node])):
+    for node in (inner for one in nodes for inner in (ast.walk(one) if deep else [one])):
         match node:
             case ast.Assign(targets=targets, value=value) if name in [getattr(one, "id", None) for one in targets]:
                 yield value
