@@ -2337,7 +2337,9 @@ def list_all(points):
             signer = "" if cp.signer != points.unsigned else ", not signed"
             print(f"  {UUID(bytes=cp.uuid)}  {moment(cp.time)}  {told}  {cp.state}{signer}")
             base, good = points.base(cp)
-            for _, _, why in points.losses(cp):
+            if cp.forgotten:
+                good = True  # dropped on purpose: what is missing of it is told of those that rest on it
+            for _, _, why in () if cp.forgotten else points.losses(cp):
                 print(f"      {why}")
             if not good:
                 print("      its base is not here, or not as it was: what did not change since is missing or older")

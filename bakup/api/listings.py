@@ -142,3 +142,4 @@ class StatsReport(Struct, frozen=True):
     versions: VersionTotals | None
     rebuilt: RebuildReport | None = None
     unit: str = "sector"
+    unneeded: int = 0  # bytes that only check points need which were dropped

@@ -175,11 +175,13 @@ def rolled_back(home: Home, attached: Attached, sources: Container[int] | None =
 
     A source of which nothing is there any more is missed too, unless it is known to be on another disk.
     """
-    there = {(source.uuid, source.signer): source for source in history.sources(home.catalog, attached.row)}
+    every = history.sources(home.catalog, attached.row, complete=False)
+    there = {(source.uuid, source.signer): source for source in every}
     for head in state_db.heads(home.state, attached.url):
         source = there.get((head.source, head.signer))
         looked_at = sources is None or (source is not None and source.id in sources)
-        gone = not head.away if source is None else not _has(home, source, head.checkpoint)
+        elsewhere = head.away and (source is None or source.current is None)
+        gone = not elsewhere and (source is None or not _has(home, source, head.checkpoint))
         if looked_at and gone:
             label = source.label if source is not None else head.label or "a source"
             name = head.checkpoint.hex()[:8]
@@ -239,7 +241,11 @@ def may_hold_more(connection: sqlite3.Connection, target: int) -> Iterator[str]:
 
 
 def _has(home: Home, source: history.SourceRow, checkpoint: bytes) -> bool:
+    """Whether a check point is there, or was dropped on purpose."""
     found = home.catalog.execute(
-        "SELECT 1 FROM checkpoints WHERE source = ? AND uuid = ? AND complete = 1", [source.id, checkpoint]
+        "SELECT EXISTS (SELECT 1 FROM checkpoints WHERE source = :s AND uuid = :c AND complete = 1) OR EXISTS"
+        " (SELECT 1 FROM forgotten f JOIN sources s ON s.target = f.target AND s.signer = f.signer"
+        " WHERE s.id = :s AND f.uuid = :c AND (f.account OR f.by = f.signer))",
+        {"s": source.id, "c": checkpoint},
     ).fetchone()
-    return found is not None
+    return bool(found[0])

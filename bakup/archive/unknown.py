@@ -10,6 +10,7 @@ from bakup.archive.guard import may_hold_more, rolled_back
 from bakup.archive.home import Home
 from bakup.catalog import damage, history, places
 from bakup.catalog.history import CheckpointRow
+from bakup.catalog.lineage import breaks
 
 
 def unknown(
@@ -39,19 +40,11 @@ def unknown(
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]
         found += [gap for gap in map(history_gap(history.bases(connection, target)), rows) if gap]
-    found += [told for row in rows for told in not_there(connection, row)]
+    found += [line for row in rows for line in not_there(connection, row)]
     if every:
-        found += _gone(rows)
+        told = {row.uuid for row in rows}
+        found += [one.message for one in breaks(connection, target) if one.missing and one.checkpoint in told]
     if newest:
         found += may_hold_more(connection, target)
         found += rolled_back(home, attached, sources)
     return tuple(found)
-
-
-def _gone(rows: Sequence[CheckpointRow]) -> list[str]:
-    there = {(row.source, row.uuid) for row in rows}
-    return [
-        f"check point {row.previous.uuid.hex()[:8]}, before {row.uuid.hex()[:8]}, is missing"
-        for row in rows
-        if row.previous is not None and (row.source, row.previous.uuid) not in there
-    ]

@@ -121,7 +121,7 @@ def finish(connection: sqlite3.Connection, checkpoint: int) -> None:
 
 
 def settle_current(connection: sqlite3.Connection, target: int) -> None:
-    """Make each source's standing versions those of its latest check point (spec section 6.4)."""
+    """Make each source's standing versions those of its latest check point that is offered (spec section 6.4)."""
     for (source,) in connection.execute("SELECT id FROM sources WHERE target = ?", [target]).fetchall():
         row = connection.execute(
             "SELECT uuid FROM checkpoints WHERE source = ? AND complete = 1 AND hidden IS NULL"
@@ -130,6 +130,8 @@ def settle_current(connection: sqlite3.Connection, target: int) -> None:
         ).fetchone()
         if row is not None:
             _stand_at(connection, source, row[0])
+        else:
+            connection.execute("UPDATE sources SET current = NULL WHERE id = ?", [source])
 
 
 def note_lacking(connection: sqlite3.Connection, target: int, checkpoints: Iterable[int]) -> None:

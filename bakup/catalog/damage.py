@@ -26,12 +26,26 @@ class LostVersion(Struct, frozen=True):
     chunks: frozenset[bytes]
 
 
+OFFERED = (
+    "EXISTS (SELECT 1 FROM checkpoints c WHERE c.source = v.source AND c.complete AND c.hidden IS NULL"
+    " AND c.ordinal >= v.first AND (v.last IS NULL OR c.ordinal <= v.last))"
+)
+"""Whether a version `v` stands at a check point that is offered."""
+
+_TELLING = (
+    "(WITH RECURSIVE telling(id, source, based_on) AS (SELECT id, source, based_on FROM checkpoints WHERE complete"
+    " AND hidden IS NULL UNION SELECT b.id, b.source, b.based_on FROM telling t JOIN checkpoints b"
+    " ON b.source = t.source AND b.uuid = t.based_on AND b.complete) SELECT id FROM telling)"
+)
+"""Check points that are offered, and those that they are made on."""
+
+
 def lost_versions(connection: sqlite3.Connection, target: int) -> Iterator[LostVersion]:
-    """All versions, of all sources and check points, that miss a chunk."""
+    """All versions, of all sources and check points that are offered, that miss a chunk."""
     rows = connection.execute(
         "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.digest FROM versions v"
         " JOIN sources o ON o.id = v.source WHERE o.target = :t AND v.kind = 1 AND v.parted = 0 AND v.size > 0"
-        f" AND {nowhere(READABLE)} ORDER BY v.source, v.key, v.first",
+        f" AND {nowhere(READABLE)} AND {OFFERED} ORDER BY v.source, v.key, v.first",
         {"t": target},
     )
     for source, path, size, mtime_ns, first, last, digest in rows:
@@ -43,7 +57,7 @@ def _lost_parted(connection: sqlite3.Connection, target: int) -> Iterator[LostVe
     rows = connection.execute(
         "SELECT v.source, v.path, v.size, v.mtime_ns, v.first, v.last, v.checkpoint, v.key, v.file_id, v.digest"
         " FROM versions v"
-        " JOIN sources o ON o.id = v.source WHERE o.target = ? AND v.kind = 1 AND v.parted = 1"
+        f" JOIN sources o ON o.id = v.source WHERE o.target = ? AND v.kind = 1 AND v.parted = 1 AND {OFFERED}"
         " ORDER BY v.source, v.key, v.first",
         [target],
     )
@@ -88,13 +102,16 @@ class MissingLine(Struct):
 
 
 def missing_lines(connection: sqlite3.Connection, target: int) -> list[MissingLine]:
-    """Lines of ENDs whose sectors are not there; `known`: the catalog still has the names that stood in them."""
+    """Lines of ENDs whose sectors are not there, of check points that count.
+
+    `known`: the catalog still has the names that stood in them.
+    """
     rows = connection.execute(
         "SELECT l.sector, c.source, c.uuid, c.ordinal, l.entries, coalesce(s.size, l.bytes), l.first_path,"
         " l.last_path, s.id IS NOT NULL FROM lines l JOIN checkpoints c ON c.id = l.checkpoint AND c.complete"
         " JOIN sources o ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
         " AND s.header_digest IS coalesce(l.header_digest, s.header_digest)"
-        " WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing')"
+        f" WHERE o.target = ? AND (s.id IS NULL OR s.state = 'missing') AND c.id IN {_TELLING}"
         f" AND NOT {COVERED.format(checkpoint='l.checkpoint')} ORDER BY c.ordinal, l.position",
         [target],
     )

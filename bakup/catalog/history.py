@@ -108,12 +108,14 @@ def sources(connection: sqlite3.Connection, target: int, *, complete: bool = Tru
     return [SourceRow(*row) for row in rows]
 
 
-def checkpoints(connection: sqlite3.Connection, target: int, source: int | None = None) -> list[CheckpointRow]:
-    """Complete check points, by source, oldest first."""
+def checkpoints(
+    connection: sqlite3.Connection, target: int, source: int | None = None, *, hidden: bool = False
+) -> list[CheckpointRow]:
+    """Complete check points, by source, oldest first; also those that are not offered if they may be `hidden`."""
     rows = connection.execute(
-        f"{SELECT_CHECKPOINT} WHERE s.target = ? AND (? IS NULL OR s.id = ?) AND c.complete = 1 AND c.hidden IS NULL"
-        " ORDER BY s.name, s.host, s.location, s.id, c.sequence, c.time_ns, c.uuid",
-        [target, source, source],
+        f"{SELECT_CHECKPOINT} WHERE s.target = ? AND (? IS NULL OR s.id = ?) AND c.complete = 1"
+        " AND (c.hidden IS NULL OR ?) ORDER BY s.name, s.host, s.location, s.id, c.sequence, c.time_ns, c.uuid",
+        [target, source, source, int(hidden)],
     )
     return [_checkpoint(row) for row in rows]
 
@@ -278,14 +280,18 @@ def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> by
     return None if row is None else bytes(row[0])
 
 
-def chain_of(rows: Iterable[CheckpointRow], checkpoint: CheckpointRow) -> list[CheckpointRow]:
-    """The check points whose entries make the state of `checkpoint`: itself first, back to one that lists all."""
-    by_uuid = {row.uuid: row for row in rows if row.source == checkpoint.source}
-    chain = {checkpoint.uuid: checkpoint}
-    at = checkpoint
-    while at.based_on is not None and at.based_on not in chain and at.based_on in by_uuid:
-        at = by_uuid[at.based_on]
-        chain[at.uuid] = at
+def chain_of(rows: Iterable[CheckpointRow], *checkpoints: CheckpointRow) -> list[CheckpointRow]:
+    """The check points whose entries make the states of `checkpoints`: each itself, then back to one that lists all.
+
+    `rows`: those that may be among them, also hidden ones; each check point is given once.
+    """
+    by_uuid = {(row.source, row.uuid): row for row in rows}
+    chain: dict[tuple[int, bytes], CheckpointRow] = {}
+    for checkpoint in checkpoints:
+        at: CheckpointRow | None = checkpoint
+        while at is not None and (at.source, at.uuid) not in chain:
+            chain[at.source, at.uuid] = at
+            at = by_uuid.get((at.source, at.based_on)) if at.based_on is not None else None
     return list(chain.values())
 
 

@@ -30,11 +30,14 @@ class Fork(Struct, frozen=True):
 
 
 def breaks(connection: sqlite3.Connection, target: int) -> Iterator[Break]:
-    """What is wrong with the chains of complete check points."""
+    """What is wrong with the chains of check points that are offered; those that were forgotten are not missed."""
     rows = connection.execute(
         "SELECT c.uuid, c.sequence, c.previous_uuid, c.previous_digest, p.digest, p.sequence"
         " FROM checkpoints c JOIN sources o ON o.id = c.source LEFT JOIN checkpoints p ON p.source = c.source"
-        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete"
+        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete AND c.hidden IS NULL"
+        " AND NOT (c.based_on IS NULL AND EXISTS (SELECT 1 FROM forgotten f WHERE f.target = o.target"
+        " AND f.signer = o.signer AND f.uuid = c.previous_uuid AND f.digest = c.previous_digest"
+        " AND (f.account OR f.by = f.signer)))"
         " ORDER BY c.source, c.sequence, c.time_ns",
         [target],
     )
@@ -55,7 +58,7 @@ def forks(connection: sqlite3.Connection, target: int) -> Iterator[Fork]:
     rows = connection.execute(
         "SELECT c.source, c.sequence, c.previous_uuid, c.uuid, c.previous_uuid IS NULL OR p.id IS NOT NULL"
         " FROM checkpoints c JOIN sources o ON o.id = c.source LEFT JOIN checkpoints p ON p.source = c.source"
-        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete"
+        " AND p.uuid = c.previous_uuid AND p.complete WHERE o.target = ? AND c.complete AND c.hidden IS NULL"
         " ORDER BY c.source, c.sequence, c.time_ns, c.uuid",
         [target],
     )

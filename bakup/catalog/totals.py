@@ -79,7 +79,8 @@ class Versions(Struct, frozen=True):
 
 
 def file_versions(connection: sqlite3.Connection, source: int) -> Versions:
-    """All versions of files of a source: what differs in content or metadata, as `search.spans` tells them apart."""
+    """All versions of files in check points of a source that are offered: what differs in content or metadata, as
+    `search.spans` tells them apart."""
     row = connection.execute(_VERSIONS, {"source": source}).fetchone()
     return Versions(*map(int, row))
 
@@ -89,8 +90,8 @@ SELECT count(*), count(DISTINCT key), coalesce(sum(size), 0) FROM (
     SELECT key, size, coalesce(lag(last) OVER beside = first - 1 AND lag(size) OVER beside = size
         AND lag(digest) OVER beside = digest AND lag(attributes) OVER beside = attributes, 0) AS again
     FROM versions v WHERE source = :source AND kind = 1 AND EXISTS (
-        SELECT 1 FROM checkpoints c WHERE c.source = :source AND c.complete AND c.ordinal >= v.first
-        AND (v.last IS NULL OR c.ordinal <= v.last))
+        SELECT 1 FROM checkpoints c WHERE c.source = :source AND c.complete AND c.hidden IS NULL
+        AND c.ordinal >= v.first AND (v.last IS NULL OR c.ordinal <= v.last))
     WINDOW beside AS (PARTITION BY key ORDER BY first)
 ) WHERE NOT again
 """

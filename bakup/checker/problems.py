@@ -52,7 +52,7 @@ def problems_of(
     problems += _of_no_line(home, attached, naming, instead, {problem.uuid for problem in problems})
     if not any(problem.range for problem in problems):
         problems += _unlisted(naming, lost, problems)
-    rows = history.checkpoints(home.catalog, attached.row)
+    rows = history.checkpoints(home.catalog, attached.row, hidden=True)
     gap_of = history_gap(history.bases(home.catalog, attached.row))
     for row in rows:
         if row.uuid in scope.told_by and (gap := gap_of(row)) is not None:
@@ -60,7 +60,7 @@ def problems_of(
             problems.append(checkpoint_gone(row.uuid, gap, gone))
     apart = incomplete.newest(home.catalog, attached.row) if scope.every else []
     problems += [without_end(source, row) for source, row in apart if is_lacking(source, row)]
-    if not scope.checkpoints and scope.every and not apart:
+    if not (scope.checkpoints or rows or apart) and scope.every:
         problems.append(SectorProblem(None, "", "missing", f"{attached.place} has no complete check point"))
     if not scope.newest and not lost:
         return problems

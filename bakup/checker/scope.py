@@ -65,8 +65,9 @@ def scope_of(connection: sqlite3.Connection, target: int, place: str, source: st
     checkpoints = [row for one in sources for row in history.checkpoints(connection, target, one.id)]
     ordinals: dict[int, int | None] = dict.fromkeys(one.id for one in sources)
     heads = frozenset(row.uuid for row in checkpoints if row.id in {one.current for one in sources})
-    told_by = frozenset(row.uuid for row in checkpoints)
-    sectors = None if source is None else sectors_needed(connection, target, ordinals, (row.id for row in checkpoints))
+    chain = history.chain_of(history.checkpoints(connection, target, hidden=True), *checkpoints)
+    told_by = frozenset(row.uuid for row in chain)
+    sectors = None if source is None else sectors_needed(connection, target, ordinals, (row.id for row in chain))
     return Scope(source is None, True, sources, checkpoints, heads, told_by, ordinals, sectors)
 
 
@@ -88,7 +89,7 @@ def _at(connection: sqlite3.Connection, target: int, chosen: Sequence[tuple[Sour
     chain = [
         other
         for source, row in chosen
-        for other in history.chain_of(history.checkpoints(connection, target, source.id), row)
+        for other in history.chain_of(history.checkpoints(connection, target, source.id, hidden=True), row)
     ]
     ordinals: dict[int, int | None] = {source.id: row.ordinal for source, row in chosen}
     return Scope(

@@ -42,6 +42,7 @@ MODULES = {
     "stats": "stats",
     "restore": "restore",
     "check": "check",
+    "forget": "forget",
     "rebuild": "rebuild",
     "target": "target",
     "completion": "completion",

@@ -52,7 +52,7 @@ def cat(
         row = choose_checkpoint(connection, attached.row, chosen, at)
         rows = history.checkpoints(connection, attached.row, chosen.id)
         newest = rows[-1:] == [row]
-        chain = history.chain_of(rows, row)
+        chain = history.chain_of(history.checkpoints(connection, attached.row, chosen.id, hidden=True), row)
         lost = unknown(home, attached, chain, every=False, newest=newest, sources={chosen.id})
         version = _file(connection, chosen, row, inner_path(chosen, path), lost)
         reading = attached.layout.reading(connection, attached.row)

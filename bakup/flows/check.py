@@ -153,7 +153,7 @@ def _report(
     lost = _lost(connection, attached.row, scope)
     missing = _missing(connection, attached.row, scope, lost)
     aside = refused(connection, attached.row)
-    checkpoints = history.checkpoints(connection, attached.row)
+    checkpoints = history.checkpoints(connection, attached.row, hidden=True)
     chain = verdict_on_history(home, attached, scope, checkpoints)
     problems = [*problems_of(home, attached, scope, seen, lost, missing, aside), *chain.gaps]
     if accept_loss:

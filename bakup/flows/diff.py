@@ -39,7 +39,8 @@ def diff(
         first = choose_checkpoint(connection, attached.row, chosen, before)
         second = choose_checkpoint(connection, attached.row, chosen, after)
         rows = history.checkpoints(connection, attached.row, chosen.id)
-        chain = [*history.chain_of(rows, first), *history.chain_of(rows, second)]
+        every = history.checkpoints(connection, attached.row, chosen.id, hidden=True)
+        chain = history.chain_of(every, first, second)
         return DiffReport(
             line_of(first, chosen),
             line_of(second, chosen),
@@ -47,7 +48,7 @@ def diff(
             unknown(
                 home,
                 attached,
-                list(dict.fromkeys(chain)),
+                chain,
                 every=False,
                 newest=rows[-1] in (first, second),
                 sources={chosen.id},

@@ -25,17 +25,13 @@ from bakup.errors import Failed, Usage
 
 
 class _Search(Struct, frozen=True):
-    """One source to look through; `at`: only what stood at this check point."""
+    """One source to look through; `at`: only what stood at this check point; `looked`: those whose entries count."""
 
     source: SourceRow
     timeline: Timeline
     wanted: Wanted
     at: CheckpointRow | None
-
-    @property
-    def looked(self) -> Sequence[CheckpointRow]:
-        """The check points whose entries count."""
-        return self.timeline.rows if self.at is None else chain.chain_of(self.timeline.rows, self.at)
+    looked: Sequence[CheckpointRow]
 
     @property
     def newest(self) -> bool:
@@ -120,7 +116,9 @@ def _search(connection: sqlite3.Connection, target: int, source: SourceRow, want
     row = None if at is None else choose_checkpoint(connection, target, source, at)
     apart = row is not None and row.incomplete
     timeline = Timeline([row] if row is not None and apart else chain.checkpoints(connection, target, source.id))
-    return _Search(source, timeline, wanted, row)
+    every = chain.checkpoints(connection, target, source.id, hidden=True)
+    looked = chain.chain_of(every, *(timeline.rows if row is None else (row,)))
+    return _Search(source, timeline, wanted, row, looked)
 
 
 def _wanted(connection: sqlite3.Connection, target: int, source: SourceRow, options: FindOptions) -> Wanted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from bakup.api.ask import Ask
 from bakup.api.reports import ListedEntry, Listing, TargetListing, TargetOptions
@@ -38,7 +38,7 @@ def checkpoints(
         chosen = choose_source(connection, attached.row, source, dst) if source is not None else None
         sources = {row.id: row for row in history.sources(connection, attached.row)}
         rows = history.checkpoints(connection, attached.row)
-        bad = _not_whole(home, attached, rows, sources.values())
+        bad = _not_whole(home, attached, sources.values())
         lines = [
             line_of(row, sources[row.source], whole=row.id not in bad)
             for row in rows
@@ -112,7 +112,6 @@ def entries(
 def _not_whole(
     home: Home,
     attached: Attached,
-    rows: Sequence[history.CheckpointRow],
     sources: Iterable[history.SourceRow],
 ) -> set[int]:
     """Row ids of the check points that miss something, as `check` says it."""
@@ -120,7 +119,7 @@ def _not_whole(
     if not places.troubled(connection, target) and not any(source.lacking for source in sources):
         return set()
     return suffering(
-        rows,
+        history.checkpoints(connection, target, hidden=True),
         damage.lost_versions(connection, target),
         damage.missing_lines(connection, target),
         history.bases(connection, target),

@@ -236,7 +236,7 @@ def _chain(connection: sqlite3.Connection, attached: Attached, chosen: Chosen) -
     """What the check point was made on, and itself; nothing where nothing is missing."""
     if not places.troubled(connection, attached.row, chosen.source.id):
         return {}
-    rows = history.checkpoints(connection, attached.row, chosen.source.id)
+    rows = history.checkpoints(connection, attached.row, chosen.source.id, hidden=True)
     return {row.uuid: row for row in history.chain_of(rows, chosen.checkpoint)}
 
 

@@ -16,7 +16,7 @@ from bakup.archive.archive import Attached
 from bakup.archive.home import Home
 from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source
-from bakup.catalog import damage, history, totals
+from bakup.catalog import damage, history, live, totals
 from bakup.catalog.history import SourceRow
 from bakup.errors import Failed
 
@@ -46,6 +46,7 @@ def stats(
         chosen = _chosen(connection, attached, source, dst)
         only = {row.id for row in chosen} if source is not None else None
         sectors = _sectors(connection, attached.row, only)
+        unneeded = _unneeded(connection, attached.row, chosen, source)
         missing = {
             line.sector
             for line in damage.missing_lines(connection, attached.row)
@@ -59,9 +60,10 @@ def stats(
             sectors.largest,
             sectors.bytes,
             _last_check(home.state, attached.url),
-            None if at is not None else _versions(connection, chosen, sectors),
+            None if at is not None else _versions(connection, chosen, sectors, unneeded),
             attached.rebuilt,
             attached.layout.unit,
+            unneeded.packs,
         )
 
 
@@ -113,14 +115,25 @@ def _row(connection: sqlite3.Connection, target: int, source: SourceRow, sectors
     return SourceTotals(source.label, len(rows), latest.files or 0, latest.size or 0, sectors.stored[source.id])
 
 
-def _versions(connection: sqlite3.Connection, sources: Sequence[SourceRow], sectors: _Sectors) -> VersionTotals:
+def _unneeded(
+    connection: sqlite3.Connection, target: int, sources: Sequence[SourceRow], asked: str | None
+) -> live.Unneeded:
+    """What only dropped check points need, of all sources or of the one that was asked for."""
+    if not live.any_forgotten(connection, target):
+        return live.Unneeded()
+    return live.unneeded(connection, target, source=None if asked is None else sources[0].id)
+
+
+def _versions(
+    connection: sqlite3.Connection, sources: Sequence[SourceRow], sectors: _Sectors, unneeded: live.Unneeded
+) -> VersionTotals:
     each = [totals.file_versions(connection, source.id) for source in sources]
     return VersionTotals(
         sum(one.versions for one in each),
         sum(one.paths for one in each),
         sum(one.bytes for one in each),
-        sectors.raw,
-        sectors.packed,
+        sectors.raw - unneeded.raw,
+        sectors.packed - unneeded.stored,
     )
 
 

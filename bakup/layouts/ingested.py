@@ -66,8 +66,9 @@ def apply_complete(
             for checkpoint in complete:
                 applying.apply_staged(connection, checkpoint)
     belief.settle(connection, target_row)
+    # Also without a new one: an earlier one may be the latest that is offered now.
+    applying.settle_current(connection, target_row)
     if complete:
-        applying.settle_current(connection, target_row)
         applying.note_lacking(connection, target_row, complete)
     return len(complete)
 

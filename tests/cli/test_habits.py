@@ -36,7 +36,7 @@ def answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("rebuild-index", "bakup rebuild"),
         ("init", "the first sync makes a target"),
         ("unlock", "the target has no locks"),
-        ("forget", "nothing is deleted at a target"),
+        ("prune", "nothing is deleted at a target; to offer less of it: bakup forget"),
         ("restor", "did you mean: bakup restore"),
         ("mount", "the commands: bakup --help"),
         ("zzz", "the commands: bakup --help"),

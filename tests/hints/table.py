@@ -280,9 +280,19 @@ TABLE = (
     Hint("the first sync makes a target", "bakup init new", "bakup sync src new", "bakup ls new"),
     Hint("the target has no locks", "bakup unlock t", "bakup sync src t; ! find t -name '*lock*' | grep ."),
     Hint(
-        "nothing is deleted at a target",
+        "nothing is deleted at a target; to offer less of it: bakup forget",
+        "bakup prune t",
+        "before=$(ls t); $COMMAND t --keep-last 1; for one in $before; do test -e t/$one; done",
+    ),
+    Hint(
+        "to see what such rules do: bakup forget {} --keep-daily 7 --keep-weekly 4 -n",
         "bakup forget t",
-        "rm src/a; before=$(ls t); bakup sync src t; for one in $before; do test -e t/$one; done",
+        proof="bakup ls t",
+    ),
+    Hint(
+        "to drop it all the same: bakup forget {} {} --even-latest",
+        "bakup forget t --at $(bakup ls t --json | grep -o 'check_point\":\"[0-9a-f]*' | tail -1 | cut -d'\"' -f3)",
+        proof="! bakup ls t",
     ),
     Hint(
         "any tool copies a target: its objects never change",

@@ -70,6 +70,9 @@ def report_lines(report: StatsReport, *, exact: bool = False) -> list[str]:
     if report.rebuilt:
         rebuilt(before, report.rebuilt)
     rows.text(f"{report.unit}s", f"{_sectors(report, exact)}; {_checked(report.last_check)}")
+    if report.unneeded:
+        told = numbers.size(report.unneeded, exact=exact)
+        rows.text("unneeded", f"about {told}, which only check points need that were dropped")
     if report.versions:
         rows.text("all versions", _versions(report.versions, exact))
     return [*before.lines(), *_table(report.sources, exact), *rows.lines()]
@@ -106,6 +109,7 @@ def summary(report: StatsReport, dst: str) -> dict[str, object]:
         "versions_bytes": versions.bytes if versions else None,
         "raw_bytes": versions.raw if versions else None,
         "packed_bytes": versions.packed if versions else None,
+        "unneeded_bytes": report.unneeded,
         "rebuilt": report.rebuilt is not None,
     }
 

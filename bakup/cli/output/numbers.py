@@ -11,6 +11,8 @@ from decimal import Decimal
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?b)?|b)?\s*", re.IGNORECASE)
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|d)?\s*", re.IGNORECASE)
+_SPAN = re.compile(r"\s*(?:(\d+)y)?(?:(\d+)m)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?\s*", re.IGNORECASE)
+_SPAN_S = (366 * 86_400, 31 * 86_400, 7 * 86_400, 86_400, 3600)
 _SECONDS = {"": 1, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
 _NS = 1_000_000_000
 
@@ -108,6 +110,15 @@ def read_duration(text: str) -> float:
     if not found:
         raise ValueError(f"not a time: {text}; for example 30s, 5min or 2h")
     return float(found[1]) * _SECONDS[(found[2] or "").lower()]
+
+
+def read_span(text: str) -> float:
+    """Seconds of a long time: `1y6m`, `2w`, `3d12h`; a year has 366 days, a month 31. Raises ValueError."""
+    found = _SPAN.fullmatch(text)
+    seconds = sum(int(digits or 0) * unit for digits, unit in zip(found.groups(), _SPAN_S, strict=True)) if found else 0
+    if not seconds:
+        raise ValueError(f"not such a time: {text}; for example 1y6m, 2w or 3d12h")
+    return float(seconds)
 
 
 def _three_digits(value: float) -> str:

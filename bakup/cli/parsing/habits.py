@@ -31,8 +31,7 @@ _REASONS = {
     "init": "the first sync makes a target",
     "unlock": "the target has no locks",
     "copy": "any tool copies a target: its objects never change",
-    "forget": "nothing is deleted at a target",
-    "prune": "nothing is deleted at a target",
+    "prune": "nothing is deleted at a target; to offer less of it: bakup forget",
 }
 
 _KEPT = "a check point has no file that the source lacks; earlier ones keep what was deleted"

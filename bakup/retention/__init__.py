@@ -1,0 +1,1 @@
+"""What is kept of a history, as a matter of values: no catalog, no target, no clock."""

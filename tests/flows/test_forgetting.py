@@ -1,0 +1,223 @@
+"""forget: what is dropped is offered nowhere any more, and what is kept comes back as it was."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from rig import NOTHING_ACCEPTED, Answers, Rig, grown
+from trees import Tree, noise, snapshot, write
+
+from bakup.api.retention import ForgetOptions, ForgetReport
+from bakup.errors import BakupError, Failed, Usage
+from bakup.flows import stats
+from bakup.flows.forget import forget
+from bakup.retention.policy import Policy
+from bakup.store.local.folder import FolderTarget
+
+LAST = Policy(last=1)
+
+
+def drop(rig: Rig, policy: Policy | None = None, *at: str, **options: object) -> ForgetReport:
+    """Forget at the rig's target."""
+    asked = ForgetOptions(policy or Policy(), at=at, **options)  # type: ignore[arg-type]
+    with rig.open("forget") as home:
+        return forget(home, str(rig.target), asked, watch=rig.watch, ask=Answers())
+
+
+def offered(rig: Rig) -> list[str]:
+    """Ids of the check points that are listed, complete or not."""
+    return [line.uuid.hex() for line in rig.list_all()]
+
+
+def assert_kept(rig: Rig, kept: list[tuple[str, Tree]]) -> None:
+    """Exactly these are there, on a computer that has the words alone too, and each comes back, by both readers."""
+    home = rig.home
+    for name in (home.name, "elsewhere"):
+        shutil.rmtree(rig.folder / "elsewhere", ignore_errors=True)
+        rig.home = home if name == home.name else rig.new_home(name)
+        assert offered(rig) == [at for at, _ in kept]
+        for at, wanted in kept:
+            rig.assert_restores(wanted, at=at)
+        assert rig.check(read_data=True).exit_code == 0
+    rig.home = home
+    for at, wanted in kept:
+        rig.assert_recovers(wanted, at=at)
+
+
+def several(rig: Rig, number: int) -> list[tuple[str, Tree]]:
+    """Check points of a tree of which a file changes, one comes and one goes."""
+    found = []
+    for at in range(number):
+        write(rig.source, {"stays": b"the same", "changes": noise(2000 + at, at), f"new{at}": noise(500, 100 + at)})
+        if at > 1:
+            (rig.source / f"new{at - 2}").unlink()
+        line = rig.sync().sources[0].checkpoint
+        assert line is not None
+        found.append((line.uuid.hex(), snapshot(rig.source)))
+    return found
+
+
+def test_what_is_dropped_is_offered_nowhere(rig: Rig) -> None:
+    made = several(rig, 5)
+    report = drop(rig, Policy(last=2), dry_run=True)
+    assert offered(rig) == [at for at, _ in made]
+    assert [line.uuid.hex() for line in report.dropped] == [at for at, _ in made[:3]]
+    before = rig.sectors()
+    done = drop(rig, Policy(last=2))
+    assert (done.dropped, done.unneeded) == (report.dropped, report.unneeded)
+    assert set(before) < set(rig.sectors()), "nothing is deleted"
+    assert_kept(rig, made[3:])
+
+
+def test_over_several_sectors(rig: Rig, small_cuts: None) -> None:
+    made = grown(rig)
+    drop(rig, None, made[1][0])
+    assert_kept(rig, [made[0], made[2]])
+
+
+def test_a_base_that_was_dropped_still_serves_and_its_loss_is_told(rig: Rig) -> None:
+    made = several(rig, 3)
+    base = rig.sectors()[1]
+    drop(rig, LAST)
+    assert_kept(rig, made[2:])
+    base.unlink()
+    assert rig.check().exit_code == 21
+    rig.new_home("third")
+    assert rig.check().exit_code in (21, 23)
+
+
+def test_loss_of_what_was_dropped_and_nothing_stands_on_is_not_reported(rig: Rig) -> None:
+    several(rig, 3)
+    gone = rig.sectors()
+    rig.sync(standalone=True, always=True)
+    drop(rig, LAST)
+    for path in gone:
+        path.unlink()
+    assert rig.check().exit_code == 0
+    rig.new_home("elsewhere")
+    assert rig.check(read_data=True).exit_code == 0
+    rig.assert_restores(snapshot(rig.source))
+    rig.assert_recovers(snapshot(rig.source))
+    assert rig.sync(always=True).sources[0].made
+    assert rig.check().exit_code == 0
+
+
+def test_the_latest_is_spared_unless_asked_for(rig: Rig) -> None:
+    made = several(rig, 3)
+    with pytest.raises(Usage, match="is the latest check point of"):
+        drop(rig, None, made[2][0])
+    assert [one.kept_by for one in drop(rig, Policy(tags=frozenset("x")), dry_run=True).judged] == [(), (), ("latest",)]
+    drop(rig, None, made[2][0], even_latest=True)
+    assert_kept(rig, made[:2])
+
+
+def test_a_sync_goes_on_after_the_latest_was_dropped(rig: Rig) -> None:
+    made = several(rig, 3)
+    drop(rig, None, made[2][0], even_latest=True)
+    line = rig.sync().sources[0].checkpoint
+    assert line is not None
+    assert_kept(rig, [*made[:2], (line.uuid.hex(), made[2][1])])
+    assert rig.watch.warnings == [one for one in rig.watch.warnings if "forks" not in one]
+
+
+def test_all_of_a_source_may_go_and_it_begins_anew(rig: Rig) -> None:
+    several(rig, 3)
+    other = rig.folder / "other"
+    other.mkdir()
+    (other / "file").write_bytes(b"of the other")
+    rig.sync(other)
+    drop(rig, Policy(tags=frozenset("none")), source="source", even_latest=True)
+    assert len(offered(rig)) == 1
+    assert rig.check().exit_code == 0
+    rig.new_home("elsewhere")
+    assert rig.check().exit_code == 0
+    rig.home = rig.folder / "home"
+    report = rig.sync().sources[0]
+    assert report.made
+    rig.assert_restores(snapshot(rig.source), source="source")
+    assert rig.check().exit_code == 0
+    assert len(offered(rig)) == 2
+
+
+def test_nothing_at_all_is_left(rig: Rig) -> None:
+    made = several(rig, 2)
+    drop(rig, Policy(tags=frozenset("none")), even_latest=True)
+    assert offered(rig) == []
+    with pytest.raises(Failed, match="holds no complete check point"):
+        rig.restore()
+    assert rig.check().exit_code == 0
+    code, said = rig.recover(str(rig.target), str(rig.new_out()))
+    assert (code, "lost" in said) == (1, False), said
+    rig.sync()
+    rig.assert_restores(made[1][1])
+
+
+def test_what_a_killed_run_left_may_be_dropped(rig: Rig, small_cuts: None) -> None:
+    made = grown(rig)
+    write(rig.source, {"more": noise(400_000, 77)})
+    rig.sync(sector_size=192 << 10)
+    rig.sectors()[-1].unlink()
+    rig.forget("catalog.db", "state.db")
+    left = [line for line in rig.list_all() if line.incomplete]
+    assert len(left) == 1
+    drop(rig, None, left[0].uuid.hex())
+    assert_kept(rig, made)
+
+
+def test_its_bytes_are_counted(rig: Rig) -> None:
+    several(rig, 3)
+    report = drop(rig, LAST)
+    with rig.open("stats") as home:
+        told = stats.stats(
+            home,
+            str(rig.target),
+            source=None,
+            at=None,
+            target=NOTHING_ACCEPTED,
+            watch=rig.watch,
+            ask=Answers(),
+        )
+    assert told.unneeded == report.unneeded
+    assert told.versions is not None
+    assert told.versions.raw == told.versions.bytes, "nothing is stored twice"
+    assert told.versions.versions == 4
+
+
+def test_a_put_that_fails_drops_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = several(rig, 3)
+
+    def refuse(*_: object) -> str:
+        raise Failed("no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderTarget, "put_new", refuse)
+        with pytest.raises(BakupError):
+            drop(rig, LAST)
+    assert_kept(rig, made)
+
+
+def test_a_target_that_nobody_signed_drops_nothing(rig: Rig) -> None:
+    rig.sync(sign=False, encrypt=False)
+    with pytest.raises(Usage, match="what nobody signed"):
+        drop(rig, LAST, target=type(NOTHING_ACCEPTED)(accept_plain=True, accept_unsigned=True))
+
+
+def test_the_plain_layout_has_no_word_for_it(rig: Rig) -> None:
+    (rig.source / "a").write_bytes(b"a")
+    rig.sync(layout="atbak", sector_size=None)
+    with pytest.raises(Usage, match="plain layout"):
+        drop(rig, LAST)
+
+
+def test_another_computer_hears_of_it_beside_its_own_catalog(rig: Rig) -> None:
+    made = several(rig, 3)
+    here, there = rig.home, rig.new_home("there")
+    assert len(offered(rig)) == 3
+    rig.home = here
+    drop(rig, LAST)
+    rig.home = Path(there)
+    assert offered(rig) == [made[2][0]]
+    drop(rig, LAST)
+    assert offered(rig) == [made[2][0]]
