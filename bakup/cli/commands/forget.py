@@ -27,8 +27,8 @@ _NAMED = 5
 
 TEXT = """
 Drop check points of each source at DST that no rule keeps; with --at exactly
-those. What is dropped is offered no more, on any computer. Nothing is deleted
-by that, and no file of a check point that is kept is touched.
+those. What is dropped is offered no more, on any computer. It never deletes
+an object at DST, and what is kept comes back as before.
 
 The order in which check points were made decides what is newer; their times
 only say in which day, week, ... they lie. One whose time cannot be right is
@@ -118,7 +118,7 @@ class Rules:
 
 @command(
     "forget",
-    short="drop check points that no rule keeps",
+    short="drop check points that no rule keeps; nothing is deleted",
     text=TEXT,
     examples=(
         "bakup forget /mnt/usb/backup --keep-daily 7 --keep-weekly 4 -n",
