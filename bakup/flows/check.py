@@ -167,6 +167,7 @@ def _report(
     bad = suffering(checkpoints, lost, missing, history.bases(connection, attached.row), gaps_known)
     suffers = [row for row in scope.checkpoints if row.id in bad]
     only_older = bool(scope.checkpoints) and not any(row.uuid in scope.heads for row in suffers)
+    only_older = only_older and not any(problem.incomplete for problem in told.rest)
     if scope.newest:
         named = {problem.name for problem in told.rest}
         only_older = only_older and not any(one.doubted and one.locator in named for one in aside)

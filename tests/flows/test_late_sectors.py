@@ -99,7 +99,9 @@ def test_a_sector_of_two_sources_when_the_run_is_cut(rig: Rig, tmp_path: Path, m
             rig.sync(rig.source, other, sector_size=SMALL_SECTOR)
     (line,) = rig.list()
     rig.assert_restores(first, at=line.uuid.hex())
-    assert rig.check(read_data=True).exit_code == 0
+    report = rig.check(read_data=True)
+    assert [problem.incomplete for problem in report.problems] == [True], "the second source has no complete one"
+    assert report.exit_code == 21
     rig.sync(rig.source, other, sector_size=SMALL_SECTOR)
     rig.assert_restores(first, source=str(rig.source))
     rig.assert_restores(snapshot(other), source=str(other))

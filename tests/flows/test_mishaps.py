@@ -100,7 +100,7 @@ class Unlucky:
 
     def sync(self) -> SourceReport:
         """Sync, as a user does who is told what is wrong."""
-        options: dict[str, Any] = {"sector_size": SMALL_SECTOR, "standalone": self.standalone}
+        options: dict[str, Any] = {"sector_size": SMALL_SECTOR, "standalone": self.standalone, "allow_empty": True}
         if self.flipped:
             # Bytes that rot are not seen by a listing: a check that reads them tells the next sync.
             with suppress(Failed, NoTarget, Untrusted):

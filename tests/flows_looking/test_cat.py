@@ -14,6 +14,7 @@ from trees import noise
 from bakup.api.reports import TargetOptions
 from bakup.errors import Failed, Usage
 from bakup.flows import cat
+from bakup.layouts.sectors.reader import SOMEWHERE
 
 MIB = 1 << 20
 ODD = {"caf\udce9.jpg": b"1", "d/new\nline": b"2" * 100, "empty": b"", " ": noise(70_000)}
@@ -151,15 +152,21 @@ def test_a_rebuilt_catalog_lacks_the_lost_part_and_nothing_moves_up(look: Look, 
 
 
 def test_a_file_whose_name_is_lost_may_have_been_there(look: Look, small_cuts: None) -> None:
+    """What went with the last sector is not known by name; of the large file the parts before it are."""
     data = noise(700_000)
-    look.sync({"big": data}, sector_size=SMALL_SECTOR)
+    look.sync({"big": data, "small": b"small"}, sector_size=SMALL_SECTOR)
     look.sync(always=True)
-    pack_at(look, data, len(data) - 1)[0].unlink()
+    sector, _, begin = pack_at(look, data, len(data) - 1)
+    sector.unlink()
     look.rig.new_home("elsewhere")
-    with pytest.raises(Failed, match="no big in") as refused:
-        look.cat(b"big")
+    with pytest.raises(Failed, match="no small in") as refused:
+        look.cat(b"small")
     [(cause,)] = refused.value.details
     assert str(cause).startswith("the end of check point ")
+    got, report = look.cat(b"big")
+    assert data.startswith(got)
+    assert 0 < len(got) <= begin
+    assert report.cause == SOMEWHERE
 
 
 def test_another_place_of_the_bytes_serves(look: Look) -> None:

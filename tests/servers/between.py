@@ -82,6 +82,7 @@ def between(upstream: int) -> Iterator[Between]:
             return found
 
         do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass
+        do_OPTIONS = do_PROPFIND = do_PROPPATCH = do_MKCOL = do_MOVE = do_COPY = _pass
 
         def log_message(self, *_: object) -> None:
             pass
