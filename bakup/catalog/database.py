@@ -105,10 +105,11 @@ def _unusable(path: str, error: sqlite3.DatabaseError) -> Failed:
     return Failed(f"cannot open {path}: {error}")
 
 
-def reader(folder: str) -> sqlite3.Connection:
-    """A second connection to the catalog, for long reads beside a writer; it cannot write."""
-    connection = sqlite3.connect(f"file:{_quoted(os.path.join(folder, CATALOG_FILE))}?mode=ro", uri=True)
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+def reader(folder: str, *, cache_kib: int = CACHE_KIB) -> sqlite3.Connection:
+    """A second connection to the catalog, for long reads beside a writer; it cannot write. For one thread at a time."""
+    url = f"file:{_quoted(os.path.join(folder, CATALOG_FILE))}?mode=ro"
+    connection = sqlite3.connect(url, uri=True, timeout=60.0, isolation_level=None, check_same_thread=False)
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
     return connection
 
 

@@ -33,9 +33,14 @@ def nowhere(place: str) -> str:
 
 
 class Place(Struct, frozen=True):
-    """A chunk's place: `position` of its data box, `length` of the box's content, `offset` of the chunk in the pack."""
+    """A chunk's place: `position` of its data box, `length` of the box's content, `offset` of the chunk in the pack.
+
+    `header`: the digest of the sector's header, by which it is known whatever is called so.
+    """
 
     sector: int
+    uuid: bytes
+    header: bytes
     position: int
     length: int
     raw_length: int
@@ -91,11 +96,23 @@ def known_chunks(
 def places_of(connection: sqlite3.Connection, target: int, chunk: bytes) -> list[Place]:
     """All usable places of a chunk, those not known to be damaged first."""
     rows = connection.execute(
-        "SELECT s.id, p.position, p.length, p.raw_length, p.checkpoint, p.offset, c.offset, c.length"
+        "SELECT s.id, s.uuid, s.header_digest, p.position, p.length, p.raw_length, p.checkpoint, p.offset,"
+        " c.offset, c.length"
         " FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
         " WHERE c.id = ? AND s.target = ? AND s.state <> 'missing'"
         " ORDER BY p.damaged IN (1, 3) OR c.damaged OR s.state = 'damaged', p.id",
         [chunk, target],
+    )
+    return [Place(*row) for row in rows]
+
+
+def packs_behind(connection: sqlite3.Connection, place: Place, count: int) -> list[Place]:
+    """The next packs of a sector, each as the place of all that it holds."""
+    rows = connection.execute(
+        "SELECT s.id, s.uuid, s.header_digest, p.position, p.length, p.raw_length, p.checkpoint, p.offset, 0,"
+        " p.raw_length FROM packs p JOIN sectors s ON s.id = p.sector"
+        " WHERE p.sector = ? AND p.position > ? ORDER BY p.position LIMIT ?",
+        [place.sector, place.position, count],
     )
     return [Place(*row) for row in rows]
 

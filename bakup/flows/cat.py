@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 
 from bakup.api.ask import Ask
 from bakup.api.listings import CatReport
@@ -19,6 +20,7 @@ from bakup.archive.unknown import unknown
 from bakup.catalog import damage, difference, history, places, state_db
 from bakup.catalog.database import transaction
 from bakup.catalog.history import CheckpointRow, SourceRow
+from bakup.catalog.readers import Readers
 from bakup.catalog.rows import Version
 from bakup.errors import Damaged, Failed, Untrusted
 from bakup.layouts.interface import Reader
@@ -55,11 +57,13 @@ def cat(
         chain = history.chain_of(history.checkpoints(connection, attached.row, chosen.id, hidden=True), row)
         lost = unknown(home, attached, chain, every=False, newest=newest, sources={chosen.id})
         version = _file(connection, chosen, row, inner_path(chosen, path), lost)
-        reading = attached.layout.reading(connection, attached.row)
-        try:
-            written, cause = _pour(reading, history.extents_of(connection, version), write)
-        finally:
-            _remember(home, attached, reading.findings)
+        with closing(Readers(home.databases)) as readers:
+            reading = attached.layout.reading(readers, attached.row)
+            try:
+                written, cause = _pour(reading, history.extents_of(connection, version), write)
+            finally:
+                reading.close()
+                _remember(home, attached, reading.findings)
         size = version.size or 0
         if cause == SOMEWHERE:
             cause = _gone(connection, attached.row, version)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bakup.api.watch import Mark, Watch
     from bakup.catalog.history import SourceRow
     from bakup.catalog.listing import Comparison, NewObjects, SectorRow
+    from bakup.catalog.readers import Readers
     from bakup.catalog.rows import Version
     from bakup.catalog.state_db import Remembered
     from bakup.destination.interface import Out
@@ -183,12 +184,24 @@ class Bringer(Protocol):
 
 
 class Reader(Protocol):
-    """Reads the bytes of a file in order. `findings`: uuid of a damaged object -> positions of its packs."""
+    """Reads bytes of files, each verified before it is given, in bounded memory. For any thread.
+
+    `findings`: uuid of a damaged object -> positions of its packs. What nothing gives raises Damaged or Untrusted.
+    """
 
     findings: dict[bytes, set[int]]
 
+    def read(self, extent: Extent, start: int, stop: int) -> memoryview | bytes:
+        """The bytes from `start` to `stop` of an extent that is no hole."""
+
+    def expect(self, extents: Iterable[Extent]) -> None:
+        """These will be read soon: what can be read meanwhile is."""
+
     def pieces(self, extents: Iterable[Extent]) -> Iterator[tuple[memoryview | bytes, bool]]:
-        """(verified bytes, whether they are a hole's zeros). Raises Damaged or Untrusted at what nothing gives."""
+        """(bytes, whether they are a hole's zeros) of extents in order."""
+
+    def close(self) -> None:
+        """Let go of what is kept."""
 
 
 Held = dict[int, list[tuple[int, int, bytes]]]
@@ -311,7 +324,7 @@ class Layout(Protocol):
         `marks`: those that `-v` shows of what stands there and is replaced.
         """
 
-    def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
+    def reading(self, readers: Readers, target_row: int) -> Reader:
         """Begin to read single files."""
 
     def verify(self, row: SectorRow, rows: Sequence[SectorRow], held: Held | None) -> Seen:

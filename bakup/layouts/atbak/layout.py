@@ -14,6 +14,7 @@ from bakup.atbak.naming import path_in
 from bakup.atbak.reader import FIRST_READ, READ, OpenObject, open_object
 from bakup.catalog import listing, objects
 from bakup.catalog.history import SourceRow
+from bakup.catalog.readers import Readers
 from bakup.catalog.rows import Version
 from bakup.catalog.state_db import Remembered
 from bakup.errors import BakupError, Damaged, NoAnswer, NoTarget, Usage, Withheld, WrongAccount
@@ -169,11 +170,11 @@ class AtbakLayout:
 
         return AtbakBringing(connection, target_row, self._target, self._key, destination, watch, marks)
 
-    def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
+    def reading(self, readers: Readers, target_row: int) -> Reader:
         """A file is verified before its first byte is given away."""
         from bakup.layouts.atbak.restorer import AtbakReading
 
-        return AtbakReading(connection, target_row, self._target, self._key)
+        return AtbakReading(readers, target_row, self._target, self._key)
 
     def verify(self, row: listing.SectorRow, rows: Sequence[listing.SectorRow], held: Held | None) -> Seen:
         """The preamble; with `held`, and always of a check point, every byte."""

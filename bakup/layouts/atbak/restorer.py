@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from threading import Lock
 from typing import NamedTuple
 
 from bakup.api.watch import Mark, Progress, Watch
 from bakup.atbak.reader import open_object
 from bakup.catalog import objects
 from bakup.catalog.objects import Place
+from bakup.catalog.readers import Readers
 from bakup.catalog.rows import decode_attributes
 from bakup.destination.interface import Out
 from bakup.errors import BakupError, Damaged, NoAnswer, Withheld
@@ -31,6 +34,9 @@ WHOLE = 4 << 20
 AHEAD = 16
 """Small files that are read while an earlier one is written."""
 BATCH = 4096
+KEPT = 16
+"""Verified files that are kept for who reads parts of them."""
+KEPT_BYTES = 1 << 30
 _ZEROS = bytes(WHOLE)
 
 REMOVED = "removed from the target"
@@ -217,41 +223,91 @@ class AtbakBringing:
 class AtbakReading:
     """See `layouts.interface.Reader`: a file is verified in a temporary file before a byte of it is given away."""
 
-    def __init__(self, connection: sqlite3.Connection, target_row: int, target: Target, key: bytes | None) -> None:
+    def __init__(self, readers: Readers, target_row: int, target: Target, key: bytes | None) -> None:
         self.findings: dict[bytes, set[int]] = {}
-        self._connection = connection
+        self._readers = readers
         self._row = target_row
         self._target = target
         self._key = key
+        self._kept: OrderedDict[bytes, Verified] = OrderedDict()
+        self._guard = Lock()
+
+    def close(self) -> None:
+        """Remove the temporary files."""
+        while self._kept:
+            self._kept.popitem()[1].close()
+
+    def read(self, extent: Extent, start: int, stop: int) -> bytes:
+        """A part of a file, which is read whole for it, unless it was read lately."""
+        assert extent.chunk is not None
+        with self._guard:
+            held = self._kept.get(extent.chunk)
+            if held is None:
+                held = self._kept[extent.chunk] = self._verified(extent.chunk)
+            self._kept.move_to_end(extent.chunk)
+            while len(self._kept) > KEPT or (len(self._kept) > 1 and self._size() > KEPT_BYTES):
+                self._kept.popitem(last=False)[1].close()
+            return held.read(start, stop - start)
+
+    def expect(self, extents: Iterable[Extent]) -> None:
+        """Whole files are read one after the other."""
 
     def pieces(self, extents: Iterable[Extent]) -> Iterator[tuple[memoryview | bytes, bool]]:
         """A file has one extent, or none."""
         for extent in extents:
             if extent.chunk is not None:
-                yield from self._verified(extent.chunk)
+                with closing(self._verified(extent.chunk)) as held:
+                    for start in range(0, held.size, WHOLE):
+                        yield held.read(start, WHOLE), False
 
-    def _verified(self, sha256: bytes) -> Iterator[tuple[bytes, bool]]:
+    def _size(self) -> int:
+        return sum(held.size for held in self._kept.values())
+
+    def _verified(self, sha256: bytes) -> Verified:
         cause = ""
-        for place in objects.places_of(self._connection, self._row, sha256):
-            with tempfile.SpooledTemporaryFile(max_size=WHOLE) as held:
-                try:
-                    self._hold(place, sha256, held)
-                except Withheld as error:
-                    cause = cause or error.message
-                    continue
-                except Damaged as error:
-                    cause = cause or error.message
+        with self._readers.one() as connection:
+            there = objects.places_of(connection, self._row, sha256)
+        for place in there:
+            held = Verified()
+            try:
+                self._hold(place, sha256, held)
+            except BaseException as error:
+                held.close()
+                if not isinstance(error, Withheld | Damaged):
+                    raise
+                cause = cause or error.message
+                if isinstance(error, Damaged):
                     self.findings.setdefault(place.uuid, set()).add(0)
-                    continue
-                held.seek(0)
-                while piece := held.read(WHOLE):
-                    yield piece, False
-                return
-        raise Damaged(cause or why_nowhere(self._connection, self._row, sha256))
+                continue
+            return held
+        with self._readers.one() as connection:
+            raise Damaged(cause or why_nowhere(connection, self._row, sha256))
 
-    def _hold(self, place: Place, sha256: bytes, held: tempfile.SpooledTemporaryFile[bytes]) -> None:
+    def _hold(self, place: Place, sha256: bytes, held: Verified) -> None:
         opened = open_object(self._target, place.locator, place.stored, self._key)
         if opened.preamble.sha256 != sha256:
             raise Damaged(f"{place.locator} is damaged: it holds another file than it did")
         for view in opened.stream():
-            held.write(view)
+            held.add(view)
+
+
+class Verified:
+    """The bytes of a file, in memory if they are few, else in a temporary file."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._file = tempfile.SpooledTemporaryFile(max_size=WHOLE)  # noqa: SIM115 - until `close`
+
+    def add(self, view: memoryview) -> None:
+        """The next bytes."""
+        self._file.write(view)
+        self.size += len(view)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes from `offset`, fewer only at the end."""
+        self._file.seek(offset)
+        return self._file.read(length)
+
+    def close(self) -> None:
+        """Forget them."""
+        self._file.close()

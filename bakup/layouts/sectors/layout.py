@@ -12,6 +12,7 @@ from bakup.api.reports import SyncOptions
 from bakup.api.watch import Mark, Watch
 from bakup.catalog import history, listing, places
 from bakup.catalog.history import SourceRow
+from bakup.catalog.readers import Readers
 from bakup.catalog.rows import Version
 from bakup.catalog.state_db import Remembered
 from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Withheld, WrongAccount
@@ -179,11 +180,12 @@ class SectorsLayout:
             marks=marks,
         )
 
-    def reading(self, connection: sqlite3.Connection, target_row: int) -> Reader:
+    def reading(self, readers: Readers, target_row: int) -> Reader:
         """Chunk by chunk."""
+        from bakup.layouts.sectors.known import OpenSectors
         from bakup.layouts.sectors.reader import Reading
 
-        return Reading(connection, target_row, self._opener(connection, target_row))
+        return Reading(readers, target_row, OpenSectors(self._target, self._trust, readers, target_row).open)
 
     def verify(self, row: listing.SectorRow, rows: Sequence[listing.SectorRow], held: Held | None) -> Seen:
         """Header, signature and metadata; with `held` every byte."""

@@ -1,0 +1,123 @@
+"""What check points hold, as names and bytes: what a mount, the servers and fsspec read from."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from threading import Lock
+
+from bakup.archive.file import ArchiveFile, stored_bytes
+from bakup.archive.moments import Moment, moments
+from bakup.catalog import history
+from bakup.catalog.children import versions_in
+from bakup.catalog.readers import Readers
+from bakup.catalog.rows import Version
+from bakup.layouts.interface import Reader
+from bakup.model import Kind
+
+Content = tuple[bytes | None, int, int, bytes]
+"""What the bytes of a version are known by: file digest, check point, number in it, key."""
+
+LISTED_MAX = 50_000
+"""Entries of folders that are kept, about 30 MiB."""
+FILES_MAX = 64
+"""Files that are kept open."""
+
+
+class Contents:
+    """What check points of a target hold, to be read at any time from any thread. Nothing here writes to it.
+
+    Args:
+        readers: of the catalog.
+        target_row: the target's row there.
+        reading: gives bytes.
+    """
+
+    def __init__(self, readers: Readers, target_row: int, reading: Reader) -> None:
+        self._readers = readers
+        self._row = target_row
+        self._reading = reading
+        self._guard = Lock()
+        self._folders: OrderedDict[tuple[bytes, bytes], dict[bytes, Version]] = OrderedDict()
+        self._listed = 0
+        self._files: OrderedDict[Content, ArchiveFile] = OrderedDict()
+        self._names: dict[bytes, Counter[tuple[int | None, bytes | None]]] = {}
+        self._sizes: dict[Content, int] = {}
+
+    def moments(self) -> tuple[Moment, ...]:
+        """The complete check points of now, by time."""
+        with self._readers.one() as connection:
+            return moments(connection, self._row)
+
+    def entry(self, moment: Moment, path: bytes) -> Version | None:
+        """What stands at a path; None where nothing does."""
+        above, _, name = path.rpartition(b"/")
+        listed = self._folders.get((moment.uuid, above)) if path else None
+        if listed is not None:
+            return listed.get(name)
+        with self._readers.one() as connection:
+            return history.version_at(connection, moment.source, moment.ordinal, path)
+
+    def folder(self, moment: Moment, path: bytes) -> dict[bytes, Version]:
+        """Names in a folder, in the order of the catalog; empty where no folder is."""
+        key = moment.uuid, path
+        with self._guard:
+            listed = self._folders.get(key)
+            if listed is not None:
+                self._folders.move_to_end(key)
+                return listed
+        cut = len(path) + 1 if path else 0
+        with self._readers.one() as connection:
+            found = versions_in(connection, moment.source, moment.ordinal, path)
+            listed = {version.path[cut:]: version for version in found}
+        with self._guard:
+            if key not in self._folders:
+                self._folders[key] = listed
+                self._listed += len(listed)
+            while self._listed > LISTED_MAX and len(self._folders) > 1:
+                self._listed -= len(self._folders.popitem(last=False)[1])
+        return listed
+
+    def file(self, version: Version) -> ArchiveFile:
+        """A file, open; the last ones stay so. Raises Damaged as ArchiveFile does."""
+        key = version.digest, version.checkpoint, version.file_id, version.key
+        with self._guard:
+            found = self._files.get(key)
+            if found is not None:
+                self._files.move_to_end(key)
+                return found
+        found = ArchiveFile(self._readers, self._reading, version)
+        with self._guard:
+            self._files[key] = found
+            if len(self._files) > FILES_MAX:
+                self._files.popitem(last=False)
+        return found
+
+    def names_of(self, moment: Moment, version: Version) -> int:
+        """How many names a file has in a check point: 1, or more where they are hard links."""
+        group = version.attributes.link_group
+        if group is None:
+            return 1
+        counts = self._names.get(moment.uuid)
+        if counts is None:
+            with self._readers.one() as connection:
+                standing = history.versions_at(
+                    connection, moment.source, moment.ordinal, kinds=(Kind.FILE,), plain=False
+                )
+                pairs = ((one.attributes.link_group, one.digest) for one in standing)
+                counts = self._names[moment.uuid] = Counter(pair for pair in pairs if pair[0] is not None)
+        return counts[group, version.digest] or 1
+
+    def stored_bytes(self, version: Version) -> int:
+        """Bytes of a file that are no hole; of one in parts they are counted once."""
+        if not version.parted:
+            return stored_bytes(self._readers, version)
+        key = version.digest, version.checkpoint, version.file_id, version.key
+        found = self._sizes.get(key)
+        if found is None:
+            found = self._sizes[key] = stored_bytes(self._readers, version)
+        return found
+
+    def close(self) -> None:
+        """End what is read ahead, and let go of the catalog."""
+        self._reading.close()
+        self._readers.close()

@@ -1,0 +1,1 @@
+"""Check points as a file system of FUSE."""
