@@ -3,7 +3,8 @@
 set -euo pipefail
 
 declare -A program=([e2fsprogs]=mkfs.ext4 [xfsprogs]=mkfs.xfs [zsh]=zsh [fish]=fish
-    [ntfs-3g]=lowntfs-3g [systemd]=systemd-analyze [dbus]=dbus-run-session [gnome-keyring]=gnome-keyring-daemon)
+    [ntfs-3g]=lowntfs-3g [systemd]=systemd-analyze [dbus]=dbus-run-session [gnome-keyring]=gnome-keyring-daemon
+    [fuse3]=fusermount3 [attr]=getfattr)
 missing=()
 for package in "${!program[@]}"; do
     PATH="$PATH:/usr/sbin:/sbin" command -v "${program[$package]}" >/dev/null || missing+=("$package")

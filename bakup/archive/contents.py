@@ -12,10 +12,12 @@ from bakup.catalog.children import versions_in
 from bakup.catalog.readers import Readers
 from bakup.catalog.rows import Version
 from bakup.layouts.interface import Reader
-from bakup.model import Kind
 
 Content = tuple[bytes | None, int, int, bytes]
 """What the bytes of a version are known by: file digest, check point, number in it, key."""
+
+Inode = tuple[int | None, bytes | None, bytes | None]
+"""What is the same of all names of a file or link in a check point: link group, content."""
 
 LISTED_MAX = 50_000
 """Entries of folders that are kept, about 30 MiB."""
@@ -40,8 +42,13 @@ class Contents:
         self._folders: OrderedDict[tuple[bytes, bytes], dict[bytes, Version]] = OrderedDict()
         self._listed = 0
         self._files: OrderedDict[Content, ArchiveFile] = OrderedDict()
-        self._names: dict[bytes, Counter[tuple[int | None, bytes | None]]] = {}
+        self._names: dict[bytes, Counter[Inode]] = {}
         self._sizes: dict[Content, int] = {}
+
+    @property
+    def findings(self) -> dict[bytes, set[int]]:
+        """Damage that was met: uuid of an object -> positions of its packs."""
+        return self._reading.findings
 
     def moments(self) -> tuple[Moment, ...]:
         """The complete check points of now, by time."""
@@ -93,19 +100,16 @@ class Contents:
         return found
 
     def names_of(self, moment: Moment, version: Version) -> int:
-        """How many names a file has in a check point: 1, or more where they are hard links."""
+        """How many names it has in a check point: 1, or more where they are hard links."""
         group = version.attributes.link_group
         if group is None:
             return 1
         counts = self._names.get(moment.uuid)
         if counts is None:
             with self._readers.one() as connection:
-                standing = history.versions_at(
-                    connection, moment.source, moment.ordinal, kinds=(Kind.FILE,), plain=False
-                )
-                pairs = ((one.attributes.link_group, one.digest) for one in standing)
-                counts = self._names[moment.uuid] = Counter(pair for pair in pairs if pair[0] is not None)
-        return counts[group, version.digest] or 1
+                standing = history.versions_at(connection, moment.source, moment.ordinal, plain=False)
+                counts = self._names[moment.uuid] = Counter(map(_inode, standing))
+        return counts[_inode(version)] or 1
 
     def stored_bytes(self, version: Version) -> int:
         """Bytes of a file that are no hole; of one in parts they are counted once."""
@@ -121,3 +125,7 @@ class Contents:
         """End what is read ahead, and let go of the catalog."""
         self._reading.close()
         self._readers.close()
+
+
+def _inode(version: Version) -> Inode:
+    return version.attributes.link_group, version.digest, version.extra

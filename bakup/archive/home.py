@@ -168,6 +168,18 @@ class Home:
         _write_holder(descriptor, self.command)
         self._lock, self.locked = descriptor, True
 
+    def unlock(self) -> None:
+        """Let other runs in; the databases stay open. Of copies that nobody else has nothing is let go."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock, self.locked = None, False
+
+    def again(self) -> Home:
+        """The same folder opened once more, for another thread, with the account that is open."""
+        home = Home.open(self.folder, lock_wait=0.0, command=self.command)
+        home._account = self._account
+        return home
+
     def try_lock(self) -> bool:
         """Become the only writer if no other run is; readers go on without."""
         try:

@@ -58,7 +58,8 @@ class Tree:
 
     def find(self, path: bytes) -> Folder | Link | At | None:
         """What stands at a path; links are not followed. None where nothing does."""
-        return self._walk(self._top, path) or self._walk(self.look(), path)
+        known = self._walk(self._top, path)
+        return known if isinstance(known, At) else self._walk(self.look(), path)
 
     def listed(self, path: bytes) -> Folder | None:
         """The names in a folder outside of check points, as they are now; None where there is none."""

@@ -40,6 +40,8 @@ MODULES = {
     "diff": "diff",
     "cat": "cat",
     "stats": "stats",
+    "mount": "mount",
+    "umount": "mount",
     "restore": "restore",
     "check": "check",
     "forget": "forget",

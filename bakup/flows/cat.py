@@ -10,15 +10,14 @@ from bakup.api.ask import Ask
 from bakup.api.listings import CatReport
 from bakup.api.reports import TargetOptions
 from bakup.api.watch import Watch
-from bakup.archive.archive import Attached
+from bakup.archive.findings import remember_findings
 from bakup.archive.gaps import not_there
 from bakup.archive.guard import rolled_back
 from bakup.archive.home import Home
 from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, inner_path, line_of
 from bakup.archive.unknown import unknown
-from bakup.catalog import damage, difference, history, places, state_db
-from bakup.catalog.database import transaction
+from bakup.catalog import damage, difference, history
 from bakup.catalog.history import CheckpointRow, SourceRow
 from bakup.catalog.readers import Readers
 from bakup.catalog.rows import Version
@@ -63,7 +62,7 @@ def cat(
                 written, cause = _pour(reading, history.extents_of(connection, version), write)
             finally:
                 reading.close()
-                _remember(home, attached, reading.findings)
+                remember_findings(home, attached, reading.findings, "found by cat")
         size = version.size or 0
         if cause == SOMEWHERE:
             cause = _gone(connection, attached.row, version)
@@ -121,13 +120,3 @@ def _file(
     if version.kind != Kind.FILE:
         raise Failed(f"{shown} has no content", code="special")
     return version
-
-
-def _remember(home: Home, attached: Attached, findings: dict[bytes, set[int]]) -> None:
-    """Damage that was found, so that the next sync stores it again."""
-    if not findings or not home.locked:
-        return
-    with transaction(home.state), transaction(home.catalog):
-        for sector, positions in findings.items():
-            state_db.add_findings(home.state, attached.url, sector, positions, "found by cat")
-            places.mark_damaged(home.catalog, attached.row, sector, positions)

@@ -36,10 +36,12 @@ class Operations:
         self._report = report
         self._began = began
         self._since = time.time_ns()
+        self.begun = False
 
     def init_with_config(self, connection: Any, config: Any) -> None:
         """The mount stands. Kernels from 6.16 on forget at once what a listing says of attributes: it shall not."""
         connection.want &= ~_READDIRPLUS
+        self.begun = True
         self._began()
 
     def getattr(self, path: str, fh: int | None = None) -> stat.Stat:

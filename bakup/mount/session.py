@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 DAY_S = 86_400
+THREADS = 16
+"""Questions that are answered at once."""
 _INSTALL = "of Debian: apt install fuse3"
 
 
@@ -50,6 +52,8 @@ def serve(operations: Operations, folder: str, source: str, *, allow_other: bool
             return 0
 
     options: dict[str, Any] = {"ro": True, "nosuid": True, "nodev": True, "use_ino": True, "subtype": "bakup"}
+    if (fuse.fuse_version_major, fuse.fuse_version_minor) >= (3, 12):
+        options |= {"max_threads": THREADS, "max_idle_threads": THREADS}
     if allow_other:
         options |= {"allow_other": True, "default_permissions": True}
     kept = {"attr_timeout": DAY_S, "entry_timeout": DAY_S, "negative_timeout": 0}
@@ -57,4 +61,6 @@ def serve(operations: Operations, folder: str, source: str, *, allow_other: bool
     try:
         Session(operations, folder, foreground=True, fsname=name, **options, **kept)
     except RuntimeError as error:
+        if operations.begun:  # a signal ended it
+            return
         raise Failed(f"cannot mount {folder}: libfuse said so above", code="mount") from error

@@ -57,10 +57,11 @@ def of_entry(contents: Contents, at: At) -> Stat:
         "st_mtime": attributes.mtime_ns,
         "st_ctime": attributes.mtime_ns if attributes.ctime_ns is None else attributes.ctime_ns,
     }
+    if version.kind != Kind.DIR:
+        found["st_nlink"] = contents.names_of(at.moment, version)
     if version.kind == Kind.FILE:
         found["st_size"] = version.size or 0
         found["st_blocks"] = -(-contents.stored_bytes(version) // _BLOCK) * (_BLOCK // 512)
-        found["st_nlink"] = contents.names_of(at.moment, version)
     elif version.kind == Kind.DIR:
         below = contents.folder(at.moment, at.path).values()
         found["st_size"] = _BLOCK
@@ -105,8 +106,9 @@ def inode(moment: Moment, version: Version) -> int:
     if version.kind == Kind.DIR:
         return _number(b"dir", moment.uuid, version.key)
     group = version.attributes.link_group
-    if group is not None and version.kind == Kind.FILE:
-        return _number(b"links", moment.uuid, group.to_bytes(16, signed=True), version.digest or b"")
+    if group is not None:
+        content = version.digest or version.extra or b""
+        return _number(b"links", moment.uuid, group.to_bytes(16, signed=True), content)
     return _number(b"entry", source, version.checkpoint.to_bytes(8), version.first.to_bytes(8), version.key)
 
 

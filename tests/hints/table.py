@@ -66,6 +66,11 @@ WEBDAV = "tests/store/test_webdav.py::test_a_server_that_is_elsewhere_or_another
 ANSWERS = "tests/acceptance/test_odd_answers.py::test_what_cannot_come_ends_soon"
 ODD = "tests/acceptance/test_odd_answers.py::test_a_page_is_no_empty_bucket"
 ELSEWHERE = {
+    "to unmount: bakup umount {}": "tests/mount/test_mount.py::test_in_the_background",
+    "to take that away: bakup umount {}": "tests/mount/test_mount.py::test_in_the_background",
+    "a mount that was killed is still there: bakup umount {}": "tests/mount/test_mount.py::test_a_mount_that_was_killed",
+    "see which programs: fuser -vm {}": "tests/mount/test_mount.py::test_a_mount_in_use_stays",
+    "of Debian: apt install fuse3": "tests/mount/test_mount.py::test_without_the_programs_of_fuse",
     "once no other tool copies to {}, {} can be removed": "tests/cli/test_check.py::test_an_unfinished_copy_at_a_store",
     "{}; then: bakup check {}": "tests/acceptance/test_odd_answers.py::test_an_archived_sector_is_not_damaged",
     "may this user read them? are they in an archive tier? then bring them back from it first": "tests/acceptance/test_odd_answers.py::test_all_denied_is_the_targets",
@@ -112,6 +117,7 @@ TABLE = (
         does='eval "$COMMAND" 2> said || test $? = 22',
         proof="grep 'is not signed' said",
     ),
+    Hint("make it: mkdir -p {}", "bakup mount t old", proof="test -d old"),
     Hint("one of its sectors: bakup sector inspect {}", "bakup sector inspect t"),
     Hint("all that is in it: bakup check {}", "bakup sector inspect t"),
     # accounts

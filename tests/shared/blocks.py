@@ -69,6 +69,8 @@ Look:
   diff        what changed between two check points
   cat         write one file to standard output
   stats       sizes by source, sectors, what dedup and compression saved
+  mount       check points as folders, to look at with any program
+  umount      take a mount away
 
 Bring back:
   restore     files into OUT, each verified before it gets its name

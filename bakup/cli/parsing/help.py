@@ -26,7 +26,7 @@ bakup --help lists the commands; bakup COMMAND --help explains one."""
 
 _SECTIONS = (
     ("Back up", ("sync", "plan")),
-    ("Look", ("ls", "find", "history", "diff", "cat", "stats")),
+    ("Look", ("ls", "find", "history", "diff", "cat", "stats", "mount", "umount")),
     ("Bring back", ("restore",)),
     ("Look after", ("check", "forget", "rebuild", "target", "completion")),
     ("Keys and single objects", ("account", "sector", "atbak")),
