@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from bakup.api.reports import CheckpointLine, RebuildReport, TargetOptions
 from bakup.retention.policy import Policy
+from bakup.retention.space import Bounds, Plan
 
 
 class ForgetOptions(Struct, frozen=True):
@@ -41,3 +42,33 @@ class ForgetReport(Struct, frozen=True):
     def dropped(self) -> tuple[CheckpointLine, ...]:
         """Those that are dropped."""
         return tuple(one.line for one in self.judged if not one.kept_by)
+
+
+class CompactOptions(Struct, frozen=True):
+    """What `compact` is asked for."""
+
+    bounds: Bounds = Bounds()
+    target: TargetOptions = field(default_factory=TargetOptions)
+
+
+class CompactReport(Struct, frozen=True):
+    """What a compact would do. `full`, `partly`, `empty`: sectors of which all, a part or nothing is needed.
+
+    `listed_anew`: check points that are made on dropped ones; `listing_bytes`: about what listing them takes.
+    """
+
+    plan: Plan
+    full: int
+    partly: int
+    empty: int
+    listed_anew: int
+    listing_bytes: int
+    gets: int
+    puts: int
+    put_sectors: int
+    rebuilt: RebuildReport | None = None
+
+    @property
+    def freed(self) -> int:
+        """Bytes that the target would hold less."""
+        return self.plan.freed - self.listing_bytes

@@ -94,3 +94,68 @@ def needed_chunks(connection: sqlite3.Connection, target: int, without: Iterable
     )
     chunks = ((chunk,) for (blob,) in parts for _, chunk in decode_extents(blob) if chunk is not None)
     connection.executemany("INSERT OR IGNORE INTO alive VALUES (?)", chunks)
+
+
+class SectorUse(NamedTuple):
+    """What of a sector that is there is needed, by the contents of its boxes.
+
+    Args:
+        needed, unneeded: bytes of packs and metadata; a pack is needed as a whole, and where it is damaged. Of
+            the places of a chunk one counts.
+        newest_ns: time of the newest check point that has a box in it; None without any.
+        is_open: it has a box of a check point without its END that was not dropped.
+    """
+
+    uuid: bytes
+    size: int
+    signer: bytes
+    needed: int
+    unneeded: int
+    newest_ns: int | None
+    is_open: bool
+
+
+def sectors_by_use(connection: sqlite3.Connection, target: int) -> list[SectorUse]:
+    """Each sector that is at the target and whole, oldest first."""
+    needed_chunks(connection, target)
+    rows = connection.execute(_BY_USE, {"t": target}).fetchall()
+    return [SectorUse(*row[:-1], bool(row[-1])) for row in rows]
+
+
+_BY_USE = """
+WITH there AS MATERIALIZED (
+    SELECT id, uuid, size, signer FROM sectors WHERE target = :t AND state = 'stored'
+), known AS MATERIALIZED (
+    SELECT c.id, c.uuid, o.signer, c.time_ns, c.complete = 0 AND c.hidden IS NOT 'forgotten' AS open,
+        c.complete = 1 AND c.hidden IS 'forgotten' AS dropped
+    FROM checkpoints c JOIN sources o ON o.id = c.source WHERE o.target = :t
+), places AS (
+    SELECT min(p.id) AS pack FROM temp.alive a CROSS JOIN chunks c ON c.id = a.id JOIN packs p ON p.id = c.pack
+        JOIN there s ON s.id = p.sector WHERE p.damaged = 0 AND c.damaged = 0 GROUP BY a.id
+), needed AS MATERIALIZED (
+    SELECT DISTINCT pack FROM places
+), parts AS (
+    SELECT p.sector, p.length, n.pack IS NOT NULL OR k.open IS 1 OR p.damaged > 0 AS needed, k.time_ns,
+        coalesce(k.open, 0) AS open
+    FROM packs p JOIN there s ON s.id = p.sector LEFT JOIN needed n ON n.pack = p.id
+    LEFT JOIN known k ON k.uuid = p.checkpoint AND k.signer = s.signer
+    UNION ALL
+    SELECT b.sector, b.length, NOT k.dropped, k.time_ns, k.open
+    FROM boxes b JOIN there s ON s.id = b.sector JOIN known k ON k.id = b.checkpoint
+)
+SELECT s.uuid, s.size, s.signer, coalesce(sum(p.length * p.needed), 0), coalesce(sum(p.length * (1 - p.needed)), 0),
+    max(p.time_ns), coalesce(max(p.open), 0)
+FROM there s LEFT JOIN parts p ON p.sector = s.id GROUP BY s.id ORDER BY s.id
+"""
+
+
+def listed_anew(connection: sqlite3.Connection, target: int) -> tuple[int, int]:
+    """Check points that are offered and made on a dropped one, and the sum of their files: for what was dropped to go,
+    they must be listed anew."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(c.files), 0) FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " JOIN checkpoints b ON b.source = c.source AND b.uuid = c.based_on WHERE s.target = ? AND c.complete = 1"
+        " AND c.hidden IS NULL AND b.complete = 1 AND b.hidden = 'forgotten'",
+        [target],
+    ).fetchone()
+    return int(row[0]), int(row[1])

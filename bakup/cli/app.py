@@ -45,6 +45,7 @@ MODULES = {
     "restore": "restore",
     "check": "check",
     "forget": "forget",
+    "compact": "compact",
     "rebuild": "rebuild",
     "target": "target",
     "completion": "completion",

@@ -1,22 +1,28 @@
-"""forget: what is dropped is offered nowhere any more, and what is kept comes back as it was."""
+"""forget: what is dropped is offered nowhere any more, and what is kept comes back as it was; compact says rightly what
+nothing needs."""
 
 from __future__ import annotations
 
+import random
 import shutil
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from rig import NOTHING_ACCEPTED, Answers, Rig, grown
 from trees import Tree, noise, snapshot, write
 
-from bakup.api.retention import ForgetOptions, ForgetReport
+from bakup.api.retention import CompactOptions, CompactReport, ForgetOptions, ForgetReport
 from bakup.errors import BakupError, Failed, Usage
 from bakup.flows import stats
+from bakup.flows.compact import compact
 from bakup.flows.forget import forget
 from bakup.retention.policy import Policy
+from bakup.retention.space import Bounds
 from bakup.store.local.folder import FolderTarget
 
 LAST = Policy(last=1)
+NOTHING_UNUSED = Bounds(max_unused=0.0)
 
 
 def drop(rig: Rig, policy: Policy | None = None, *at: str, **options: object) -> ForgetReport:
@@ -209,6 +215,73 @@ def test_the_plain_layout_has_no_word_for_it(rig: Rig) -> None:
     rig.sync(layout="atbak", sector_size=None)
     with pytest.raises(Usage, match="plain layout"):
         drop(rig, LAST)
+
+
+def planned(rig: Rig, bounds: Bounds = NOTHING_UNUSED) -> CompactReport:
+    """What a compact would do at the rig's target."""
+    with rig.open("compact") as home:
+        return compact(home, str(rig.target), CompactOptions(bounds), watch=rig.watch, ask=Answers())
+
+
+def test_nothing_is_unneeded_before_anything_was_dropped(rig: Rig) -> None:
+    several(rig, 3)
+    report = planned(rig)
+    assert (report.full, report.partly, report.empty, report.freed) == (3, 0, 0, 0)
+
+
+def test_sectors_by_what_is_needed_of_them(rig: Rig) -> None:
+    several(rig, 3)
+    drop(rig, LAST)
+    report = planned(rig)
+    # Of the first two a small file is needed still, and so its pack; their metadata are not.
+    assert (report.full, report.partly, report.empty) == (2, 2, 0)
+    assert report.listed_anew == 1
+    assert report.plan.copied < sum(one.size for one in report.plan.rewritten)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_sectors_of_which_nothing_is_needed_can_be_missing(rig: Rig, seed: int) -> None:
+    chance, kept = random.Random(seed), []
+    for at in range(8):
+        write(rig.source, {f"file{chance.randrange(4)}": noise(chance.randrange(4000), seed * 100 + at)})
+        line = rig.sync(standalone=chance.random() < 0.4, always=True).sources[0].checkpoint
+        assert line is not None
+        kept.append((line.uuid.hex(), snapshot(rig.source)))
+    rig.sync(standalone=True, always=True)
+    kept.append((rig.list()[-1].uuid.hex(), snapshot(rig.source)))
+    number = chance.randrange(1, 4)
+    drop(rig, Policy(last=number))
+    report = planned(rig)
+    names = {f"{UUID(bytes=one.uuid)}.bakup" for one in report.plan.deleted}
+    if report.listed_anew:
+        # The metadata of a dropped base are needed until what is made on it is listed anew.
+        number = 1
+        drop(rig, LAST)
+        names = {f"{UUID(bytes=one.uuid)}.bakup" for one in planned(rig).plan.deleted}
+    assert names
+    for name in names:
+        (rig.target / name).unlink()
+    assert_kept(rig, kept[-number:])
+
+
+def test_bounds_of_a_plan(rig: Rig) -> None:
+    several(rig, 4)
+    drop(rig, LAST)
+    assert planned(rig, Bounds(older_than_s=3600.0)).plan.rewritten == ()
+    assert planned(rig, Bounds(max_unused=0.0, max_rewrite=0)).plan.rewritten == ()
+    assert planned(rig, Bounds(max_unused=1.0)).plan.rewritten == ()
+    assert len(planned(rig).plan.rewritten) >= 1
+
+
+def test_what_a_run_may_still_need_stays(rig: Rig, small_cuts: None) -> None:
+    several(rig, 2)
+    write(rig.source, {"more": noise(400_000, 77)})
+    rig.sync(sector_size=192 << 10)
+    rig.sectors()[-1].unlink()
+    rig.forget("catalog.db", "state.db")
+    left = {bytes.fromhex(path.stem.replace("-", "")) for path in rig.sectors()[2:]}
+    drop(rig, LAST)
+    assert left <= {one.uuid for one in planned(rig).plan.kept}
 
 
 def test_another_computer_hears_of_it_beside_its_own_catalog(rig: Rig) -> None:

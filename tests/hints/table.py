@@ -295,6 +295,7 @@ TABLE = (
         "bakup forget t",
         proof="bakup ls t",
     ),
+    Hint("to see that: bakup compact {} -n", "bakup compact t", proof="bakup ls t"),
     Hint(
         "to drop it all the same: bakup forget {} {} --even-latest",
         "bakup forget t --at $(bakup ls t --json | grep -o 'check_point\":\"[0-9a-f]*' | tail -1 | cut -d'\"' -f3)",

@@ -121,6 +121,18 @@ def read_span(text: str) -> float:
     return float(seconds)
 
 
+def read_share(text: str) -> float:
+    """`10%` as 0.1. Raises ValueError."""
+    digits = text.strip().removesuffix("%")
+    try:
+        share = Decimal(digits) / 100
+    except ArithmeticError:
+        share = Decimal(-1)
+    if not text.strip().endswith("%") or not 0 <= share <= 1:
+        raise ValueError(f"not a share: {text}; for example 10%")
+    return float(share)
+
+
 def _three_digits(value: float) -> str:
     if value < 9.995:
         return f"{value:.2f}"
