@@ -119,7 +119,7 @@ def sectors_by_use(connection: sqlite3.Connection, target: int) -> list[SectorUs
     """Each sector that is at the target and whole, oldest first."""
     needed_chunks(connection, target)
     rows = connection.execute(_BY_USE, {"t": target}).fetchall()
-    return [SectorUse(*row[:-1], bool(row[-1])) for row in rows]
+    return [SectorUse._make((*row[:-1], bool(row[-1]))) for row in rows]
 
 
 _BY_USE = """
