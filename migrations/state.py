@@ -117,3 +117,10 @@ def m003_said(db: Database) -> None:
     """Warnings that were given today, by code and text, so that quiet runs say each once a day."""
     columns = "day TEXT, code TEXT, text TEXT, PRIMARY KEY (day, code, text)"
     db.execute(f"CREATE TABLE said ({columns}) STRICT, WITHOUT ROWID")
+
+
+@state()
+def m004_reads(db: Database) -> None:
+    """When every byte of an object was read last by check, so that a large target is verified in turns."""
+    columns = "url TEXT NOT NULL, object BLOB NOT NULL, read_ns INTEGER NOT NULL, PRIMARY KEY (url, object)"
+    db.execute(f"CREATE TABLE reads ({columns}) STRICT, WITHOUT ROWID")

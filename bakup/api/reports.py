@@ -321,6 +321,23 @@ class Fork(Struct, frozen=True):
     what: frozenset[str] = frozenset()
 
 
+class Turns(Struct, frozen=True):
+    """Whose bytes a check reads: `share` (0 to 1) of all, of those that were not read for `older_than_s` seconds."""
+
+    share: float = 1.0
+    older_than_s: float = 0.0
+
+
+class DataRead(Struct, frozen=True):
+    """What a check read of the data, in objects and bytes; `never`: objects whose bytes this computer never read;
+    `oldest_ns`: when that of the others which was not read for longest was read."""
+
+    objects: int
+    bytes: int
+    never: int
+    oldest_ns: int | None
+
+
 class CheckReport(Struct, frozen=True):
     """`check`. `exit_code` follows docs/exit-codes.md."""
 
@@ -354,6 +371,7 @@ class CheckReport(Struct, frozen=True):
     caveat: str = ""  # what the layout cannot promise
     incomplete: tuple[str, ...] = ()  # check points without their END that are no damage
     every: bool = True  # all check points; else only what `--source` and `--at` asked for
+    data: DataRead | None = None  # None: no data were to be read
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def remember(
 
 def forget(state: sqlite3.Connection, url: str) -> None:
     """A new target stands at `url`: what was there does not matter any more."""
-    for table in ("targets", "heads", "findings", "accepted", "marks"):
+    for table in ("targets", "heads", "findings", "accepted", "marks", "reads"):
         state.execute(f"DELETE FROM {table} WHERE url = ?", [url])
 
 
@@ -236,6 +236,17 @@ def accept(state: sqlite3.Connection, url: str, what: Iterable[str]) -> None:
 def accepted(state: sqlite3.Connection, url: str) -> dict[str, int]:
     """What was accepted at `url`, and when."""
     return dict(state.execute("SELECT what, accepted_ns FROM accepted WHERE url = ?", [url]))
+
+
+def add_reads(state: sqlite3.Connection, url: str, objects: Iterable[bytes]) -> None:
+    """Every byte of these objects (uuids) was read and judged now."""
+    now = time.time_ns()
+    state.executemany("INSERT OR REPLACE INTO reads VALUES (?, ?, ?)", [(url, one, now) for one in objects])
+
+
+def reads(state: sqlite3.Connection, url: str) -> dict[bytes, int]:
+    """When each object at `url` was read last, in ns; those that never were are not in it."""
+    return dict(state.execute("SELECT object, read_ns FROM reads WHERE url = ?", [url]))
 
 
 def add_check(state: sqlite3.Connection, url: str, *, read_data: bool, exit_code: int) -> None:

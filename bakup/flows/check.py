@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from msgspec.structs import replace
+
 from bakup.api.ask import Ask
-from bakup.api.reports import CheckReport, Count, PathLine, SectorProblem, TargetOptions
+from bakup.api.reports import CheckReport, Count, DataRead, PathLine, SectorProblem, TargetOptions, Turns
 from bakup.api.watch import Progress, Watch
 from bakup.archive.archive import Attached
 from bakup.archive.home import Home
@@ -23,7 +26,10 @@ from bakup.checker.accepted import Split, accepting, accepting_forks, split
 from bakup.checker.history import verdict_on_history
 from bakup.checker.problems import problems_of, told_incomplete
 from bakup.checker.scope import Scope, scope_of
+from bakup.checker.turns import whose_turn
 from bakup.layouts.interface import WITHHELD, Held, Seen
+
+ALL = Turns()
 
 
 def check(
@@ -31,6 +37,7 @@ def check(
     dst: str,
     *,
     read_data: bool,
+    turns: Turns = ALL,
     source: str | None = None,
     at: str | None = None,
     accept_loss: bool = False,
@@ -39,6 +46,8 @@ def check(
     ask: Ask,
 ) -> CheckReport:
     """Verify all sectors at `dst` and all that check points refer to. What is found is remembered for the next sync.
+
+    With `read_data` every byte of those whose turn it is, by `turns`.
 
     With `accept_loss` what cannot come back is no problem any more, from this check on.
 
@@ -54,15 +63,29 @@ def check(
             for row in listing.sectors(home.catalog, attached.row)
             if row.state in ("stored", "damaged") and scope.needs(row.id)
         ]
-        if read_data:
+        reading = _reading(home, attached, rows, turns) if read_data else frozenset[int]()
+        if reading:
             _index_chunks(home.catalog, attached.row)
-        seen = list(_read_all(home, attached, rows, read_data, watch))
-        _remember(home, attached, seen, read_data)
-        report = _report(home, attached, scope, rows, seen, read_data, accept_loss, begun)
+        seen = list(_read_all(home, attached, rows, reading, watch))
+        _remember(home, attached, seen, reading)
+        report = _report(home, attached, scope, rows, seen, reading, accept_loss, begun)
+        if read_data:
+            report = replace(report, data=_data(home, attached, rows, reading))
         if scope.every:
             with transaction(home.state):
-                state_db.add_check(home.state, attached.url, read_data=read_data, exit_code=report.exit_code)
+                state_db.add_check(home.state, attached.url, read_data=report.read_data, exit_code=report.exit_code)
         return report
+
+
+def _reading(home: Home, attached: Attached, rows: Sequence[listing.SectorRow], turns: Turns) -> frozenset[int]:
+    return whose_turn(rows, state_db.reads(home.state, attached.url), turns, time.time_ns())
+
+
+def _data(home: Home, attached: Attached, rows: Sequence[listing.SectorRow], reading: frozenset[int]) -> DataRead:
+    last = state_db.reads(home.state, attached.url)
+    read = [row for row in rows if row.id in reading]
+    known = [last[row.uuid] for row in rows if row.uuid in last]
+    return DataRead(len(read), sum(row.size for row in read), len(rows) - len(known), min(known, default=None))
 
 
 def _index_chunks(connection: sqlite3.Connection, target: int) -> None:
@@ -76,26 +99,24 @@ def _index_chunks(connection: sqlite3.Connection, target: int) -> None:
 
 
 def _read_all(
-    home: Home, attached: Attached, rows: Sequence[listing.SectorRow], read_data: bool, watch: Watch
+    home: Home, attached: Attached, rows: Sequence[listing.SectorRow], reading: frozenset[int], watch: Watch
 ) -> Iterator[Seen]:
-    done_bytes = 0
+    done = done_bytes = 0
     total = sum(row.size for row in rows)
-    many = 1 if read_data else attached.target.at_once.heads
-    with ThreadPoolExecutor(many, thread_name_prefix="check") as pool:
-        # Few at a time: what a sector should hold is looked up here, where the catalog is.
-        for start in range(0, len(rows), many):
-            batch = rows[start : start + many]
-            held = [_held(home.catalog, row) if read_data else None for row in batch]
+    with ThreadPoolExecutor(attached.target.at_once.heads, thread_name_prefix="check") as pool:
+        for batch in _batches(rows, reading, attached.target.at_once.heads):
+            held = [_held(home.catalog, row) if row.id in reading else None for row in batch]
             for row, seen in zip(
                 batch,
                 pool.map(lambda pair: attached.layout.verify(pair[0], rows, pair[1]), zip(batch, held, strict=True)),
                 strict=True,
             ):
+                done += 1
                 done_bytes += row.size
                 watch.progress(
                     Progress(
                         "checking",
-                        done_sectors=start + batch.index(row) + 1,
+                        done_sectors=done,
                         total_sectors=len(rows),
                         unit=attached.layout.unit,
                         done_bytes=done_bytes,
@@ -103,6 +124,16 @@ def _read_all(
                     )
                 )
                 yield seen
+
+
+def _batches(
+    rows: Sequence[listing.SectorRow], reading: frozenset[int], many: int
+) -> Iterator[Sequence[listing.SectorRow]]:
+    """Few at a time, since what a sector should hold is looked up where the catalog is; those to be read one by one."""
+    for is_read, group in itertools.groupby(rows, key=lambda row: row.id in reading):
+        alike = list(group)
+        step = 1 if is_read else many
+        yield from (alike[start : start + step] for start in range(0, len(alike), step))
 
 
 def _held(connection: sqlite3.Connection, row: listing.SectorRow) -> Held:
@@ -114,9 +145,11 @@ def _held(connection: sqlite3.Connection, row: listing.SectorRow) -> Held:
     return held
 
 
-def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: bool) -> None:
+def _remember(home: Home, attached: Attached, seen: Sequence[Seen], reading: frozenset[int]) -> None:
     state, url = home.state, attached.url
+    judged = (one.row.uuid for one in seen if one.row.id in reading and one.state not in WITHHELD)
     with transaction(home.state), transaction(home.catalog):
+        state_db.add_reads(state, url, judged)
         for one in seen:
             uuid = one.row.uuid
             if one.state in WITHHELD:
@@ -126,7 +159,7 @@ def _remember(home: Home, attached: Attached, seen: Iterable[Seen], read_data: b
                 home.catalog.execute("UPDATE sectors SET state = 'damaged' WHERE id = ?", [one.row.id])
                 continue
             home.catalog.execute("UPDATE sectors SET state = 'stored' WHERE id = ?", [one.row.id])
-            if read_data:
+            if one.row.id in reading:
                 state_db.clear_findings(state, url, uuid)
                 places.clear_damage(home.catalog, one.row.id)
                 state_db.add_findings(state, url, uuid, one.positions, "damaged")
@@ -145,7 +178,7 @@ def _report(
     scope: Scope,
     rows: Sequence[listing.SectorRow],
     seen: Sequence[Seen],
-    read_data: bool,
+    reading: frozenset[int],
     accept_loss: bool,
     begun: float,
 ) -> CheckReport:
@@ -181,7 +214,7 @@ def _report(
         sectors=len(rows),
         expected_sectors=len(rows) + len(gone),
         bytes=sum(row.size for row in rows),
-        read_data=read_data,
+        read_data=bool(rows) and len(reading) == len(rows),
         checkpoints=len(scope.checkpoints),
         sources=len(scope.sources),
         chunks=sum(one.chunks for one in seen),
