@@ -10,8 +10,10 @@ from bakup.archive.moments import Moment, moments
 from bakup.catalog import history
 from bakup.catalog.children import versions_in
 from bakup.catalog.readers import Readers
-from bakup.catalog.rows import Version
+from bakup.catalog.rows import Version, encode_attributes
+from bakup.errors import Failed
 from bakup.layouts.interface import Reader
+from bakup.model import Attributes, Kind
 
 Content = tuple[bytes | None, int, int, bytes]
 """What the bytes of a version are known by: file digest, check point, number in it, key."""
@@ -23,6 +25,9 @@ LISTED_MAX = 50_000
 """Entries of folders that are kept, about 30 MiB."""
 FILES_MAX = 64
 """Files that are kept open."""
+
+ROOT = Version(b"", b"", Kind.DIR, None, None, False, 0, encode_attributes(Attributes()), None, 0, 0, None)
+"""Where a check point says nothing of its root, as one of a bucket does."""
 
 
 class Contents:
@@ -36,7 +41,7 @@ class Contents:
 
     def __init__(self, readers: Readers, target_row: int, reading: Reader) -> None:
         self._readers = readers
-        self._row = target_row
+        self.target = target_row
         self._reading = reading
         self._guard = Lock()
         self._folders: OrderedDict[tuple[bytes, bytes], dict[bytes, Version]] = OrderedDict()
@@ -53,7 +58,14 @@ class Contents:
     def moments(self) -> tuple[Moment, ...]:
         """The complete check points of now, by time."""
         with self._readers.one() as connection:
-            return moments(connection, self._row)
+            return moments(connection, self.target)
+
+    def moment(self, uuid: bytes) -> Moment:
+        """The check point with this uuid. Raises Failed when it is not there, or not complete."""
+        for moment in self.moments():
+            if moment.uuid == uuid:
+                return moment
+        raise Failed(f"check point {uuid.hex()[:8]} is not complete", code="no-check-point")
 
     def entry(self, moment: Moment, path: bytes) -> Version | None:
         """What stands at a path; None where nothing does."""
@@ -62,7 +74,8 @@ class Contents:
         if listed is not None:
             return listed.get(name)
         with self._readers.one() as connection:
-            return history.version_at(connection, moment.source, moment.ordinal, path)
+            found = history.version_at(connection, moment.source, moment.ordinal, path)
+        return found or (ROOT if not path else None)
 
     def folder(self, moment: Moment, path: bytes) -> dict[bytes, Version]:
         """Names in a folder, in the order of the catalog; empty where no folder is."""
