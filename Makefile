@@ -52,7 +52,7 @@ test-peers: $(READY) ## the tests beside other programs, servers, Pythons
 	bash tests/install.sh
 	bash tests/servers/install.sh
 	bash tests/atbu/install.sh
-	$(PYTEST) -ra -m peer $(ARGS) $(NONE_IS_FINE)
+	$(if $(ARGS),$(PYTEST),$(PY) -m tests.run --files 1 --at-once 3) -ra -m peer $(ARGS) $(NONE_IS_FINE)
 
 servers: $(READY) ## the stores of the tests on loopback until ctrl-C, and how bakup is told of each: ONLY="ceph sftp"
 	bash tests/servers/install.sh
