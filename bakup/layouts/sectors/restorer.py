@@ -37,6 +37,8 @@ AHEAD = 2
 BATCH = 2048
 HEAD = 4 * BATCH
 """Files that are planned before the first is written."""
+APART = 64 << 20
+"""Bytes from which on a restore of fewer files than HEAD is worth other processes."""
 
 Written: TypeAlias = tuple[set[int], list[tuple[bytes, str]], Skipped]
 """What a worker tells of a pack: indices of the wants whose chunk is not good, problems, attributes not set."""
@@ -93,12 +95,15 @@ class Bringing:
     ) -> Brought:
         """See `bakup.layouts.interface.Bringer`."""
         try:
-            if self._destination.forks and self._at_once.processes and worth_forking():
-                if again := self._bring_apart(files, meanwhile):
+            planned = self._planned(files)
+            forks = self._destination.forks and self._at_once.processes and worth_forking()
+            many = any(forks and number >= HEAD for number in planned)
+            if many or (forks and self._plan.totals()[1] >= APART):
+                if again := self._bring_apart(planned, meanwhile):
                     self._plan.keep(again)
                     self._write_here()
             else:
-                for _ in chain(meanwhile, self._planned(files)):
+                for _ in meanwhile:
                     pass
                 self._begin_writing()
                 self._write_here()
@@ -153,24 +158,20 @@ class Bringing:
                 for _ in self._steps(pool, whole=whole):
                     pass
 
-    def _bring_apart(
-        self, files: Iterable[tuple[bytes, int, bytes, Iterable[Extent]]], meanwhile: Iterator[object]
-    ) -> list[int]:
+    def _bring_apart(self, planned: Iterator[int], meanwhile: Iterator[object]) -> list[int]:
         """Packs of whole files go to worker processes, the others are written here meanwhile.
 
-        The workers begin with the first files while the others are still being planned. Gives the files that a worker
-        could not read.
+        The workers begin with the files that are planned, while the others still are being planned. Gives the files
+        that a worker could not read.
         """
         again: list[int] = []
-        head: Iterator[PackRead] | None = None
         with Writers(workers() + 1, self._write_whole_files) as writers:
-            for number in self._planned(files):
-                if head is None and number >= HEAD:
-                    head = self._plan.head()
-                if head is not None:
-                    self._take(writers.feed(head), again)
+            head = self._plan.head()
+            self._take(writers.feed(head), again)
+            for _ in planned:
+                self._take(writers.feed(head), again)
             self._begin_writing()
-            jobs = chain(head or (), self._plan.packs(whole=True))
+            jobs = chain(head, self._plan.packs(whole=True))
             with ThreadPoolExecutor(2, thread_name_prefix="read") as pool:
                 self._take(writers.run(jobs, chain(meanwhile, self._steps(pool, whole=False))), again)
         return again
