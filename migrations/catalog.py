@@ -309,3 +309,27 @@ def m002_views(db: Database) -> None:
     for statement in VIEWS.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+TAGGED = """
+-- Tags that check points were given later, as JSON. Of several lines the one with the highest version counts, then that
+-- with the greater rank: the tags joined by zero bytes.
+CREATE TABLE tagged (
+    target INTEGER NOT NULL REFERENCES targets(id),
+    signer BLOB NOT NULL,
+    uuid BLOB NOT NULL,
+    digest BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    rank BLOB NOT NULL,
+    tags TEXT NOT NULL,
+    by BLOB NOT NULL,
+    account INTEGER NOT NULL,
+    PRIMARY KEY (target, signer, uuid, digest, version, rank, by)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@catalog()
+def m003_tagged(db: Database) -> None:
+    """Tags that check points were given later."""
+    db.executescript(TAGGED)

@@ -67,7 +67,7 @@ OUTSIDE, NOBODY, ZEROS = 2**64 - 1, bytes(16), bytes(32)
 ENCRYPTED, SIGNED = 1, 2
 PACK, GROUP, CHECKPOINT, END, CHUNKS, PAD = 0x8001, 0x8002, 0x8003, 0x8004, 0x8005, 0x0005
 FILE, PART, DIR, SYMLINK, SPECIAL, DELETE, UNREAD, RECORD = range(1, 9)
-REVOKE, FORGET = 0x8001, 0x8002
+REVOKE, FORGET, TAGS = 0x8001, 0x8002, 0x0005
 I63 = 2**63 - 1
 PACKS_KEPT = 64 << 20  # bytes of unpacked packs in memory
 
@@ -780,6 +780,7 @@ def writer_or_signer(data, at):
 RECORD_SHAPES = {
     REVOKE: row(writer_or_signer, rising(row(ID16, ID32))),
     FORGET: rising(row(ID32, ID16, ID32)),
+    TAGS: rising(row(ID32, ID16, ID32, U63, rising(text)), lambda one: one[:3]),
 }
 
 
@@ -1440,7 +1441,7 @@ class Points:
                 writer, lasts = content
                 signers = self.writers[writer] if len(writer) == 16 else {self.ids.get(writer)} - {None}
                 revokes.append((signers - {self.official}, dict(lasts)))
-            else:
+            elif kind == FORGET:
                 for signer, uuid, digest in content:
                     if cp.signer == self.official or self.ids.get(signer) == cp.signer:
                         forgets.append((self.ids.get(signer), uuid, digest))

@@ -20,6 +20,7 @@ from bakup.archive.opening import made_with, remember
 from bakup.catalog import listing, state_db
 from bakup.catalog.database import transaction
 from bakup.catalog.history import SourceRow
+from bakup.errors import Usage
 from bakup.format.action import group_action
 from bakup.format.constants import CHECKPOINTS_MAX, DIGEST, RecordType
 from bakup.format.entries import encode_entries
@@ -39,6 +40,14 @@ class Note(Struct, frozen=True):
 
     source: SourceRow
     records: tuple[Record, ...]
+
+
+def expect_heard(home: Home, attached: Attached, place: str) -> None:
+    """Raises Usage where no reader would hear a note: in the plain layout, and where nobody signs."""
+    if attached.layout.name != "sectors":
+        raise Usage(f"{place} has the plain layout, in which every object stands for itself", code="layout")
+    if not made_with(home, attached)[1]:
+        raise Usage(f"{place} is not signed, and what nobody signed is not heard", code="unsigned")
 
 
 def put_notes(home: Home, attached: Attached, account: Account, notes: Sequence[Note]) -> None:

@@ -15,7 +15,7 @@ CACHE_KIB = 32 * 1024
 CATALOG_FILE = "catalog.db"
 STATE_FILE = "state.db"
 
-SCHEMA = 8
+SCHEMA = 9
 """The number of the schema, as `user_version` says it: only a file that has another is migrated."""
 
 Name = Literal["catalog", "state"]

@@ -26,8 +26,14 @@ _SHARED = "(SELECT count(*) FROM (SELECT 1 FROM lines o WHERE o.sector = l.secto
 _PART = f"coalesce(CASE WHEN {_SHARED} THEN k.size * {_MINE} / nullif({_ALL}, 0) END, k.size, l.bytes)"
 """A check point's part of a sector, in bytes: one that several list is divided by the contents of the boxes."""
 
+_TAGS = (
+    "coalesce((SELECT t.tags FROM tagged t WHERE t.target = s.target AND t.signer = s.signer AND t.uuid = c.uuid"
+    " AND t.digest = c.digest AND (t.account OR t.by = t.signer) ORDER BY t.version DESC, t.rank DESC LIMIT 1), c.tags)"
+)
+"""A check point's tags, as JSON: those that it was given last."""
+
 SELECT_CHECKPOINT = (
-    "SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, c.tags,"
+    f"SELECT c.id, c.uuid, c.source, c.ordinal, c.sequence, c.time_ns, c.digest, c.files, c.bytes, {_TAGS},"
     " c.entries_lost, c.previous_uuid, c.previous_digest, c.based_on,"
     f" coalesce((SELECT sum({_PART}) FROM lines l LEFT JOIN sectors k ON k.target = s.target"
     " AND k.uuid = l.sector AND k.signer = s.signer AND k.header_digest IS coalesce(l.header_digest, k.header_digest)"
@@ -118,6 +124,14 @@ def checkpoints(
         [target, source, source, int(hidden)],
     )
     return [_checkpoint(row) for row in rows]
+
+
+def version_of_tags(connection: sqlite3.Connection, target: int, checkpoint: CheckpointRow) -> int:
+    """The highest version of tags that any check point there of this uuid was given; 0 if it was given none."""
+    row = connection.execute(
+        "SELECT coalesce(max(version), 0) FROM tagged WHERE target = ? AND uuid = ?", [target, checkpoint.uuid]
+    ).fetchone()
+    return int(row[0])
 
 
 def bases(connection: sqlite3.Connection, target: int) -> set[bytes]:

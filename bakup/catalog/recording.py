@@ -9,7 +9,7 @@ from typing import Literal
 
 from bakup.catalog.rows import Rows
 from bakup.format.constants import OUTSIDE
-from bakup.format.records import Forgotten, Revocation
+from bakup.format.records import Forgotten, Revocation, Tagged
 from bakup.model import Checkpoint, LaneLine, SectorLine, TableRow
 
 SectorState = Literal["building", "pending", "stored", "damaged", "missing", "removed"]
@@ -256,6 +256,17 @@ def add_forgotten(
     )
 
 
+def add_tagged(connection: sqlite3.Connection, target: int, tagged: Tagged, *, by: bytes, account: bool) -> None:
+    """Tags that check points have from now on, as `by` (signer id) says."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO tagged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (target, signer, uuid, digest, version, "\0".join(tags).encode(), json.dumps(tags), by, int(account))
+            for signer, uuid, digest, version, tags in tagged
+        ],
+    )
+
+
 def add_lines(connection: sqlite3.Connection, checkpoint: int, start: int, lines: Iterable[SectorLine]) -> None:
     """Lines of a check point from position `start` on."""
     connection.executemany(
@@ -287,5 +298,5 @@ def drop_target(connection: sqlite3.Connection, target: int) -> None:
     connection.execute(f"DELETE FROM chunks WHERE pack IN ({packs})", [target])
     connection.execute(f"DELETE FROM packs WHERE id IN ({packs})", [target])
     connection.execute(f"DELETE FROM checkpoints WHERE id IN ({checkpoints})", [target])
-    for table in ("sources", "sectors", "others", "writers", "revocations", "forgotten"):
+    for table in ("sources", "sectors", "others", "writers", "revocations", "forgotten", "tagged"):
         connection.execute(f"DELETE FROM {table} WHERE target = ?", [target])

@@ -46,6 +46,7 @@ MODULES = {
     "check": "check",
     "forget": "forget",
     "compact": "compact",
+    "tag": "tag",
     "rebuild": "rebuild",
     "target": "target",
     "completion": "completion",
@@ -122,7 +123,7 @@ def _dispatch(arguments: list[str]) -> int:
         console.product(f"bakup {__version__}")
         console.object({"message_type": "version", "schema": SCHEMA, "version": __version__})
         return 0
-    arguments = habits.options_after_command(habits.help_first(arguments))
+    arguments = habits.signed_tags(habits.options_after_command(habits.help_first(arguments)))
     if not arguments:
         return _short(help.SHORT)
     return _parse_and_call(group(arguments[0] if arguments[0] in MODULES else None), arguments)

@@ -14,8 +14,8 @@ from bakup.api.retention import ForgetOptions, ForgetReport, Judged
 from bakup.api.watch import Watch
 from bakup.archive.archive import Attached
 from bakup.archive.home import Home
-from bakup.archive.notes import Note, put_notes
-from bakup.archive.opening import attach, made_with
+from bakup.archive.notes import Note, expect_heard, put_notes
+from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, line_of
 from bakup.catalog import history, live
 from bakup.catalog.belief import NONE
@@ -43,7 +43,7 @@ def forget(home: Home, dst: str, options: ForgetOptions, *, watch: Watch, ask: A
     """
     home.lock(home.lock_wait)
     with attach(home, dst, options.target, watch, ask) as attached:
-        _expect_records(home, attached, dst)
+        expect_heard(home, attached, dst)
         connection = home.catalog
         named = bool(options.at)
         choices = (
@@ -55,19 +55,6 @@ def forget(home: Home, dst: str, options: ForgetOptions, *, watch: Watch, ask: A
             put_notes(home, attached, home.account(ask), [*_notes(dropped)])
         judged = tuple(Judged(line_of(one.row, one.source), one.kept_by) for one in choices)
         return ForgetReport(judged, unneeded, options.dry_run, attached.rebuilt)
-
-
-def _expect_records(home: Home, attached: Attached, dst: str) -> None:
-    if attached.layout.name != "sectors":
-        raise Usage(
-            f"{dst} has the plain layout, in which every object stands for itself",
-            code="layout",
-        )
-    if not made_with(home, attached)[1]:
-        raise Usage(
-            f"{dst} is not signed, and what nobody signed drops nothing",
-            code="unsigned",
-        )
 
 
 def _by_policy(connection: sqlite3.Connection, attached: Attached, dst: str, options: ForgetOptions) -> list[_Choice]:

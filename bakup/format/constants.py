@@ -121,3 +121,4 @@ class RecordType(enum.IntEnum):
 
     REVOKE = 0x8001
     FORGET = 0x8002
+    TAGS = 0x0005

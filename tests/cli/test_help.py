@@ -8,7 +8,7 @@ import pytest
 from blocks import OVERVIEW, SHORT
 
 from bakup.cli import app
-from bakup.cli.parsing import help
+from bakup.cli.parsing import habits, help
 
 SYNC = """\
 Usage: bakup sync [OPTIONS] SRC... DST
@@ -63,7 +63,7 @@ def test_every_example_is_a_call_that_the_parser_takes(name: str) -> None:
 
     [command] = [one for one in app.commands() if one.name == name]
     for example in command.examples:
-        words = shlex.split(example.split(" > ")[0])[1:]
+        words = habits.signed_tags(shlex.split(example.split(" > ")[0])[1:])
         ctx = app.group().make_context("bakup", words, resilient_parsing=False)
         inner, args = ctx.command, [*ctx._protected_args, *ctx.args]
         while hasattr(inner, "commands"):

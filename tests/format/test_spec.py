@@ -178,4 +178,4 @@ def test_structures(title: str, struct: type[model.Checkpoint]) -> None:
 def test_records() -> None:
     (rows,) = tables(section("### 6.6 RECORD"))
     assert {name: number(value) for value, name, _ in rows} == {each.name: each.value for each in constants.RecordType}
-    assert len(rows) == 2
+    assert len(rows) == 3

@@ -295,6 +295,7 @@ TABLE = (
         "bakup forget t",
         proof="bakup ls t",
     ),
+    Hint("to add one: bakup tag {} {} +kept", "bakup tag t latest", proof="bakup ls t --tag kept"),
     Hint("to see that: bakup compact {} -n", "bakup compact t", proof="bakup ls t"),
     Hint(
         "to drop it all the same: bakup forget {} {} --even-latest",

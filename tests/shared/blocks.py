@@ -79,6 +79,7 @@ Look after:
   check       signatures, metadata, references; --read-data: every byte
   forget      drop check points that no rule keeps; nothing is deleted
   compact     what space could be given back after forget; changes nothing
+  tag         give a check point other tags
   rebuild     make the catalog again, from the target alone
   target      test what a store can promise
   completion  print the completion script for a shell

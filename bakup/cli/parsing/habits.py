@@ -99,6 +99,21 @@ def options_after_command(arguments: list[str]) -> list[str]:
     return [*words, *moved, *rest]
 
 
+def signed_tags(arguments: list[str]) -> list[str]:
+    """`bakup tag DST WHEN +new -old` in options; `-v` and `-q` stay what they are."""
+    if arguments[:1] != ["tag"]:
+        return arguments
+    found, places = arguments[:1], 0
+    for word in arguments[1:]:
+        sign, name = word[:1], word[1:]
+        if places < 2 or sign not in ("+", "-") or not name or word.startswith("--") or re.fullmatch(r"[vqh]+", name):
+            places += sign != "-"
+            found.append(word)
+        else:
+            found.append(f"--{'add' if sign == '+' else 'remove'}={name}")
+    return found
+
+
 def command_path(arguments: list[str], known: Iterable[str]) -> str:
     """The command that these arguments begin with, for a hint."""
     words = [word for word in arguments[:1] if word in known]

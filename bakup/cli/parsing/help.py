@@ -28,7 +28,7 @@ _SECTIONS = (
     ("Back up", ("sync", "plan")),
     ("Look", ("ls", "find", "history", "diff", "cat", "stats", "mount", "umount")),
     ("Bring back", ("restore",)),
-    ("Look after", ("check", "forget", "compact", "rebuild", "target", "completion")),
+    ("Look after", ("check", "forget", "compact", "tag", "rebuild", "target", "completion")),
     ("Keys and single objects", ("account", "sector", "atbak")),
 )
 _END = """\

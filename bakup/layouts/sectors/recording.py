@@ -13,7 +13,7 @@ from bakup.catalog.rows import Rows, rows_of, unclosed
 from bakup.errors import BakupError, Beyond, Damaged
 from bakup.format.constants import RecordType
 from bakup.format.entries import expect_understood
-from bakup.format.records import decode_forgotten, decode_revocation
+from bakup.format.records import decode_forgotten, decode_revocation, decode_tagged
 from bakup.format.regions import HeldCheckpoint, MetaBox
 from bakup.format.structures import expect_known
 from bakup.layouts.sectors.known import open_known
@@ -191,6 +191,11 @@ class _Sector:
                 ]
                 recording.add_forgotten(
                     self._connection, self._target_row, tuple(dropped), by=self._opened.signer, account=account
+                )
+            elif record.record == RecordType.TAGS:
+                tagged = [(one[0].replace(belief.NONE, b""), *one[1:]) for one in decode_tagged(record.content)]
+                recording.add_tagged(
+                    self._connection, self._target_row, tuple(tagged), by=self._opened.signer, account=account
                 )
 
 
