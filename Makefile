@@ -32,7 +32,7 @@ lock: ## requirements*.lock anew from pyproject.toml: every version, every platf
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	build/lock/bin/uv pip compile --quiet --system-certs --no-config --universal --python-version 3.11 \
-	    --group dev --extra mount --extra stores \
+	    --group dev --extra mount --extra serve --extra stores \
 	    --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --upgrade \
 	    --output-file requirements.lock pyproject.toml
 	build/lock/bin/uv pip compile --quiet --system-certs --no-config --universal --python-version 3.11 --group servers \

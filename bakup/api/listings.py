@@ -101,6 +101,16 @@ class CatReport(Struct, frozen=True):
     rolled_back: tuple[str, ...] = ()
 
 
+class BundleReport(Struct, frozen=True):
+    """`cat --tar` and `--zip`: `written` bytes of the stream; `cause`: why it lacks its end."""
+
+    checkpoint: CheckpointLine
+    path: Path
+    form: str
+    written: int
+    cause: str | None = None
+
+
 class SourceTotals(Struct, frozen=True):
     """A source's row of `stats`: files and bytes of its latest check point, `stored` of all."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from threading import Lock
 
 from bakup.archive.file import ArchiveFile, stored_bytes
@@ -96,6 +97,11 @@ class Contents:
             while self._listed > LISTED_MAX and len(self._folders) > 1:
                 self._listed -= len(self._folders.popitem(last=False)[1])
         return listed
+
+    def below(self, moment: Moment, path: bytes) -> Iterator[Version]:
+        """What stands at a path and below it, in key order."""
+        with self._readers.one() as connection:
+            yield from history.versions_at(connection, moment.source, moment.ordinal, path)
 
     def file(self, version: Version) -> ArchiveFile:
         """A file, open; the last ones stay so. Raises Damaged as ArchiveFile does."""

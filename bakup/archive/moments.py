@@ -46,9 +46,10 @@ def moments(connection: sqlite3.Connection, target: int) -> tuple[Moment, ...]:
 
 
 class Link(Struct, frozen=True):
-    """A symbolic link to another folder of the same tree; `to` is relative to where it stands."""
+    """A symbolic link to the folder of a check point; `to` is relative to where it stands."""
 
     to: bytes
+    moment: Moment
 
 
 Folder = dict[bytes, "Folder | Link | Moment"]
@@ -68,25 +69,26 @@ class Folders:
         by_time: Folder = {}
         by_source: dict[bytes, Folder] = {}
         by_tag: dict[bytes, Folder] = {}
-        last: dict[bytes, bytes] = {}
-        latest = b""
+        last: dict[bytes, Link] = {}
+        latest: Link | None = None
         for moment in found:
-            latest = self._name("id", moment.uuid, (moment.id[:8], moment.id))
-            by_id[latest] = moment
+            name = self._name("id", moment.uuid, (moment.id[:8], moment.id))
+            latest = Link(b"by-id/" + name, moment)
+            by_id[name] = moment
             by_time[self._time("time", moment)] = moment
             source = self._name("source", moment.source, _source_names(moment))
-            last[source] = self._time(f"source {moment.source}", moment)
-            by_source.setdefault(source, {})[last[source]] = moment
+            last[source] = Link(self._time(f"source {moment.source}", moment), moment)
+            by_source.setdefault(source, {})[last[source].to] = moment
             for tag in moment.tags:
                 name = self._name("tag", tag, (tag.replace("/", "-"), tag.encode().hex()))
                 by_tag.setdefault(name, {})[self._time(f"tag {tag}", moment)] = moment
-        for source, named in last.items():
-            by_source[source][b"latest"] = Link(named)
+        for source, link in last.items():
+            by_source[source][b"latest"] = link
         top: Folder = {b"by-id": by_id, b"by-time": by_time, b"by-source": {**by_source}}
         if by_tag:
             top[b"by-tag"] = {**by_tag}
-        if latest:
-            top[b"latest"] = Link(b"by-id/" + latest)
+        if latest is not None:
+            top[b"latest"] = latest
         return top
 
     def _time(self, folder: str, moment: Moment) -> bytes:

@@ -56,17 +56,17 @@ class Tree:
                 self._known, self._top = found, self._folders.of(found)
             return self._top
 
-    def find(self, path: bytes) -> Folder | Link | At | None:
-        """What stands at a path; links are not followed. None where nothing does."""
-        known = self._walk(self._top, path)
-        return known if isinstance(known, At) else self._walk(self.look(), path)
+    def find(self, path: bytes, *, follow: bool = False) -> Folder | Link | At | None:
+        """What stands at a path; None where nothing does. With `follow` a Link is the check point that it means."""
+        known = None if follow else self._walk(self._top, path)
+        return known if isinstance(known, At) else self._walk(self.look(), path, follow=follow)
 
     def listed(self, path: bytes) -> Folder | None:
         """The names in a folder outside of check points, as they are now; None where there is none."""
         found = self._walk(self.look(), path)
         return found if isinstance(found, dict) else None
 
-    def _walk(self, top: Folder, path: bytes) -> Folder | Link | At | None:
+    def _walk(self, top: Folder, path: bytes, *, follow: bool = False) -> Folder | Link | At | None:
         at: Folder | Link | Moment = top
         rest = path
         while rest and isinstance(at, dict):
@@ -74,7 +74,7 @@ class Tree:
             below = at.get(name)
             if below is None:
                 return None
-            at = below
+            at = below.moment if follow and isinstance(below, Link) else below
         if not isinstance(at, Moment):
             return None if rest else at
         version = self.contents.entry(at, rest)

@@ -42,6 +42,7 @@ MODULES = {
     "stats": "stats",
     "mount": "mount",
     "umount": "mount",
+    "serve": "serve",
     "restore": "restore",
     "check": "check",
     "forget": "forget",

@@ -117,6 +117,12 @@ TABLE = (
         does='eval "$COMMAND" 2> said || test $? = 22',
         proof="grep 'is not signed' said",
     ),
+    Hint("an address and a port: --listen 127.0.0.1:8730", "bakup serve http t --listen 8730", "true"),
+    Hint(
+        "with a password in a file: --password-file FILE",
+        "bakup serve http t --listen 0.0.0.0:0",
+        "echo secret > file && (timeout -s TERM 5 bakup serve http t --listen 0.0.0.0:0 --password-file file || true) | grep serving",
+    ),
     Hint("make it: mkdir -p {}", "bakup mount t old", proof="test -d old"),
     Hint("one of its sectors: bakup sector inspect {}", "bakup sector inspect t"),
     Hint("all that is in it: bakup check {}", "bakup sector inspect t"),

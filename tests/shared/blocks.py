@@ -71,6 +71,7 @@ Look:
   stats       sizes by source, sectors, what dedup and compression saved
   mount       check points as folders, to look at with any program
   umount      take a mount away
+  serve       check points for other systems, over HTTP
 
 Bring back:
   restore     files into OUT, each verified before it gets its name

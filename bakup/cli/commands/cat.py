@@ -5,20 +5,22 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from bakup.cli.command import command
 from bakup.cli.output import machine, names, numbers, sync_json, versions
 from bakup.cli.output.problems import Problem
 from bakup.cli.output.rows import short_id
 from bakup.cli.parsing import places
-from bakup.cli.parsing.options import At, Source, WithTarget, argument
+from bakup.cli.parsing.options import At, Source, WithTarget, argument, option
 from bakup.cli.running import Run
 from bakup.errors import Failed
 
 if TYPE_CHECKING:
     from bakup.api.listings import CatReport
+    from bakup.archive.bundle import Form
 
+_FORM = "A whole folder"
 _CALLS = {
     "no-path": ("see whether another check point has it", "history"),
     "folder": ("see what is in it", "ls"),
@@ -28,6 +30,10 @@ TEXT = """
 Write the file PATH of a check point at DST to standard output, as it is.
 Each part is verified before a byte of it is written; where one is damaged and
 DST holds it twice, the other place serves.
+
+With --tar or --zip PATH is a folder, and all of it is written as one stream.
+A tar holds all that is recorded but sockets, inode flags and holes; a zip
+holds files, folders and links, their modes, and times to the second.
 
 It never writes a byte that is not verified: at one that is lost it stops,
 says how much was written, and exits with 3. It never changes DST.
@@ -41,6 +47,7 @@ says how much was written, and exits with 3. It never changes DST.
     examples=(
         "bakup cat /mnt/usb/backup notes.txt",
         "bakup cat /mnt/usb/backup Catalogue/previews.db --at latest~1 > previews.db",
+        "bakup cat /mnt/usb/backup 2026/11 --tar > november.tar",
     ),
 )
 def cat(
@@ -51,10 +58,14 @@ def cat(
     *,
     source: Source = None,
     at: At = None,
+    tar: Annotated[bool, option("--tar", help="a folder, as tar", group=_FORM)] = False,
+    zip: Annotated[bool, option("--zip", help="a folder, as zip", group=_FORM)] = False,
 ) -> int:
-    """Write one file."""
+    """Write one file, or a folder."""
     from bakup.flows import cat as flow
 
+    if tar or zip:
+        return _folder(run, places.target(dst), places.inside(path), "tar" if tar else "zip", (source, at), target)
     place, wanted, sink = places.target(dst), places.inside(path), Sink(run)
     try:
         with run.home(write=False) as home:
@@ -76,6 +87,35 @@ def cat(
     for problem in problems(report, place, source, exact=run.exact):
         run.watch.problem(problem)
     return run.finish(summary(report, place), 3 if report.cause or report.older or report.rolled_back else 0)
+
+
+def _folder(
+    run: Run,
+    dst: str,
+    path: bytes,
+    form: Form,
+    which: tuple[str | None, str | None],
+    target: WithTarget,
+) -> int:
+    from bakup.flows.cat_folder import cat_folder
+
+    source, at = which
+    chosen: dict[str, Any] = {"source": source, "at": at or "latest", "target": target.options()}
+    try:
+        with run.home(write=False) as home:
+            report = cat_folder(home, dst, path, form, Sink(run).write, watch=run.watch, ask=run.ask, **chosen)
+    except Unread:
+        return run.finish({}, 0)
+    except Failed as error:
+        raise _hinted(error, dst, path) from None
+    if report.cause:
+        written = numbers.size(report.written, exact=run.exact)
+        message = f"the {form} is not whole: {report.cause}\n{written} were written, all of it verified; it has no end"
+        fact = {**machine.path_fields(report.path), "reason": report.cause, "written_bytes": report.written}
+        run.watch.problem(Problem("error", message, code="cut-off", facts=(fact,)))
+    facts = {"written_bytes": report.written, "reason": report.cause, **machine.path_fields(report.path)}
+    place = {"target": dst, **sync_json.checkpoint_fields(report.checkpoint)}
+    return run.finish({**place, **facts}, 3 if report.cause else 0)
 
 
 class Unread(Exception):

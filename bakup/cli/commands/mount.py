@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from threading import Lock
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from bakup.cli.command import command
 from bakup.cli.output import names
-from bakup.cli.output.problems import Problem
 from bakup.cli.output.rows import Rows
+from bakup.cli.output.unreadable import Unreadable
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import WithTarget, argument, option
 from bakup.cli.running import Run, guarded
 
-if TYPE_CHECKING:
-    from bakup.errors import BakupError
-
 _MOUNT = "The mount"
-_TOLD_MAX = 10_000
-"""Paths of which it is remembered that they were told."""
 
 TEXT = """
 Show the check points at DST as folders below DIR, read-only: latest, by-id,
@@ -76,7 +70,7 @@ def mount(
                 target=options,
                 allow_other=allow_other,
                 began=began,
-                report=mounting.report,
+                report=Unreadable(run.watch).report,
                 watch=run.watch,
                 ask=run.ask,
             )
@@ -105,15 +99,13 @@ def umount(run: Run, folder: Annotated[str, argument("DIR")]) -> int:
 
 
 class Mounting:
-    """What is told of one mount: that it stands, and what cannot be read."""
+    """What is told of one mount that stands."""
 
     def __init__(self, run: Run, dst: str, folder: str) -> None:
         self._run = run
         self._dst = dst
         self._folder = folder
         self.at = os.path.abspath(folder)
-        self._told: set[tuple[bytes, str]] = set()
-        self._guard = Lock()
 
     def tell(self, top: tuple[str, ...]) -> None:
         """It stands, with these names at its top."""
@@ -124,12 +116,3 @@ class Mounting:
         if console.level >= 0:
             console.hint(f"to unmount: bakup umount {names.quoted(self._folder)}")
         console.flush()
-
-    def report(self, path: bytes, error: BakupError) -> None:
-        """A path that cannot be read, once a cause."""
-        with self._guard:
-            if (path, error.message) in self._told or len(self._told) >= _TOLD_MAX:
-                return
-            self._told.add((path, error.message))
-            problem = Problem("warning", f"{names.shown(path)} cannot be read\n{error.message}", code=error.code)
-            self._run.watch.problem(problem)
