@@ -5,21 +5,31 @@ from __future__ import annotations
 
 import random
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from rig import NOTHING_ACCEPTED, Answers, Rig, grown
+from failing_target import Cut
+from rig import NOTHING_ACCEPTED, SECTOR, Answers, Rig, grown
 from trees import Tree, noise, snapshot, write
 
+from bakup.api.reports import SyncOptions, TargetOptions
 from bakup.api.retention import CompactOptions, CompactReport, ForgetOptions, ForgetReport
 from bakup.errors import BakupError, Failed, Usage
 from bakup.flows import stats
 from bakup.flows.compact import compact
 from bakup.flows.forget import forget
+from bakup.flows.ls import checkpoints
+from bakup.flows.sync import sync
 from bakup.retention.policy import Policy
 from bakup.retention.space import Bounds
 from bakup.store.local.folder import FolderTarget
+
+if TYPE_CHECKING:
+    from tests.servers.fleet import Fleet
 
 LAST = Policy(last=1)
 NOTHING_UNUSED = Bounds(max_unused=0.0)
@@ -204,6 +214,51 @@ def test_a_put_that_fails_drops_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatc
     assert_kept(rig, made)
 
 
+STORE_CALLS = ("exists", "list", "size", "read", "read_ranges", "put_new")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("error", [Cut("killed"), Failed("the store failed")], ids=["killed", "failed"])
+def test_cut_off_at_every_call_of_the_store(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, error: BaseException, after: bool
+) -> None:
+    made = several(rig, 3)
+    kept, calls = [at for at, _ in made], 0
+
+    def counted(name: str) -> Callable[..., object]:
+        real = getattr(FolderTarget, name)
+
+        def call(self: FolderTarget, *arguments: object) -> object:
+            nonlocal calls
+            calls -= 1
+            if calls == 0 and not after:
+                raise error
+            found = real(self, *arguments)
+            if calls == 0:
+                raise error
+            return found
+
+        return call
+
+    for number in range(1, 100):
+        rig.forget("catalog.db")
+        with monkeypatch.context() as patch:
+            for name in STORE_CALLS:
+                patch.setattr(FolderTarget, name, counted(name))
+            calls = number
+            with suppress(Cut, Failed):
+                drop(rig, LAST)
+            ended = calls > 0
+        listed = offered(rig)
+        assert listed in (kept, kept[-1:]), "all of it was said, or nothing"
+        kept = listed
+        assert not list(rig.target.glob(".bakup-spool/*/*.bakup"))
+        if ended:
+            break
+    assert number > 8
+    assert_kept(rig, made[2:])
+
+
 def test_a_target_that_nobody_signed_drops_nothing(rig: Rig) -> None:
     rig.sync(sign=False, encrypt=False)
     with pytest.raises(Usage, match="what nobody signed"):
@@ -294,3 +349,28 @@ def test_another_computer_hears_of_it_beside_its_own_catalog(rig: Rig) -> None:
     assert offered(rig) == [made[2][0]]
     drop(rig, LAST)
     assert offered(rig) == [made[2][0]]
+
+
+@pytest.mark.peer
+def test_in_a_bucket_that_locks_its_objects(rig: Rig, fleet: Fleet) -> None:
+    from tests.servers.s3 import client_at
+
+    served = fleet["moto"]
+    client = client_at(*(served.options[word] for word in ("endpoint_url", "key", "secret")))
+    client.create_bucket(Bucket="worm", ObjectLockEnabledForBucket=True)
+    rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+    locking = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+    client.put_object_lock_configuration(Bucket="worm", ObjectLockConfiguration=locking)
+    client.close()
+    place, target = "s3://worm/target", TargetOptions(store=served.options)
+    for content in (b"1", b"22", b"333"):
+        write(rig.source, {"file": content})
+        with rig.open("sync") as home:
+            sync(home, [bytes(rig.source)], place, SyncOptions(sector_size=SECTOR, target=target), rig.watch, Answers())
+    with rig.open("forget") as home:
+        report = forget(home, place, ForgetOptions(LAST, target=target), watch=rig.watch, ask=Answers())
+    rig.new_home("elsewhere")
+    with rig.open("ls") as home:
+        found = checkpoints(home, place, source=None, tag=None, target=target, watch=rig.watch, ask=Answers())
+    assert [line.uuid for line in found.checkpoints] == [report.judged[2].line.uuid]
+    assert found.sectors == 4, "three backups and a record"
