@@ -43,6 +43,7 @@ class TargetOptions:
     upload: int | None = None  # bytes a second
     download: int | None = None
     retry_for: float = PATIENCE_S  # seconds
+    cache: int | None = None  # bytes of disk here that keep what was read, for commands that stay
 
     def terms(self, watch: Watch) -> Terms:
         """How the store is spoken to."""

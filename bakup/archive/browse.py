@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from bakup.api.ask import Ask
@@ -33,7 +34,7 @@ def browse(home: Home, place: str, options: TargetOptions, watch: Watch, ask: As
         readers = Readers(home.databases)
         reading = attached.layout.reading(readers, attached.row)
         contents = Contents(readers, attached.row, reading)
-        look = partial(_look_again, home, place, options, ask, watch, contents)
+        look = partial(_look_again, home, place, replace(options, cache=None), ask, watch, contents)
         try:
             yield Tree(contents, look, REMOTE_S if is_url(place) else HERE_S)
         finally:

@@ -34,6 +34,7 @@ from bakup.layouts.interface import Layout
 from bakup.layouts.sectors.layout import SectorsLayout
 from bakup.sector.naming import object_name
 from bakup.store.counting import CountingTarget
+from bakup.store.kept import KeptTarget
 from bakup.store.opening import open_target
 from bakup.store.target import is_text
 
@@ -66,7 +67,10 @@ def attach(
     Raises NoTarget, WrongAccount, Untrusted, History, Usage: see docs/exit-codes.md.
     """
     asked = Asked(place, options, writing, new_target, use_folder, rebuild, again, layout)
-    target = CountingTarget(open_target(place, options=options.store, terms=options.terms(watch)))
+    opened = open_target(place, options=options.store, terms=options.terms(watch))
+    if options.cache:
+        opened = KeptTarget(opened, home.databases, options.cache)
+    target = CountingTarget(opened)
     try:
         attached = _open(home, target, asked, watch, ask)
         expect_ours(home, attached, asked, ask)

@@ -8,14 +8,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bakup.errors import Failed, install
+from bakup.mount.loop import Loop
 from bakup.mount.operations import Operations
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 DAY_S = 86_400
-THREADS = 16
-"""Questions that are answered at once."""
 _INSTALL = "of Debian: apt install fuse3"
 
 
@@ -52,8 +51,8 @@ def serve(operations: Operations, folder: str, source: str, *, allow_other: bool
             return 0
 
     options: dict[str, Any] = {"ro": True, "nosuid": True, "nodev": True, "use_ino": True, "subtype": "bakup"}
-    if (fuse.fuse_version_major, fuse.fuse_version_minor) >= (3, 12):
-        options |= {"max_threads": THREADS, "max_idle_threads": THREADS}
+    if fuse.fuse_version_major == 3:
+        vars(fuse)["fuse_main_real"] = Loop(fuse._libfuse)
     if allow_other:
         options |= {"allow_other": True, "default_permissions": True}
     kept = {"attr_timeout": DAY_S, "entry_timeout": DAY_S, "negative_timeout": 0}

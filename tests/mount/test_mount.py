@@ -177,6 +177,18 @@ def test_from_a_target_alone(rig: Rig, mounted: Mounted) -> None:
     assert (mounted.begin() / "a").read_text() == "first"
 
 
+def test_what_was_read_is_kept_on_disk(rig: Rig, mounted: Mounted) -> None:
+    data = noise(5 * MIB)
+    (rig.source / "a").write_bytes(data)
+    rig.sync()
+    latest = mounted.begin("--cache", "64MiB")
+    assert (latest / "a").read_bytes() == data
+    with open(f"/proc/{mounted.process.pid}/maps") as maps:
+        assert "(deleted)" not in maps.read()
+    kept = [os.stat(one) for one in Path(f"/proc/{mounted.process.pid}/fd").iterdir() if not one.is_socket()]
+    assert any(one.st_nlink == 0 and one.st_size > len(data) for one in kept)
+
+
 def test_sigterm_unmounts(rig: Rig, mounted: Mounted) -> None:
     (rig.source / "a").write_text("first")
     rig.sync()

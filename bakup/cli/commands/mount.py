@@ -11,7 +11,7 @@ from bakup.cli.output import names
 from bakup.cli.output.rows import Rows
 from bakup.cli.output.unreadable import Unreadable
 from bakup.cli.parsing import places
-from bakup.cli.parsing.options import WithTarget, argument, option
+from bakup.cli.parsing.options import Keeping, WithTarget, argument, option
 from bakup.cli.running import Run, guarded
 
 _MOUNT = "The mount"
@@ -38,6 +38,7 @@ def mount(
     dst: places.Target,
     folder: Annotated[str, argument("DIR")],
     target: WithTarget,
+    keeping: Keeping,
     *,
     foreground: Annotated[bool, option("-f", "--foreground", help="stay; ctrl-C unmounts", group=_MOUNT)] = False,
     allow_other: Annotated[
@@ -48,7 +49,8 @@ def mount(
     from bakup.mount import daemon, point, session
     from bakup.store.opening import is_url, local_path
 
-    place, options, at = places.target(dst), target.options(), places.folder(folder)
+    place, at = places.target(dst), places.folder(folder)
+    options = keeping.with_cache(target.options())
     point.expect_free(at, None if is_url(place) else local_path(place))
     session.library()
     mounting = Mounting(run, place, folder)

@@ -11,11 +11,12 @@ from bakup.cli.output import names
 from bakup.cli.output.rows import Rows
 from bakup.cli.output.unreadable import Unreadable
 from bakup.cli.parsing import places
-from bakup.cli.parsing.options import WithTarget, option
+from bakup.cli.parsing.options import Keeping, WithTarget, option
 from bakup.cli.running import Run
 from bakup.errors import Failed, Usage
 
 if TYPE_CHECKING:
+    from bakup.api.reports import TargetOptions
     from bakup.serve.server import Listening
 
 GROUPS = {"serve": ("check points for other systems, over HTTP", "Show check points to other programs over HTTP.")}
@@ -68,9 +69,9 @@ class Where:
     text=_TEXT.format(as_what="by WebDAV"),
     examples=("bakup serve webdav /mnt/usb/backup",),
 )
-def webdav(run: Run, dst: places.Target, where: Where, target: WithTarget) -> int:
+def webdav(run: Run, dst: places.Target, where: Where, target: WithTarget, keeping: Keeping) -> int:
     """Serve WebDAV."""
-    return _serve(run, dst, where, target, webdav=True)
+    return _serve(run, dst, where, keeping.with_cache(target.options()), webdav=True)
 
 
 @command(
@@ -79,12 +80,12 @@ def webdav(run: Run, dst: places.Target, where: Where, target: WithTarget) -> in
     text=_TEXT.format(as_what="as pages for a browser"),
     examples=("bakup serve http s3://ana-backup/photos --listen 127.0.0.1:9000",),
 )
-def http(run: Run, dst: places.Target, where: Where, target: WithTarget) -> int:
+def http(run: Run, dst: places.Target, where: Where, target: WithTarget, keeping: Keeping) -> int:
     """Serve pages."""
-    return _serve(run, dst, where, target, webdav=False)
+    return _serve(run, dst, where, keeping.with_cache(target.options()), webdav=False)
 
 
-def _serve(run: Run, dst: str, where: Where, target: WithTarget, *, webdav: bool) -> int:
+def _serve(run: Run, dst: str, where: Where, target: TargetOptions, *, webdav: bool) -> int:
     from bakup.flows import serve as flow
 
     place, listening = places.target(dst), where.listening()
@@ -103,7 +104,7 @@ def _serve(run: Run, dst: str, where: Where, target: WithTarget, *, webdav: bool
             place,
             listening,
             webdav=webdav,
-            target=target.options(),
+            target=target,
             began=began,
             report=Unreadable(run.watch).report,
             watch=run.watch,

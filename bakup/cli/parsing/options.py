@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -232,6 +232,26 @@ class WithTarget:
             download=self.limit_download,
             retry_for=self.retry_for,
         )
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How much of what was read stays here, for commands that stay."""
+
+    cache: Annotated[
+        int | None,
+        option(
+            "--cache",
+            metavar="SIZE",
+            parse=numbers.read_size,
+            help="keep so much of what was read on disk, as it is stored",
+            group=TARGET,
+        ),
+    ] = None
+
+    def with_cache(self, options: TargetOptions) -> TargetOptions:
+        """Options of a target, and this."""
+        return replace(options, cache=self.cache)
 
 
 @dataclass(frozen=True)
