@@ -91,6 +91,7 @@ class SyncOptions(Struct, frozen=True):
     spool: str | None = None
     encrypt: bool = True
     sign: bool = True
+    workers: int | None = None  # processes that read and store; None: as many as there are processors
     list_paths: bool = False  # plan -v: keep a line a path
     source_options: Mapping[str, object] = field(default_factory=dict)  # of the store that SRC is in
     target: TargetOptions = TargetOptions()

@@ -85,15 +85,19 @@ class Home:
 
     def close(self) -> None:
         """Close the databases and let other runs in."""
-        for db in (self._catalog, self._state):
-            if db is not None:
-                db.close()
-        self._catalog = self._state = None
+        self.close_databases()
         if self._lock is not None:
             os.close(self._lock)
         if self._copies is not None:
             self._copies.cleanup()
         self._lock, self._copies, self.locked = None, None, False
+
+    def close_databases(self) -> None:
+        """Close the databases; they are opened again on their next use."""
+        for db in (self._catalog, self._state):
+            if db is not None:
+                db.close()
+        self._catalog = self._state = None
 
     @property
     def remembers(self) -> bool:

@@ -268,7 +268,7 @@ def _adopted(at: _At, comparison: listing.Comparison) -> listing.Comparison:
     again = [*comparison.adopted, *(listing.holding(at.home.catalog, at.row, struck) if struck else ())]
     if not again:
         return comparison
-    listing.strike(at.home.catalog, again)
+    listing.strike(at.home.catalog, (row.id for row in again))
     return at.compared()
 
 

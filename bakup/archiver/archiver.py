@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 from blake3 import blake3
 from msgspec.structs import replace
@@ -25,15 +25,18 @@ from bakup.archive.archive import Attached
 from bakup.archive.home import Home
 from bakup.archive.opening import remember
 from bakup.archiver.emptied import mostly_gone
+from bakup.archiver.hands import Hands, hands_for
 from bakup.archiver.scanning import Job
+from bakup.archiver.slices import SlicedStoring
 from bakup.archiver.storing import SourceStoring, Stored
 from bakup.catalog import applying, history, recording, state_db
 from bakup.catalog.rows import known_as
 from bakup.format.structures import encode_checkpoint
-from bakup.layouts.interface import Begun, Sink, Storing, Task
+from bakup.layouts.interface import Begun, Making, Storing, Task
 from bakup.model import Checkpoint, Kind
 from bakup.plan.changes import Change, Planned
 from bakup.plan.cutting import chunker
+from bakup.processes import can_fork
 from bakup.source.interface import Found, Unreadable, Vanished
 from bakup.store.faults import faults
 from bakup.store.local.spool import SpoolFolder
@@ -63,7 +66,7 @@ class Run:
         self.total_files = sum(job.files_to_store for job in jobs)
         self.total_bytes = sum(job.bytes_to_store for job in jobs)
         self.storing: Storing | None = None
-        self.under_way: SourceStoring | None = None
+        self.under_way: SourceStoring | SlicedStoring | None = None
 
     def run(self, report: SyncReport) -> SyncReport:
         """Store what the jobs planned."""
@@ -138,17 +141,21 @@ class Run:
             state_db.set_mark(self.home.state, self.attached.url, mark)
 
     def _store(self, work: list[Job], run_ids: list[int], estimated: int) -> dict[int, SourceReport]:
-        connection, state, url = self.home.catalog, self.home.state, self.attached.url
-        with self._spool() as (spool, place):
+        with self._spool() as (spool, place), ExitStack() as opened:
+            making = Making(self.options, self.protection, spool, place, self.watch, estimated)
+            hands = self._hands(work, making)
+            if hands is not None:
+                opened.enter_context(hands)
+            connection, state, url = self.home.catalog, self.home.state, self.attached.url
             task = Task(
+                making.options,
+                making.protection,
+                making.spool,
+                making.spool_place,
+                making.watch,
+                making.estimated,
                 connection,
                 self.attached.row,
-                self.options,
-                self.protection,
-                spool,
-                place,
-                self.watch,
-                estimated,
                 on_visible=self._visible,
                 on_put=lambda size, objects: state_db.stored_so_far(state, run_ids, size, objects),
                 on_growing=lambda name: state_db.add_upload(state, url, name),
@@ -158,12 +165,23 @@ class Run:
             try:
                 with self.attached.layout.storing(task) as storing:
                     self.storing = storing
-                    outcomes = [self._transfer(job, storing) for job in work]
+                    outcomes = [self._transfer(job, storing, hands) for job in work]
                     storing.flush()
             except BaseException:
                 connection.rollback()
                 raise
         return {id(outcome.job): self._stored(outcome) for outcome in outcomes}
+
+    def _hands(self, work: list[Job], making: Making) -> Hands | None:
+        """Workers, if there is enough to do for them, and they can be forked."""
+        if not self.attached.layout.workers or not can_fork():
+            return None
+        count, jobs = hands_for(work, self.options.workers)
+        if count < 2:
+            return None
+        # No database that is open here may be opened in a forked process as well.
+        self.home.close_databases()
+        return Hands(count, jobs, self.attached.layout, making, self.home.databases)
 
     @contextmanager
     def _spool(self) -> Iterator[tuple[str, str]]:
@@ -178,13 +196,17 @@ class Run:
         with closing(made):
             yield made.folder, place
 
-    def _transfer(self, job: Job, storing: Storing) -> Stored:
+    def _transfer(self, job: Job, storing: Storing, hands: Hands | None) -> Stored:
         begun = self._begin(job)
         sink = storing.begin(begun, job.tree)
-        self.under_way = SourceStoring(self.home.catalog, job, begun, sink, self.watch, self._progress)
-        stored = self.under_way.store()
+        if hands is not None and job in hands.jobs:
+            assert storing.host is not None
+            self.under_way = SlicedStoring(job, begun, sink, storing.host, hands, self.watch, self._progress)
+        else:
+            self.under_way = SourceStoring(self.home.catalog, job, begun, sink, self.watch, self._progress)
+        stored = self.under_way.store(self.home.catalog)
         self.done_files += self.under_way.done_files
-        self.done_bytes += sink.done_bytes
+        self.done_bytes += self.under_way.done_bytes
         self.under_way = None
         return stored
 
@@ -225,24 +247,26 @@ class Run:
         applying.finish(self.home.catalog, begun.row)
         self.watch.event("check-point-stored", check_point=begun.checkpoint.uuid)
 
-    def _progress(self, sink: Sink) -> None:
-        storing = self.storing
+    def _progress(self) -> None:
+        storing, now = self.storing, self.under_way
+        if now is None:
+            return
         self.watch.progress(
             Progress(
                 "storing",
-                done_files=self.done_files + (self.under_way.done_files if self.under_way else 0),
+                done_files=self.done_files + now.done_files,
                 total_files=self.total_files,
-                done_bytes=self.done_bytes + sink.done_bytes,
+                done_bytes=self.done_bytes + now.done_bytes,
                 total_bytes=self.total_bytes,
                 done_sectors=storing.stored_objects if storing else 0,
                 unit=self.attached.layout.unit,
-                path=sink.path,
+                path=now.path,
             )
         )
 
     def _stored(self, outcome: Stored) -> SourceReport:
         job, checkpoint = outcome.job, outcome.begun.checkpoint
-        read, same = outcome.sink.outcome, job.count(Change.SAME)
+        read, same = outcome.read, job.count(Change.SAME)
         row = history.head(self.home.catalog, outcome.begun.source)
         line = CheckpointLine(
             checkpoint.uuid,
@@ -257,9 +281,9 @@ class Run:
             source_report(job, line, made=True),
             new=outcome.count(Change.NEW),
             changed=outcome.count(Change.CONTENT),
-            unchanged=same.plus(outcome.alike.files, outcome.alike.bytes),
-            others=outcome.others,
-            noted=outcome.noted,
+            unchanged=same.plus(outcome.counted.alike.files, outcome.counted.alike.bytes),
+            others=outcome.counted.others,
+            noted=outcome.counted.noted,
             stored_again=outcome.count(Change.AGAIN),
             vanished=Count(len(read.vanished) + job.tree.vanished, sum(size for _, size in read.vanished)),
             unreadable=self._unreadable(job, read.unreadable),

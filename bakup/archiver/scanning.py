@@ -82,9 +82,9 @@ class Job(Struct):
         """Number of the actions."""
         return self.spool.length - (0 if self.full or not self.renumbered else self.new_inodes)
 
-    def items(self) -> Iterator[Planned[Found]]:
-        """The actions, in key order."""
-        for item in self.spool:
+    def items(self, batch: int | None = None) -> Iterator[Planned[Found]]:
+        """The actions, in key order: all, or those of one batch of the plan."""
+        for item in self.spool if batch is None else self.spool.batch(batch):
             if item.change != Change.RENUMBERED:
                 yield item
             elif not self.renumbered:
@@ -248,7 +248,7 @@ def _scan(home: Home, job: Job, watch: Watch, *, anew: bool, ignore_inode: bool)
         )
         if ignore_inode:
             merged = _without_inodes(connection, job, merged)
-        job.spool.fill(_noted(job, merged))
+        job.spool.fill(_noted(job, merged), size_of=_size, joined=_of_one_path)
     finally:
         connection.close()
     url = os.fsdecode(job.location)
@@ -306,6 +306,14 @@ def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Foun
         elif item.change == Change.DELETED and item.path.replace(b"/", b"\0") in job.lost:
             job.gone.append((item.path, item.size))
         yield item
+
+
+def _size(item: Planned[Found]) -> int:
+    return item.size if item.change in TO_STORE else 0
+
+
+def _of_one_path(item: Planned[Found], following: Planned[Found]) -> bool:
+    return item.path == following.path
 
 
 def _rows(connection: sqlite3.Connection, job: Job) -> Iterator[Row]:

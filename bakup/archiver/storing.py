@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from bakup.api.reports import Count
@@ -14,6 +14,7 @@ from bakup.archiver.scanning import TO_STORE, Job
 from bakup.catalog import history, recording
 from bakup.catalog.rows import encode_attributes
 from bakup.format.constants import SMALL_FILE
+from bakup.layouts.checkpoint_writer import Outcome
 from bakup.layouts.interface import Begun, Sink
 from bakup.model import Delete, Kind
 from bakup.plan.changes import Change, Planned, Tally
@@ -31,50 +32,72 @@ _LOOKED_AT = (Change.CONTENT, Change.TOUCHED, Change.METADATA)
 """Changes of which only the stored version tells what they are."""
 
 
-class Stored(Struct, frozen=True):
-    """What became of one source; `tally` counts the files that were really stored.
+class Counted(Struct):
+    """What became of a source, or of a part of its plan; `tally` counts the files that were really stored.
 
     `others`: paths that are no files and changed; `alike`: files that were read and are what they were; `noted`: paths
     of which only an inode, a change time or a folder's time is another.
     """
 
+    tally: Tally = field(default_factory=Tally)
+    others: int = 0
+    alike: Count = Count()
+    noted: int = 0
+
+    def add(self, other: Counted) -> None:
+        """What became of another part."""
+        for change, (files, size) in other.tally.counts.items():
+            mine = self.tally.counts[change]
+            mine[0] += files
+            mine[1] += size
+        self.others += other.others
+        self.alike = self.alike.plus(other.alike.files, other.alike.bytes)
+        self.noted += other.noted
+
+
+class Stored(Struct, frozen=True):
+    """What became of one source."""
+
     job: Job
     begun: Begun
-    sink: Sink
-    tally: Tally
-    others: int
-    alike: Count
-    noted: int
+    read: Outcome
+    counted: Counted
 
     @property
     def files(self) -> int:
         """Files in the source at this check point."""
-        return self.job.tally.counts[Change.SAME][0] + sum(count[0] for count in self.tally.counts.values())
+        return self.job.tally.counts[Change.SAME][0] + sum(count[0] for count in self.counted.tally.counts.values())
 
     @property
     def size(self) -> int:
         """Bytes of those files."""
-        return self.job.tally.counts[Change.SAME][1] + sum(count[1] for count in self.tally.counts.values())
+        return self.job.tally.counts[Change.SAME][1] + sum(count[1] for count in self.counted.tally.counts.values())
 
     def count(self, change: Change) -> Count:
         """A row of the report."""
-        return Count(*self.tally.counts[change])
+        return Count(*self.counted.tally.counts[change])
 
 
 class SourceStoring:
-    """Carries out the plan of one source, in key order."""
+    """Carries out the plan of one source, or a part of it, in key order. `replaced`: keys of versions that it replaces.
+
+    Args:
+        catalog: what stands is looked up here.
+        on_progress: told now and then.
+    """
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        catalog: sqlite3.Connection,
         job: Job,
         begun: Begun,
         sink: Sink,
         watch: Watch,
-        on_progress: Callable[[Sink], None],
+        on_progress: Callable[[], None],
     ) -> None:
+        self.counted = Counted()
         self.done_files = 0
-        self._connection = connection
+        self._catalog = catalog
         self._job = job
         self._begun = begun
         self._sink = sink
@@ -82,17 +105,32 @@ class SourceStoring:
         self._on_progress = on_progress
         self._incremental = begun.checkpoint.incremental
         self._gone: bytes | None = None
-        self._replaced: list[bytes] = []
-        self._tally = Tally()
-        self._others = 0
-        self._alike = Count()
-        self._noted = 0
+        self.replaced: list[bytes] = []
 
-    def store(self) -> Stored:
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the files that are read."""
+        return self._sink.done_bytes
+
+    @property
+    def path(self) -> bytes:
+        """Of the file that was read last."""
+        return self._sink.path
+
+    def store(self, rows: sqlite3.Connection) -> Stored:
         """All of it, to the END of the check point."""
-        for count, item in enumerate(_announced(self._job)):
+        self.carry_out(self._job.items())
+        self._sink.finish()
+        recording.add_replaced(rows, self._begun.row, self.replaced)
+        stored = Stored(self._job, self._begun, self._sink.outcome, self.counted)
+        self._sink.end(stored.files, stored.size)
+        return stored
+
+    def carry_out(self, items: Iterator[Planned[Found]]) -> None:
+        """Give what is to be done to the sink."""
+        for count, item in enumerate(_announced(self._job, items)):
             if count % PROGRESS_EVERY == 0:
-                self._on_progress(self._sink)
+                self._on_progress()
             match item.change:
                 case Change.DELETED:
                     self._delete(item)
@@ -103,12 +141,6 @@ class SourceStoring:
                     self._tell("!", item)
                 case _ if item.found is not None:
                     self._put(item, item.found)
-        self._sink.finish()
-        if self._replaced:
-            recording.add_replaced(self._connection, self._begun.row, self._replaced)
-        stored = Stored(self._job, self._begun, self._sink, self._tally, self._others, self._alike, self._noted)
-        self._sink.end(stored.files, stored.size)
-        return stored
 
     def _delete(self, item: Planned[Found]) -> None:
         if self._incremental and not _below(item.path, self._gone):
@@ -130,17 +162,17 @@ class SourceStoring:
         if not made:
             return
         if self._incremental and item.change not in (Change.NEW, Change.TYPE):
-            self._replaced.append(item.path.replace(b"/", b"\0"))
+            self.replaced.append(item.path.replace(b"/", b"\0"))
         mark = _mark(item.change, before, self._sink.facts)
         if mark is not None:
             self._tell(mark, item)
-        self._noted += mark is None
+        self.counted.noted += mark is None
         if found.kind == Kind.FILE:
             # One that is changing has a row of its own; here it counts for the totals only.
             settled, size = len(self._sink.outcome.changing) == changing, self._sink.facts.size or 0
-            self._tally.add(_counted(item.change, mark) if settled else Change.SAME, size)
+            self.counted.tally.add(_counted(item.change, mark) if settled else Change.SAME, size)
             if settled and mark is None:
-                self._alike = self._alike.plus(1, size)
+                self.counted.alike = self.counted.alike.plus(1, size)
 
     def _read(self, item: Planned[Found], found: Found, before: Version | None) -> bool:
         """Whether the path got an entry; one that could not be read keeps the version that stands."""
@@ -167,18 +199,18 @@ class SourceStoring:
 
     def _again(self, version: Version, *, parts: bool) -> None:
         """A version with known extents. A file in `parts` may stand after parts of a read that came to no end."""
-        extents = history.extents_of(self._connection, version)
+        extents = history.extents_of(self._catalog, version)
         if version.kind == Kind.FILE and parts:
             self._sink.known_file(version.path, version.attributes, extents)
         else:
             self._sink.entry(version.entry(tuple(extents)))
 
     def _version(self, path: bytes) -> Version | None:
-        return self._job.standing(self._connection, path)
+        return self._job.standing(self._catalog, path)
 
     def _tell(self, mark: Mark, item: Planned[Found]) -> None:
         file = item.kind == Kind.FILE
-        self._others += not file and mark != "!"
+        self.counted.others += not file and mark != "!"
         self._watch.path(mark, item.path, item.size if file else None)
 
 
@@ -222,13 +254,13 @@ def _counted(change: Change, mark: Mark | None) -> Change:
     return change if change in (Change.NEW, Change.AGAIN) else Change.CONTENT
 
 
-def _announced(job: Job) -> Iterator[Planned[Found]]:
+def _announced(job: Job, items: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
     """The plan, its files announced so far ahead as the source likes."""
     if not job.tree.lookahead:
-        yield from job.items()
+        yield from items
         return
     window: deque[Planned[Found]] = deque()
-    for item in job.items():
+    for item in items:
         if item.found is not None and item.change in TO_STORE and item.size <= SMALL_FILE:
             job.tree.announce(item.found)
         window.append(item)

@@ -146,13 +146,13 @@ def cut_short(connection: sqlite3.Connection, target: int) -> bool:
     return bool(found[0])
 
 
-def strike(connection: sqlite3.Connection, rows: Iterable[SectorRow]) -> None:
-    """Forget sectors that never came to the target, with all that they would have held."""
+def strike(connection: sqlite3.Connection, rows: Iterable[int]) -> None:
+    """Forget sectors (row ids) that never came to the target, with all that they would have held."""
     for row in rows:
-        connection.execute("DELETE FROM chunks WHERE pack IN (SELECT id FROM packs WHERE sector = ?)", [row.id])
-        connection.execute("DELETE FROM packs WHERE sector = ?", [row.id])
-        connection.execute("DELETE FROM boxes WHERE sector = ?", [row.id])
-        connection.execute("DELETE FROM sectors WHERE id = ?", [row.id])
+        connection.execute("DELETE FROM chunks WHERE pack IN (SELECT id FROM packs WHERE sector = ?)", [row])
+        connection.execute("DELETE FROM packs WHERE sector = ?", [row])
+        connection.execute("DELETE FROM boxes WHERE sector = ?", [row])
+        connection.execute("DELETE FROM sectors WHERE id = ?", [row])
 
 
 def holding(connection: sqlite3.Connection, target: int, checkpoints: Iterable[int]) -> list[SectorRow]:
@@ -171,6 +171,6 @@ def settle(connection: sqlite3.Connection, comparison: Comparison) -> None:
 
     Adopted ones are for the caller: they are read again, as any sector that another run has put.
     """
-    strike(connection, comparison.struck)
+    strike(connection, (row.id for row in comparison.struck))
     for rows, state in ((comparison.missing, "missing"), (comparison.back, "stored")):
         connection.executemany("UPDATE sectors SET state = ? WHERE id = ?", [(state, row.id) for row in rows])

@@ -174,20 +174,20 @@ def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -
     return tuple(missing)
 
 
-def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int) -> set[bytes]:
-    """Keys of the files at `ordinal` with a chunk that has no usable place."""
+def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int, *, since: int = 0) -> set[bytes]:
+    """Keys of files at `ordinal` with a chunk that has no usable place, of versions that begin at `since` or later."""
     lost = {
         row[0]
         for row in connection.execute(
             "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
-            f" AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND {nowhere(USABLE)}",
-            {"s": source, "o": ordinal, "t": target},
+            f" AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND v.first >= :f AND {nowhere(USABLE)}",
+            {"s": source, "o": ordinal, "t": target, "f": since},
         )
     }
     parted = connection.execute(
         "SELECT key, size, checkpoint, file_id, digest FROM versions WHERE source = :s AND first <= :o"
-        " AND (last IS NULL OR last >= :o) AND kind = 1 AND parted = 1",
-        {"s": source, "o": ordinal},
+        " AND (last IS NULL OR last >= :o) AND kind = 1 AND parted = 1 AND first >= :f",
+        {"s": source, "o": ordinal, "f": since},
     ).fetchall()
     for key, size, checkpoint, file_id, digest in parted:
         if not left_of(connection, target, checkpoint, key, file_id, USABLE).whole(size, digest):

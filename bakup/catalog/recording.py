@@ -217,6 +217,19 @@ def add_replaced(connection: sqlite3.Connection, checkpoint: int, keys: Iterable
     )
 
 
+def drop_entries(
+    connection: sqlite3.Connection, checkpoint: int, source: int, ordinal: int, first: bytes, last: bytes
+) -> None:
+    """Forget what our own run wrote down from the key `first` to the key `last`: it is to be stored again."""
+    connection.execute(
+        "DELETE FROM versions WHERE source = ? AND first = ? AND key BETWEEN ? AND ?", [source, ordinal, first, last]
+    )
+    for table in ("parts", "removals", "unread"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE checkpoint = ? AND key BETWEEN ? AND ?", [checkpoint, first, last]
+        )
+
+
 def close_checkpoint(connection: sqlite3.Connection, checkpoint: int, digest: bytes, files: int, size: int) -> None:
     """A check point's END is known."""
     connection.execute(

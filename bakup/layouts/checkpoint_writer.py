@@ -22,6 +22,13 @@ class Outcome(Struct):
     changing: list[tuple[bytes, int]] = field(default_factory=list)
     entries: int = 0
 
+    def add(self, other: Outcome) -> None:
+        """What became of more files."""
+        self.vanished += other.vanished
+        self.unreadable += other.unreadable
+        self.changing += other.changing
+        self.entries += other.entries
+
 
 class ReadingSink(ABC):
     """The reading half of a `layouts.Sink`. Files of at most `small` bytes are read whole."""

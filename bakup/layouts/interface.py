@@ -8,7 +8,7 @@ writes, reads or verifies objects asks the layout of the target, and nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from bakup.layouts.checkpoint_writer import Outcome
     from bakup.layouts.ingested import Ingested
     from bakup.layouts.restored import Brought
-    from bakup.model import Attributes, Checkpoint, Entry, Extent
+    from bakup.model import Attributes, Checkpoint, Entry, Extent, LaneLine
     from bakup.plan.marks import Facts
+    from bakup.processes import Line
     from bakup.source.interface import Found, Source
 
 
@@ -74,13 +75,27 @@ class Begun(Struct):
     ordinal: int
 
 
-class Task(Struct, frozen=True):
-    """A run that stores, as its layout needs to know it.
+class Making(Struct, frozen=True):
+    """How the objects of a run are made.
 
     Args:
         spool: this run's folder for objects in the making.
         spool_place: what the user knows it by.
         estimated: about how many bytes it will put.
+    """
+
+    options: SyncOptions
+    protection: Protection
+    spool: str
+    spool_place: str
+    watch: Watch
+    estimated: int
+
+
+class Task(Making, frozen=True):
+    """A run that stores, as its layout needs to know it.
+
+    Args:
         on_visible: told of each check point that became visible.
         on_put: told of the bytes and objects stored so far.
         on_growing: told of each object that may go up in parts from now on, by its name.
@@ -90,17 +105,11 @@ class Task(Struct, frozen=True):
 
     connection: sqlite3.Connection
     target_row: int
-    options: SyncOptions
-    protection: Protection
-    spool: str
-    spool_place: str
-    watch: Watch
-    estimated: int
     on_visible: Callable[[Begun], None]
     on_put: Callable[[int, int], object]
     on_growing: Callable[[str], object]
     on_grown: Callable[[str], object]
-    on_progress: Callable[[Sink], None]
+    on_progress: Callable[[], None]
 
 
 class Sink(Protocol):
@@ -136,6 +145,42 @@ class Sink(Protocol):
         """Complete the check point; `files` and `size` (bytes) count the whole source."""
 
 
+class Bench(Protocol):
+    """What a worker stores with: lanes of check points, in whole objects of its own. Call from one thread."""
+
+    @property
+    def rows(self) -> sqlite3.Connection:
+        """Takes rows of the lane that is open."""
+
+    def begin(self, begun: Begun, source: Source, lane: int, on_progress: Callable[[], None]) -> Sink:
+        """The next lane, of this check point or another; all before are ended."""
+
+    def end(self) -> tuple[LaneLine | None, frozenset[bytes]]:
+        """All changes of the lane were given. What END says of it, None if it is empty; uuids of its objects."""
+
+    def flush(self) -> None:
+        """Wait until everything is stored."""
+
+
+class Host(Protocol):
+    """The main process's side of the benches: catalog, claims, END."""
+
+    def serve(self, worker: int, message: tuple[Any, ...]) -> object:
+        """What a worker's bench told or asked, and what it is answered; None for what it told."""
+
+    stored: set[bytes]
+    """Uuids of the objects of workers that are at the target."""
+
+    def lost(self, worker: int) -> None:
+        """A worker is dead: nothing of its objects that are not at the target is known any more."""
+
+    def orphans(self, begun: Begun) -> set[bytes]:
+        """Keys of a check point whose chunks have no place: a worker that died was about to store them."""
+
+    def list_lanes(self, begun: Begun, lanes: Iterable[LaneLine]) -> None:
+        """Lanes that workers filled, ascending: END names them, and no others."""
+
+
 class Storing(Protocol):
     """One run that stores; a context manager that leaves nothing half done behind. Call from one thread."""
 
@@ -156,6 +201,10 @@ class Storing(Protocol):
 
     def __exit__(self, *error: object) -> None:
         """Let go of what is not finished; nothing of it is visible."""
+
+    @property
+    def host(self) -> Host | None:
+        """Serves workers; None where the layout has none."""
 
     def begin(self, begun: Begun, source: Source) -> Sink:
         """A check point joins the run. It becomes visible only when all of it is stored."""
@@ -306,8 +355,15 @@ class Layout(Protocol):
     ) -> list[str]:
         """Objects at the target that hold the bytes of a file."""
 
+    @property
+    def workers(self) -> bool:
+        """Whether forked processes may store beside this one."""
+
     def storing(self, task: Task) -> Storing:
         """Begin to store."""
+
+    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
+        """In a worker: begin to store. `catalog` is only read; `line` leads to the process that has a `Host`."""
 
     def bringing(
         self,

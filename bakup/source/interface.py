@@ -250,6 +250,10 @@ class Source(Protocol):
         """Whether `Found.inode` is a number that a file system gave, not what tells versions apart."""
 
     @property
+    def forks(self) -> bool:
+        """Whether forked processes may read it too."""
+
+    @property
     def lookahead(self) -> int:
         """How many FILEs are worth announcing before they are read; 0 where that brings nothing."""
 

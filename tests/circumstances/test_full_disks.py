@@ -175,3 +175,18 @@ def _move_home(place: Place, disk: Disk) -> Path:
     place.computer.home = disk.path / "home"
     place.computer.call("account", "recover", "--words-file", place.computer.words)
     return place.computer.home
+
+
+def test_full_target_of_many_workers(place: Place, mounts: Mounts) -> None:
+    """The first that finds no room ends them all; what the others have put stays."""
+    disk = mounts(24 << 10)
+    target = disk.path / "target"
+    for number in range(8_200):
+        (place.source / f"file{number}").write_bytes(os.urandom(4 << 10))
+    said = place.computer.call("sync", place.source, target, *SMALL_SECTORS, "--workers", "3", code=1)
+    assert f"error: no space left at {target}" in said.err
+    assert leftovers(target) == [], "a spool was left on the full disk"
+    disk.resize(ROOM_KIB)
+    place.sync(target=target)
+    place.assert_restores(target=target)
+    place.computer.call("check", target, "--read-data")

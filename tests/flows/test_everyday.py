@@ -17,7 +17,7 @@ from bakup.api.reports import SyncOptions
 from bakup.archive.home import Home
 from bakup.errors import Failed, Locked, Usage
 from bakup.flows.sync import sync
-from bakup.layouts.sectors import transfer
+from bakup.layouts.sectors import dedup
 
 
 def below(tree: Tree, folder: bytes) -> Tree:
@@ -206,7 +206,7 @@ def test_a_source_is_given_once(rig: Rig) -> None:
 
 @pytest.mark.usefixtures("small_cuts")
 def test_standalone_refers_to_nothing_earlier_however_much_it_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer, "GENERATION", 20)
+    monkeypatch.setattr(dedup, "GENERATION", 20)
     write(rig.source, {f"file{number}": noise(9_000, number) for number in range(60)})
     rig.sync()
     before = rig.sectors()

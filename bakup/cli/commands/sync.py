@@ -127,6 +127,7 @@ def options(
         sector_size=how.sector_size,
         pad=how.pad,
         spool=how.spool,
+        workers=how.workers,
         encrypt=not how.no_encrypt,
         sign=not how.no_sign,
         list_paths=dry_run and paths,

@@ -391,6 +391,16 @@ class How:
         str | None,
         option("--spool", metavar="DIR", help="build sectors in DIR, not at DST or in BAKUP_HOME", group=HOW),
     ] = None
+    workers: Annotated[
+        int | None,
+        option(
+            "--workers",
+            metavar="N",
+            parse=_workers,
+            help="store many files with N processes (as many as there are processors)",
+            group=HOW,
+        ),
+    ] = None
     no_encrypt: Annotated[bool, option("--no-encrypt", help="whoever sees DST can read it", group=HOW)] = False
     no_sign: Annotated[bool, option("--no-sign", help="whoever writes DST can forge it", group=HOW)] = False
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bakup.destination.interface import Out
+    from bakup.layouts.interface import Bench, Making
+    from bakup.processes import Line
 
 GZIP = 4
 """The level of gzip unless another is asked for."""
@@ -154,6 +156,15 @@ class AtbakLayout:
 
         key = self._key if task.protection.encrypt else None
         return AtbakStoring(self._target, key, task, folders=self._folders, level=self._level(task.options))
+
+    @property
+    def workers(self) -> bool:
+        """None: objects are numbered and dated by one process."""
+        return False
+
+    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
+        """Never asked for."""
+        raise NotImplementedError
 
     def bringing(
         self,

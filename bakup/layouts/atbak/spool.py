@@ -27,6 +27,7 @@ class AtbakSpool:
         self.stored_bytes = 0
         self.stored_objects = 0
         self.checkpoint_objects = 0
+        self.host = None
         self._folders = folders
 
     def new_object(self) -> tuple[str, str]:

@@ -158,7 +158,7 @@ class AtbakSink(ReadingSink):
                 yield _ZEROS[:count] if run.hole else view[:count]
                 left -= count
                 self.done_bytes += count
-                self._task.on_progress(self)
+                self._task.on_progress()
 
     def _facts(self, path: bytes, attributes: Attributes) -> Facts:
         told = path_in(self._begun.checkpoint.location, path)
@@ -219,7 +219,7 @@ class AtbakSink(ReadingSink):
             self._told.add(entries)
         self.outcome.entries += len(entries)
         storing.count(row.stored for row in rows)
-        self._task.on_progress(self)
+        self._task.on_progress()
 
     def _tell(self, rows: list[ObjectRow]) -> None:
         if rows:

@@ -17,7 +17,19 @@ from bakup.catalog.rows import Version
 from bakup.catalog.state_db import Remembered
 from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Withheld, WrongAccount
 from bakup.layouts.ingested import Ingested
-from bakup.layouts.interface import Bringer, Estimate, Estimated, Held, Protection, Reader, Seen, Storing, Task
+from bakup.layouts.interface import (
+    Bench,
+    Bringer,
+    Estimate,
+    Estimated,
+    Held,
+    Making,
+    Protection,
+    Reader,
+    Seen,
+    Storing,
+    Task,
+)
 from bakup.layouts.sectors import cost
 from bakup.layouts.sectors.ingest import ingest
 from bakup.layouts.sectors.known import open_known
@@ -33,6 +45,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bakup.destination.interface import Out
+    from bakup.processes import Line
 
 ENTRY_STORED = 160
 """Bytes that an entry takes at the target, about."""
@@ -153,6 +166,17 @@ class SectorsLayout:
         from bakup.layouts.sectors.writer import SectorsStoring
 
         return SectorsStoring(self._target, self._trust, task)
+
+    @property
+    def workers(self) -> bool:
+        """Where the target can be used by forked processes."""
+        return self._target.at_once.processes
+
+    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
+        """Lanes in whole sectors."""
+        from bakup.layouts.sectors.writer import bench
+
+        return bench(self._target, self._trust, making, line, catalog)
 
     def bringing(
         self,

@@ -7,7 +7,6 @@ END goes only after every earlier one is confirmed.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from time import monotonic
 
@@ -24,6 +23,7 @@ from bakup.format.constants import CUT_PATH, END_LANE, EXTENTS_MAX, LANE_LENGTH,
 from bakup.format.entries import encode_entries
 from bakup.format.structures import encode_end
 from bakup.layouts.interface import Begun
+from bakup.layouts.sectors.ledger import Ledger
 from bakup.layouts.sectors.upload import Flight, Flights
 from bakup.model import Closing, End, Entry, Extent, File, LaneLine, Part, SectorLine, TableRow
 from bakup.sector.bounds import ENTRY_BYTES, EXTENT_BYTES, LINE_BYTES, SLACK, entry_bound, pad_lengths, padme
@@ -35,6 +35,8 @@ from bakup.store.target import Locator, Target
 GROUP_FLUSH = 1 << 20
 """Bound of the encoded bytes of the entries that wait for their GROUP."""
 PART_EXTENTS = EXTENTS_MAX // 4
+LANE_BYTES = 52
+"""Most bytes of a lane's line in an END."""
 END_ROOM = 32 << 10
 """Bytes that a sector keeps for the last part of an END; a longer one goes into the next sector if need be."""
 
@@ -49,15 +51,29 @@ class OpenFile(Struct):
     parts: int = 0
 
 
-class Stream(Begun):
-    """A check point being written, in lane 0: its packs and bytes of metadata, and the entries that wait for a GROUP.
+class Lane(Struct):
+    """One lane of a check point: its packs, bytes of metadata, the digest of its boxes, and the sectors they are in."""
 
-    `lines`: its sectors that no END part lists yet. `end_digest`: over the END parts so far.
+    number: int
+    packs: int = 0
+    length: int = 0
+    digest: blake3 = field(default_factory=blake3)
+    sectors: set[bytes] = field(default_factory=set)
+
+    def line(self) -> LaneLine:
+        """What END says of it."""
+        return LaneLine(self.number, self.length, self.digest.digest())
+
+
+class Stream(Begun):
+    """A check point being written: the lane that is open, and the entries that wait for a GROUP.
+
+    `lines`: its sectors that no END part lists yet. `others`: lanes that are finished, which END lists behind lane 0.
+    `end_digest`: over the END parts so far.
     """
 
-    packs: int = 0
-    meta_offset: int = 0
-    lane_digest: blake3 = field(default_factory=blake3)
+    lane: Lane = field(default_factory=lambda: Lane(0))
+    others: list[LaneLine] = field(default_factory=list)
     parts: int = 0
     end_digest: blake3 = field(default_factory=blake3)
     listed: int = 0
@@ -79,48 +95,47 @@ class Filling:
     def __init__(
         self,
         target: Target,
-        target_row: int,
-        connection: sqlite3.Connection,
+        ledger: Ledger,
         new_writer: Callable[[], SectorWriter],
         trust: Trust,
         *,
-        signer: bytes,
-        encrypted: bool,
-        signed: bool,
         level: int | None,
         pad: bool,
         watch: Watch,
         on_growing: Callable[[str], object],
         on_grown: Callable[[str], object],
-        on_stored: Callable[[Begun], None],
-        on_put: Callable[[int, int], object],
     ) -> None:
-        self._target_row = target_row
-        self._connection = connection
+        self._ledger = ledger
         self._new_writer = new_writer
-        self._signer = signer
-        self._encrypted = encrypted
-        self._signed = signed
         self._level = level
         self._pad = pad
         self._watch = watch
         self._on_growing = on_growing
         self._on_grown = on_grown
-        self._on_stored = on_stored
-        self._on_put = on_put
         self._flight: Flight | None = None
         self._used = False
         self._streams: list[Stream] = []
         self._flights = Flights(target, trust, self)
-        self.stored_bytes = 0
-        self.stored_sectors = 0
 
     def begin(self, stream: Stream) -> None:
         """A check point joins; its header goes into each sector that holds boxes of it."""
         self._streams.append(stream)
-        stream.lane_digest.update(blake3(stream.header).digest())
+        if stream.lane.number == 0:
+            stream.lane.digest.update(blake3(stream.header).digest())
         if self._flight is not None:
             self._flight.writer.begin_checkpoint(stream.checkpoint.uuid, stream.header)
+
+    def leave(self, stream: Stream) -> None:
+        """A check point has nothing more for these sectors, which its END lists elsewhere."""
+        self.end_lane(stream)
+        self.flush()
+        self._streams.remove(stream)
+
+    def end_lane(self, stream: Stream) -> Lane:
+        """All of a lane was given: it is complete when its sectors are stored."""
+        self.void_file(stream)
+        self._flush_group(stream)
+        return stream.lane
 
     def reserve(self, meta_bound: int) -> None:
         """Room for entries of at most `meta_bound` bytes that come next, without a pack."""
@@ -133,11 +148,13 @@ class Filling:
         """
         self._reserve(len(action), meta_bound)
         flight = self._open_sector()
-        offset = stream.packs
+        lane = stream.lane
+        offset = lane.number << LANE_SHIFT | lane.packs
         position = flight.writer.add_data(stream.checkpoint.uuid, offset, action, raw_length)
         row = TableRow(stream.checkpoint.uuid, offset, len(action), position, raw_length)
-        stream.boxes[offset] = recording.add_pack(self._connection, flight.row, row)
-        stream.packs += 1
+        stream.boxes[offset] = recording.add_pack(self._ledger.rows, flight.row, row)
+        lane.packs += 1
+        lane.sectors.add(flight.writer.uuid)
         self._flights.grown(flight)
         self._flights.poll()
         return offset
@@ -187,7 +204,8 @@ class Filling:
     def end(self, stream: Stream, files: int, size: int) -> None:
         """Complete a check point: the last part of its END goes into the sector that is open then."""
         self.void_file(stream)
-        self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES)
+        lanes = LANE_BYTES * (len(stream.others) + 1)
+        self._reserve(0, (len(stream.lines) + 2) * LINE_BYTES + 2 * ENTRY_BYTES + lanes)
         self._open_sector()
         self._flights.settle()
         self._flush_group(stream)
@@ -204,29 +222,23 @@ class Filling:
         self._flights.close(building)
 
     def pending(self, flight: Flight, finished: FinishedSector) -> None:
-        """The catalog takes a sector down, all its metadata with it. See `bakup.layouts.sectors.upload.Recorder`."""
-        recording.close_sector(self._connection, flight.row, finished.size, finished.header_digest)
-        self._connection.commit()
-        self._connection.execute("BEGIN IMMEDIATE")
+        """All that a sector holds is written down. See `bakup.layouts.sectors.upload.Recorder`."""
+        lines: list[tuple[Begun, SectorLine]] = []
         for stream in self._streams:
             # One of the last: as many sectors are on their way as the target takes.
             for at in range(len(stream.lines) - 1, -1, -1):
                 if stream.lines[at].uuid == finished.uuid:
-                    line = stream.lines[at]
-                    stream.lines[at] = replace(line, header_digest=finished.header_digest, size=finished.size)
+                    line = replace(stream.lines[at], header_digest=finished.header_digest, size=finished.size)
+                    stream.lines[at] = line
+                    lines.append((stream, line))
+                    if self._ledger.lists:
+                        del stream.lines[at]
                     break
+        self._ledger.pending(flight.row, finished, lines)
 
     def stored(self, flight: Flight, finished: FinishedSector, locator: Locator) -> None:
-        """The catalog knows a sector to be there; check points that end in it are visible now."""
-        recording.set_state(self._connection, flight.row, "stored", locator)
-        for stream in flight.ends:
-            self._on_stored(stream)
-        self._connection.commit()
-        if self._flight is not None:
-            self._connection.execute("BEGIN IMMEDIATE")
-        self.stored_bytes += finished.size
-        self.stored_sectors += 1
-        self._on_put(self.stored_bytes, self.stored_sectors)
+        """A sector is there; check points that end in it are visible now."""
+        self._ledger.stored(flight.row, finished, locator, flight.ends)
         if flight.growing is not None:
             self._on_grown(finished.name)
         self._watch.event(
@@ -255,7 +267,7 @@ class Filling:
             stream.bound = EXTENT_BYTES * len(stream.file.extents)
         self._add_meta(stream, group_action(encode_entries(entries), self._level))
         recording.add_entries(
-            self._connection,
+            self._ledger.rows,
             rows_of(entries, stream.boxes),
             checkpoint=stream.row,
             source=stream.source,
@@ -263,21 +275,26 @@ class Filling:
         )
 
     def _add_meta(self, stream: Stream, content: bytes) -> None:
-        flight, offset, digest = self._open_sector(), stream.meta_offset, blake3(content).digest()
-        if offset + len(content) > LANE_LENGTH:
+        flight, lane, digest = self._open_sector(), stream.lane, blake3(content).digest()
+        if lane.length + len(content) > LANE_LENGTH:
             raise Failed("a check point has more metadata than a lane holds", code="lane")
+        offset = lane.number << LANE_SHIFT | lane.length
         flight.writer.add_meta(stream.checkpoint.uuid, offset, content)
-        recording.add_box(self._connection, flight.row, stream.row, offset, len(content), digest)
-        stream.lane_digest.update(digest)
-        stream.meta_offset += len(content)
+        recording.add_box(self._ledger.rows, flight.row, stream.row, offset, len(content), digest)
+        lane.digest.update(digest)
+        lane.length += len(content)
+        lane.sectors.add(flight.writer.uuid)
 
     def _write_end(self, stream: Stream, files: int, size: int) -> None:
         stream.lines.append(self._line(stream, self._open_sector().writer.uuid))
-        lane = LaneLine(0, stream.meta_offset, stream.lane_digest.digest())
-        self._add_end_part(stream, len(stream.lines), lanes=(lane,), last=True, files=files, size=size)
+        lanes = [stream.lane.line(), *stream.others]
+        while len(lanes) > LINES_MAX:
+            self._add_end_part(stream, 0, lanes=lanes[:LINES_MAX])
+            lanes = lanes[LINES_MAX:]
+        self._add_end_part(stream, len(stream.lines), lanes=lanes, last=True, files=files, size=size)
         stream.digest = stream.end_digest.digest()
         stream.ended = True
-        recording.close_checkpoint(self._connection, stream.row, stream.digest, files, size)
+        recording.close_checkpoint(self._ledger.rows, stream.row, stream.digest, files, size)
 
     def _list_sectors(self, writer: SectorWriter) -> None:
         """Put out END parts of check points with many sectors, so that no sector must keep room for all lines."""
@@ -295,19 +312,19 @@ class Filling:
         stream: Stream,
         count: int,
         *,
-        lanes: tuple[LaneLine, ...] = (),
+        lanes: Sequence[LaneLine] = (),
         last: bool = False,
         files: int = 0,
         size: int = 0,
     ) -> None:
         lines, stream.lines = stream.lines[:count], stream.lines[count:]
-        end = End(stream.checkpoint.uuid, stream.parts, last, tuple(lines), files, size, lanes)
+        end = End(stream.checkpoint.uuid, stream.parts, last, tuple(lines), files, size, tuple(lanes))
         content = encode_end(end)
         offset = END_LANE << LANE_SHIFT | stream.parts
         self._open_sector().writer.add_meta(stream.checkpoint.uuid, offset, frame(ActionType.END, content))
         stream.end_digest.update(blake3(content).digest())
-        recording.add_lines(self._connection, stream.row, stream.listed, lines)
-        recording.add_lanes(self._connection, stream.row, lanes)
+        recording.add_lines(self._ledger.rows, stream.row, stream.listed, lines)
+        recording.add_lanes(self._ledger.rows, stream.row, lanes)
         stream.parts += 1
         stream.listed += len(lines)
 
@@ -320,20 +337,7 @@ class Filling:
         if self._flight is None:
             writer = self._new_writer()
             self._used = False
-            if not self._connection.in_transaction:
-                self._connection.execute("BEGIN IMMEDIATE")
-            row = recording.add_sector(
-                self._connection,
-                self._target_row,
-                writer.uuid,
-                locator=object_name(writer.uuid),
-                size=0,
-                state="building",
-                header_digest=None,
-                signer=self._signer,
-                encrypted=self._encrypted,
-                signed=self._signed,
-            )
+            row = self._ledger.begin(writer.uuid)
             self._flight = self._flights.begin(writer, row)
             if self._flight.growing is not None:
                 self._on_growing(object_name(writer.uuid))

@@ -7,22 +7,21 @@ pack has its place.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 
 from blake3 import blake3
 from msgspec import Struct, field
 
-from bakup.catalog import places
 from bakup.catalog.rows import EMPTY_DIGEST, encode_extents
 from bakup.errors import BakupError
 from bakup.format.action import pack_action
-from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, PACK_TARGET, SMALL_FILE
+from bakup.format.constants import CHUNK_MAX_CUT, CHUNK_MIN_CUT, LANE_SHIFT, PACK_TARGET, SMALL_FILE
 from bakup.layouts.checkpoint_writer import ATTEMPTS, ReadingSink
 from bakup.layouts.sectors.buffers import Buffer, Buffers
-from bakup.layouts.sectors.populate import PART_EXTENTS, Filling, Stream
+from bakup.layouts.sectors.dedup import Answer, Asked
+from bakup.layouts.sectors.populate import PART_EXTENTS, Filling, Lane, Stream
 from bakup.model import Attributes, Closing, Entry, Extent, File, Kind
 from bakup.plan.cutting import Cutter
 from bakup.plan.marks import Facts
@@ -35,8 +34,6 @@ READ_BYTES = CHUNK_MAX_CUT + CHUNK_MIN_CUT
 """Bytes that must be there for a chunk to be cut for sure."""
 IN_FLIGHT = 6
 """Packs between reading and draining, each of at most PACK_TARGET + CHUNK_MAX_CUT raw bytes."""
-GENERATION = 80_000
-"""Claims held in memory; older ones are looked up in the catalog."""
 
 
 class Piece(Struct):
@@ -58,7 +55,7 @@ class Batch(Struct):
     """Chunks that will share a pack, and what refers to them, in stream order.
 
     `buffers`: where its chunks lie, held until the pack is made. `run`: where all of them lie end to end (buffer,
-    start, end), if they do: then they need no joining.
+    start, end), if they do: then they need no joining. `answer`: which of them are new, until that is known.
     """
 
     chunks: dict[bytes, bytes | memoryview] = field(default_factory=dict)
@@ -67,57 +64,10 @@ class Batch(Struct):
     raw: int = 0
     pieces: list[Piece] = field(default_factory=list)
     bound: int = 0
+    answer: Answer | None = None
     offsets: dict[bytes, int] = field(default_factory=dict)
     pack: Future[bytes] | None = None
     raw_length: int = 0
-
-
-class Claims:
-    """Which chunks are stored already: those of this run from memory, older ones from the catalog.
-
-    Args:
-        anew: what earlier runs stored does not count.
-    """
-
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        target: int,
-        *,
-        signer: bytes,
-        encrypted: bool,
-        signed: bool,
-        anew: bool,
-    ) -> None:
-        self._connection = connection
-        self._target = target
-        self._signer = signer
-        self._encrypted = encrypted
-        self._signed = signed
-        self._after = places.last_sector(connection) if anew else 0
-        self._from_catalog = not anew and places.has_chunks(connection, target)
-        self._recent: set[bytes] = set()
-        self._older: set[bytes] = set()
-
-    def claim(self, chunks: Iterable[bytes]) -> list[bytes]:
-        """Those of `chunks` (distinct) that nobody holds; they are claimed by this call."""
-        new = [chunk for chunk in chunks if chunk not in self._recent and chunk not in self._older]
-        if new and self._from_catalog:
-            known = places.known_chunks(
-                self._connection,
-                self._target,
-                new,
-                signer=self._signer,
-                encrypted=self._encrypted,
-                signed=self._signed,
-                after=self._after,
-            )
-            new = [chunk for chunk in new if chunk not in known]
-        self._recent.update(new)
-        if len(self._recent) > GENERATION:
-            # What two generations ago was claimed stands in the catalog by now.
-            self._older, self._recent, self._from_catalog = self._recent, set(), True
-        return new
 
 
 class Transfer(ReadingSink):
@@ -128,11 +78,12 @@ class Transfer(ReadingSink):
         source: Source,
         stream: Stream,
         filling: Filling,
-        claims: Claims,
-        pool: ThreadPoolExecutor,
+        claims: Asked,
+        pool: Executor,
         *,
         level: int | None,
-        on_drained: Callable[[Transfer], None],
+        in_flight: int = IN_FLIGHT,
+        on_drained: Callable[[], None],
     ) -> None:
         super().__init__(source, SMALL_FILE)
         self._on_drained = on_drained
@@ -141,10 +92,12 @@ class Transfer(ReadingSink):
         self._claims = claims
         self._pool = pool
         self._level = level
+        self._in_flight = in_flight
         self._cutter = Cutter(stream.checkpoint.chunker)
         self._batch = Batch()
         self._queue: deque[Batch] = deque()
-        self._file_ids = 0
+        self._asked: deque[Batch] = deque()
+        self._file_ids = stream.lane.number << LANE_SHIFT
         self._buffers = Buffers(BUFFER_BYTES)
 
     def entry(self, entry: Entry) -> None:
@@ -163,8 +116,14 @@ class Transfer(ReadingSink):
     def finish(self) -> None:
         """Drain everything into the sectors."""
         self._seal_batch()
+        self._pack_asked(0)
         while self._queue:
             self._drain()
+
+    def end_lane(self) -> Lane:
+        """All changes of a lane were given; `finish` included."""
+        self.finish()
+        return self._filling.end_lane(self._stream)
 
     def end(self, files: int, size: int) -> None:
         """The check point's END goes last into the sector that is open then."""
@@ -303,8 +262,21 @@ class Transfer(ReadingSink):
         batch, self._batch = self._batch, Batch()
         if not batch.pieces and not batch.chunks:
             return
-        new = self._claims.claim(batch.chunks)
-        offset = 0
+        batch.answer = self._claims.ask(list(batch.chunks))
+        self._queue.append(batch)
+        self._asked.append(batch)
+        self._pack_asked(self._claims.ahead)
+        while len(self._queue) > self._in_flight or (self._queue and _ready(self._queue[0])):
+            self._drain()
+
+    def _pack_asked(self, most: int) -> None:
+        """Begin packs, until no more than `most` batches wait for the answer what of them is new."""
+        while len(self._asked) > most:
+            self._pack(self._asked.popleft())
+
+    def _pack(self, batch: Batch) -> None:
+        assert batch.answer is not None
+        new, offset = batch.answer(), 0
         for chunk in new:
             batch.offsets[chunk] = offset
             offset += len(batch.chunks[chunk])
@@ -315,10 +287,7 @@ class Transfer(ReadingSink):
                 buffer, start, end = batch.run
                 parts = [buffer.view[start:end]]
             batch.pack = self._pool.submit(pack_action, parts, self._level)
-        batch.chunks = {}
-        self._queue.append(batch)
-        while len(self._queue) > IN_FLIGHT or (self._queue and _ready(self._queue[0])):
-            self._drain()
+        batch.answer, batch.chunks = None, {}
 
     def _drain(self) -> None:
         batch = self._queue.popleft()
@@ -333,7 +302,8 @@ class Transfer(ReadingSink):
         offsets = batch.offsets
         for piece in batch.pieces:
             self._place(piece, offsets, box)
-        self._on_drained(self)
+        self._claims.drained()
+        self._on_drained()
 
     def _place(self, piece: Piece, offsets: dict[bytes, int], box: int) -> None:
         filling, stream = self._filling, self._stream
@@ -388,4 +358,4 @@ def _placed(chunks: list[tuple[int, bytes | None]], offsets: dict[bytes, int], b
 
 
 def _ready(batch: Batch) -> bool:
-    return batch.pack is None or batch.pack.done()
+    return batch.answer is None and (batch.pack is None or batch.pack.done())

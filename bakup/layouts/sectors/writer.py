@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from msgspec.structs import replace
 
-from bakup.layouts.interface import Begun, Task
+from bakup.catalog import shard
+from bakup.layouts.interface import Begun, Making, Task
+from bakup.layouts.sectors.dedup import Claims
+from bakup.layouts.sectors.hosting import Host
+from bakup.layouts.sectors.lanes import Bench, RemoteClaims, ShardLedger
+from bakup.layouts.sectors.ledger import CatalogLedger, Ledger
 from bakup.layouts.sectors.populate import Filling, Stream
 from bakup.layouts.sectors.settings import sector_size, zstd_level
-from bakup.layouts.sectors.transfer import Claims, Transfer
-from bakup.processes import workers
+from bakup.layouts.sectors.transfer import Transfer
+from bakup.processes import Line, workers
 from bakup.sector.trust import Trust
 from bakup.sector.writer import SectorWriter
 from bakup.source.interface import Source
@@ -21,41 +28,14 @@ class SectorsStoring:
     """The sectors that all sources of a run share. See `bakup.layouts.interface.Storing`."""
 
     def __init__(self, target: Target, trust: Trust, task: Task) -> None:
-        options, protection = task.options, task.protection
+        self._target = target
         self._task = task
-        self._filling = Filling(
-            target,
-            task.target_row,
-            task.connection,
-            lambda: SectorWriter(
-                task.spool,
-                trust.account,
-                place=task.spool_place,
-                encrypt=protection.encrypt,
-                sign=protection.sign,
-                limit=min(sector_size(options), target.limits.largest),
-                expected=task.estimated,
-            ),
-            replace(trust, accept_plain=True, accept_unsigned=True),
-            signer=protection.signer,
-            encrypted=protection.encrypt,
-            signed=protection.sign,
-            level=zstd_level(options),
-            pad=options.pad,
-            watch=task.watch,
-            on_growing=task.on_growing,
-            on_grown=task.on_grown,
-            on_stored=task.on_visible,
-            on_put=task.on_put,
+        self._ledger = CatalogLedger(
+            task.connection, task.target_row, task.protection, on_visible=task.on_visible, on_put=task.on_put
         )
-        self._claims = Claims(
-            task.connection,
-            task.target_row,
-            signer=protection.signer,
-            encrypted=protection.encrypt,
-            signed=protection.sign,
-            anew=options.standalone,
-        )
+        self._claims = Claims(task.connection, task.target_row, task.protection, anew=task.options.standalone)
+        self._filling = _filling(target, trust, task, self._ledger, on_growing=task.on_growing, on_grown=task.on_grown)
+        self._streams: dict[int, Stream] = {}
         self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
 
     def __enter__(self) -> SectorsStoring:
@@ -68,21 +48,27 @@ class SectorsStoring:
     @property
     def stored_bytes(self) -> int:
         """Bytes of the sectors that are stored."""
-        return self._filling.stored_bytes
+        return self._ledger.stored_bytes
 
     @property
     def stored_objects(self) -> int:
         """Sectors that are stored."""
-        return self._filling.stored_sectors
+        return self._ledger.stored_sectors
 
     @property
     def checkpoint_objects(self) -> int:
         """None: check points stand in sectors with their files."""
         return 0
 
+    @property
+    def host(self) -> Host:
+        """Serves workers."""
+        return Host(self._target, self._ledger, self._claims, self._streams, self._task.target_row)
+
     def begin(self, begun: Begun, source: Source) -> Transfer:
         """Its header goes into each sector that holds boxes of it."""
         stream = Stream(begun.checkpoint, begun.header, begun.row, begun.source, begun.ordinal)
+        self._streams[begun.row] = stream
         self._filling.begin(stream)
         return Transfer(
             source,
@@ -97,3 +83,41 @@ class SectorsStoring:
     def flush(self) -> None:
         """Close the open sector, and wait until it is stored."""
         self._filling.flush()
+
+
+def bench(target: Target, trust: Trust, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
+    """What a worker stores with. It puts sectors, and nothing of them goes ahead in parts."""
+    claims = RemoteClaims(line)
+    ledger = ShardLedger(line, claims, shard.columns_of(catalog))
+    return Bench(ledger, claims, _filling(target, trust, making, ledger), zstd_level(making.options))
+
+
+def _filling(
+    target: Target,
+    trust: Trust,
+    making: Making,
+    ledger: Ledger,
+    *,
+    on_growing: Callable[[str], object] = lambda _: None,
+    on_grown: Callable[[str], object] = lambda _: None,
+) -> Filling:
+    options, protection = making.options, making.protection
+    return Filling(
+        target,
+        ledger,
+        lambda: SectorWriter(
+            making.spool,
+            trust.account,
+            place=making.spool_place,
+            encrypt=protection.encrypt,
+            sign=protection.sign,
+            limit=min(sector_size(options), target.limits.largest),
+            expected=making.estimated,
+        ),
+        replace(trust, accept_plain=True, accept_unsigned=True),
+        level=zstd_level(options),
+        pad=options.pad,
+        watch=making.watch,
+        on_growing=on_growing,
+        on_grown=on_grown,
+    )

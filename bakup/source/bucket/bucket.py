@@ -69,6 +69,7 @@ class BucketSource:
 
     has_inodes = False
     lookahead = 4 * PARALLEL
+    forks = False
 
     def __init__(
         self,

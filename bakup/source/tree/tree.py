@@ -145,6 +145,7 @@ class LocalTree:
 
     has_inodes = True
     lookahead = 0
+    forks = True
     counts = None
 
     def announce(self, found: Found) -> None:

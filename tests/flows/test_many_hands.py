@@ -1,0 +1,247 @@
+"""Several worker processes store one source: what is stored and restored is the same as with one."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from rig import SMALL_SECTOR, Rig
+from trees import apply, histories, noise, snapshot, write
+
+from bakup.archiver import archiver, hands
+from bakup.errors import Failed
+from bakup.layouts.sectors import lanes
+from bakup.plan import spool
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers from two files on, for slices of four paths."""
+    be_eager(monkeypatch)
+
+
+def be_eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, name, value in (
+        (hands, "FILES", 2),
+        (hands, "BYTES", 1),
+        (hands, "FILES_EACH", 1),
+        (spool, "BATCH", 4),
+        (spool, "BATCH_BYTES", 64 << 10),
+        (lanes, "SHARD_LANES", 2),
+    ):
+        monkeypatch.setattr(place, name, value)
+
+
+def some_files(rig: Rig) -> None:
+    """Small and large ones, some of them twice in places far apart."""
+    files = {f"folder{number % 7}/{number:03}": noise(2_000 + 97 * number, number) for number in range(80)}
+    files |= {f"again{number % 5}/{number:03}": noise(2_000 + 97 * number, number) for number in range(0, 80, 3)}
+    files |= {f"large{number}": noise(90_000, number % 3) for number in range(5)} | {"empty": b""}
+    write(rig.source, files)
+    os.symlink("empty", rig.source / "link")
+    (rig.source / "no files").mkdir()
+
+
+def chunks(rig: Rig) -> list[bytes]:
+    """Ids of all chunks that are stored, one for each place."""
+    with closing(sqlite3.connect(rig.home / "catalog.db")) as catalog:
+        return [row[0] for row in catalog.execute("SELECT id FROM chunks ORDER BY id")]
+
+
+def lanes_of(rig: Rig) -> int:
+    """How many lanes workers filled."""
+    with closing(sqlite3.connect(rig.home / "catalog.db")) as catalog:
+        return int(catalog.execute("SELECT count(*) FROM lanes WHERE lane > 0").fetchone()[0])
+
+
+def judge(rig: Rig) -> None:
+    """The source is stored: here, for a computer that has only the words, and for the independent reader."""
+    wanted = snapshot(rig.source)
+    rig.assert_restores(wanted)
+    assert rig.check(read_data=True).exit_code == 0
+    assert not rig.sync().sources[0].made
+    here = rig.home
+    rig.new_home(f"elsewhere{time.monotonic_ns()}")
+    rig.assert_restores(wanted)
+    assert rig.check(read_data=True).exit_code == 0
+    assert not rig.sync().sources[0].made, "a rebuilt catalog knows all"
+    rig.assert_recovers(wanted)
+    rig.home = here
+
+
+@pytest.mark.usefixtures("small_cuts", "eager")
+@pytest.mark.parametrize("sector_size", [SMALL_SECTOR, 16 << 20], ids=["many-sectors", "few-sectors"])
+def test_any_number_of_workers_stores_the_same_chunks(rig: Rig, sector_size: int) -> None:
+    some_files(rig)
+    stored, sizes = [], []
+    for workers in (1, 2, 7):
+        rig.new_home(f"home{workers}")
+        rig.target = rig.folder / f"target{workers}"
+        report = rig.sync(sector_size=sector_size, workers=workers)
+        assert report.sources[0].new.files == 113
+        assert [event for event, _ in rig.watch.events].count("sector-stored") == report.stored_sectors
+        rig.watch.events.clear()
+        stored.append(chunks(rig))
+        sizes.append(report.stored_bytes)
+        judge(rig)
+    assert stored[0] == stored[1] == stored[2], "nothing is stored twice, whoever met it first"
+    assert len(set(stored[0])) == len(stored[0])
+
+
+@pytest.fixture
+def deadly(monkeypatch: pytest.MonkeyPatch):
+    """Called with numbers: so many messages of workers into a run, one of those that are left is killed."""
+
+    def kill_at(*moments: int, seed: int = 0) -> None:
+        chance, honest, killed = random.Random(seed), hands.Hands.messages, set[int]()
+
+        def messages(self: hands.Hands):
+            for count, heard in enumerate(honest(self), 1):
+                alive = [hand.pid for hand in self.hands if hand.pid not in killed]
+                if count in moments and alive:
+                    killed.add(pid := chance.choice(alive))
+                    os.kill(pid, signal.SIGKILL)
+                yield heard
+
+        monkeypatch.setattr(hands.Hands, "messages", messages)
+
+    return kill_at
+
+
+@pytest.mark.usefixtures("small_cuts", "eager")
+@pytest.mark.parametrize("seed", range(12))
+def test_a_worker_that_dies_loses_nothing(rig: Rig, deadly, seed: int) -> None:
+    some_files(rig)
+    chance = random.Random(seed)
+    deadly(*sorted(chance.sample(range(1, 160), 2)), seed=seed)
+    report = rig.sync(sector_size=chance.choice([SMALL_SECTOR, 16 << 20]), workers=3)
+    assert report.sources[0].new.files == 113
+    assert report.sources[0].checkpoint is not None
+    assert report.sources[0].checkpoint.files == 113
+    judge(rig)
+
+
+@pytest.mark.usefixtures("small_cuts", "eager")
+def test_when_all_workers_die_the_next_run_goes_on(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    some_files(rig)
+    honest = hands.Hands.messages
+
+    def messages(self: hands.Hands):
+        for hand, message in honest(self):
+            if message is not None and message[0] == "stored":
+                for other in self.hands:
+                    os.kill(other.pid, signal.SIGKILL)
+            yield hand, message
+
+    monkeypatch.setattr(hands.Hands, "messages", messages)
+    with pytest.raises(Failed, match="ended before their time"):
+        rig.sync(sector_size=SMALL_SECTOR, workers=3)
+    monkeypatch.setattr(hands.Hands, "messages", honest)
+    assert rig.sectors()
+    report = rig.sync(sector_size=SMALL_SECTOR, workers=3)
+    assert report.sources[0].made
+    assert len(set(chunks(rig))) == len(chunks(rig)), "what was stored is not stored again"
+    judge(rig)
+
+
+def many_files(rig: Rig) -> None:
+    """So many that a run starts workers by itself."""
+    chance = random.Random(0)
+    write(rig.source, {f"{number % 90}/{number}": chance.randbytes(1_000) for number in range(8_200)})
+
+
+def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Processes that a run has forked and that are alive."""
+    try:
+        return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+def begun(rig: Rig) -> subprocess.Popen[bytes]:
+    """A run whose workers are at work."""
+    process = rig.command("sync", str(rig.source), str(rig.target), "--sector-size", "16MiB", "--workers", "3")
+    while len(workers_of(process)) < 3:
+        assert process.poll() is None, "no workers were started"
+        time.sleep(0.005)
+    return process
+
+
+def assert_dead(pids: list[int]) -> None:
+    """No worker outlives its run."""
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < deadline, "a worker outlived its run"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("moments", [(0.1, 0.5), pytest.param((), marks=pytest.mark.soak)], ids=["two", "sixty"])
+def test_a_run_that_is_killed_goes_on(rig: Rig, moments: tuple[float, ...]) -> None:
+    many_files(rig)
+    chance = random.Random(1)
+    for moment in moments or [chance.uniform(0, 1.5) for _ in range(60)]:
+        with begun(rig) as process:
+            pids = workers_of(process)
+            time.sleep(moment)
+            process.kill()
+        assert_dead(pids)
+        if chance.random() < 0.3:
+            shutil.rmtree(rig.target)
+    rig.sync(sector_size=16 << 20)
+    assert not list(rig.target.glob(".bakup-spool/*/*.bakup"))
+    assert rig.check(read_data=True).exit_code == 0
+    rig.assert_recovers(snapshot(rig.source))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "term"])
+def test_a_run_that_is_asked_to_end(rig: Rig, number: signal.Signals, code: int) -> None:
+    many_files(rig)
+    with begun(rig) as process:
+        pids = workers_of(process)
+        time.sleep(0.2)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[0].decode()
+    assert process.returncode in (code, -number), said  # a shell says the same of both
+    assert_dead(pids)
+    assert not list(rig.target.glob(".bakup-spool/*/*.bakup"))
+    assert rig.sync().sources[0].made
+    assert rig.check(read_data=True).exit_code == 0
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories((1, 4096, 8192, 65_536)))
+def test_any_history(tmp_path_factory: pytest.TempPathFactory, history) -> None:
+    """Each check point comes back, whatever changed between them, and from sectors alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        from rig import cut_small
+
+        cut_small(patch)
+        be_eager(patch)
+        patch.setattr(spool, "BATCH", 2)
+        patch.setattr(archiver, "hands_for", lambda jobs, most: (2, jobs))
+        rig = Rig(tmp_path_factory.mktemp("any"))
+        kept = []
+        for number, changes in enumerate(history):
+            apply(rig.source, changes)
+            report = rig.sync(sector_size=SMALL_SECTOR, allow_empty=True, standalone=number == 3).sources[0]
+            if report.made and report.checkpoint is not None:
+                kept.append((report.checkpoint.uuid.hex(), snapshot(rig.source)))
+        if kept:
+            assert lanes_of(rig), "workers were used"
+        for at, wanted in kept:
+            rig.assert_restores(wanted, at=at)
+        assert rig.check(read_data=True).exit_code == 0
+        rig.new_home("elsewhere")
+        for at, wanted in kept:
+            rig.assert_restores(wanted, at=at)
+            rig.assert_recovers(wanted, at=at)
+        shutil.rmtree(rig.folder)
