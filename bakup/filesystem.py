@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
@@ -24,12 +22,11 @@ from bakup.api.watch import Silent
 from bakup.archive.browse import browse
 from bakup.archive.home import Home
 from bakup.archive.select import choose_checkpoint, choose_source
+from bakup.archive.url import path_of, words_of
 from bakup.catalog.rows import Version
 from bakup.errors import BakupError, Usage
 from bakup.model import Attributes, Kind
 
-_QUERY = re.compile(r"\?((?:target|at|source|home)=[^?]*)$")
-"""What stands behind a path in a URL. Other question marks are the path's, or a glob's."""
 _TYPES = {Kind.FILE: "file", Kind.DIR: "directory", Kind.SYMLINK: "link"}
 
 
@@ -83,13 +80,11 @@ class BakupFileSystem(AbstractFileSystem):  # type: ignore[misc]
     def _strip_protocol(cls, path: Any) -> Any:
         if isinstance(path, list):
             return [cls._strip_protocol(one) for one in path]
-        inner = _QUERY.sub("", os.fspath(path)).removeprefix("bakup://").removeprefix("bakup:")
-        return inner.strip("/")
+        return path_of(os.fspath(path))
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
-        found = _QUERY.search(os.fspath(path))
-        return dict(parse_qsl(found[1], keep_blank_values=True)) if found else {}
+        return words_of(os.fspath(path))
 
     def info(self, path: str, **words: Any) -> dict[str, Any]:
         """What is recorded of a path: `mode`, `uid`, `gid`, `mtime` (seconds), `nlink`, and `destination` of a link."""

@@ -52,6 +52,10 @@ class ArchiveFile:
         self._next = at
         return bytes(pieces[0]) if len(pieces) == 1 else b"".join(pieces)
 
+    def extents(self) -> Iterator[Extent]:
+        """Its extents, in order."""
+        return self._extents.behind(0)
+
     def pieces(self) -> Iterator[bytes]:
         """All of it, in order."""
         return (self.read(offset, PIECE) for offset in range(0, self.size, PIECE))

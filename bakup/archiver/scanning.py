@@ -6,14 +6,17 @@ import os
 import random
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from heapq import heappush, heapreplace
 
 from msgspec import Struct, field
 
+from bakup.api.ask import Ask
 from bakup.api.reports import Count, SyncOptions
 from bakup.api.watch import Progress, Watch
 from bakup.archive.archive import Attached
 from bakup.archive.home import Home
+from bakup.archive.url import SCHEME
 from bakup.catalog import applying, history, places
 from bakup.catalog.database import reader
 from bakup.catalog.rows import Version
@@ -104,15 +107,15 @@ class Job(Struct):
 
 
 def open_tree(
-    place: bytes, others: Sequence[bytes], options: SyncOptions, target: str, home: str, watch: Watch
+    place: bytes, others: Sequence[bytes], options: SyncOptions, target: str, home: Home, watch: Watch, ask: Ask
 ) -> Source:
-    """The source at `place`, without the target at `target` and the BAKUP_HOME at `home` where they lie inside.
+    """The source at `place`, without the target at `target` and the BAKUP_HOME where they lie inside.
 
     `others`: all sources of the run. What is in that home comes back by the words and the target; its account is
     secret, and its catalog changes with every run. Raises Usage or Failed.
     """
     selection = options.selection
-    inside = [home] if is_url(target) else [home, local_path(target)]
+    inside = [home.folder] if is_url(target) else [home.folder, local_path(target)]
     rules = Rules(
         patterns=selection.patterns,
         files_from=selection.files_from,
@@ -124,6 +127,11 @@ def open_tree(
         elsewhere=tuple(os.path.abspath(place) for place in others),
         leave_out=tuple(os.path.abspath(os.fsencode(folder)) for folder in inside),
     )
+    if place.startswith(SCHEME.encode()):
+        from bakup.archive.source import ArchiveSource
+
+        other = replace(options.target, store=options.source_options, cache=None)
+        return ArchiveSource(os.fsdecode(place), rules, other, home, watch, ask)
     terms = options.target.terms(watch)
     return open_source(
         place,

@@ -57,7 +57,7 @@ def sync(home: Home, sources: Sequence[bytes], dst: str, options: SyncOptions, w
     with ExitStack() as opened:
         trees: list[Source] = []
         for source in sources:
-            tree = open_tree(source, sources, options, dst, home.folder, watch)
+            tree = open_tree(source, sources, options, dst, home, watch, ask)
             opened.callback(tree.close)
             if any((tree.host, tree.location) == (other.host, other.location) for other in trees):
                 raise Usage(f"{os.fsdecode(tree.location)} is given twice", code="twice")
