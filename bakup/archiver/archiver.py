@@ -179,6 +179,8 @@ class Run:
         count, jobs = hands_for(work, self.options.workers)
         if count < 2:
             return None
+        # Made here, and removed here: workers put what is spooled elsewhere by way of it.
+        self.attached.target.spool_folder()
         # No database that is open here may be opened in a forked process as well.
         self.home.close_databases()
         return Hands(count, jobs, self.attached.layout, making, self.home.databases)

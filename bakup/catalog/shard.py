@@ -43,7 +43,7 @@ def pack_shard(shard: sqlite3.Connection) -> bytes:
 
 
 class Taker:
-    """Takes shards into the catalog. Made outside of a transaction."""
+    """Takes shards into the catalog. Made outside of a transaction, once for a connection."""
 
     def __init__(self, connection: sqlite3.Connection, columns: Columns) -> None:
         self._connection = connection
@@ -59,10 +59,6 @@ class Taker:
         for statement in self._statements:
             connection.execute(statement, {"base": base, "sector": sector})
         connection.commit()
-
-    def close(self) -> None:
-        """Let go of the last one. Outside of a transaction."""
-        self._connection.execute(f"DETACH {_NAME}")
 
 
 def _statement(table: str, names: list[str]) -> str:

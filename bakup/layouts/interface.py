@@ -204,7 +204,7 @@ class Storing(Protocol):
 
     @property
     def host(self) -> Host | None:
-        """Serves workers; None where the layout has none."""
+        """Serves workers, of all sources of the run; None where the layout has none."""
 
     def begin(self, begun: Begun, source: Source) -> Sink:
         """A check point joins the run. It becomes visible only when all of it is stored."""

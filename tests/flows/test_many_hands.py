@@ -97,6 +97,30 @@ def test_any_number_of_workers_stores_the_same_chunks(rig: Rig, sector_size: int
     assert len(set(stored[0])) == len(stored[0])
 
 
+@pytest.mark.usefixtures("small_cuts", "eager")
+def test_several_sources_in_one_run_and_a_spool_elsewhere(rig: Rig) -> None:
+    some_files(rig)
+    few, more = rig.folder / "few", rig.folder / "more"
+    write(few, {"one": noise(3_000, 5)})
+    write(more, {f"{number}": noise(3_000, number) for number in range(30)})
+    sources = (few, rig.source, more)
+    rig.sync(*sources, workers=2, spool=str(rig.folder), sector_size=SMALL_SECTOR)
+    assert {path.suffix for path in rig.target.iterdir()} == {".bakup"}, "nothing else is left at the target"
+    for source in sources:
+        rig.assert_restores(snapshot(source), source=str(source))
+        rig.assert_recovers(snapshot(source), "--source", str(source))
+    assert rig.check(read_data=True).exit_code == 0
+    (rig.source / "folder1" / "001").write_bytes(noise(5_000, 1_000))
+    shutil.rmtree(rig.source / "folder2")
+    (rig.source / "link").unlink()
+    (rig.source / "link").mkdir()
+    write(rig.source, {f"link/{number}": noise(1_000, 700 + number) for number in range(9)})
+    reports = rig.sync(*sources, workers=3).sources
+    assert [report.made for report in reports] == [False, True, False]
+    rig.new_home("elsewhere")
+    rig.assert_restores(snapshot(rig.source), source=str(rig.source))
+
+
 @pytest.fixture
 def deadly(monkeypatch: pytest.MonkeyPatch):
     """Called with numbers: so many messages of workers into a run, one of those that are left is killed."""

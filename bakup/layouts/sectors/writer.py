@@ -36,6 +36,7 @@ class SectorsStoring:
         self._claims = Claims(task.connection, task.target_row, task.protection, anew=task.options.standalone)
         self._filling = _filling(target, trust, task, self._ledger, on_growing=task.on_growing, on_grown=task.on_grown)
         self._streams: dict[int, Stream] = {}
+        self.host = Host(target, self._ledger, self._claims, self._streams, task.target_row)
         self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
 
     def __enter__(self) -> SectorsStoring:
@@ -59,11 +60,6 @@ class SectorsStoring:
     def checkpoint_objects(self) -> int:
         """None: check points stand in sectors with their files."""
         return 0
-
-    @property
-    def host(self) -> Host:
-        """Serves workers."""
-        return Host(self._target, self._ledger, self._claims, self._streams, self._task.target_row)
 
     def begin(self, begun: Begun, source: Source) -> Transfer:
         """Its header goes into each sector that holds boxes of it."""
