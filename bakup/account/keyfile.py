@@ -90,14 +90,19 @@ def exists(folder: str) -> bool:
     return os.path.lexists(_path(folder))
 
 
+def expect_none(folder: str) -> None:
+    """Raises Failed when there is an account in `folder`: it is never replaced."""
+    if exists(folder):
+        raise _there_is_one(folder)
+
+
 def save(folder: str, entropy: bytes, passphrase: str | None = None, *, keyring: bool = False) -> PublicKeys:
     """Keep a new account in `folder`, which is made if need be (mode 0700); `keyring`: its secret in the system's.
 
     Raises Failed when there is an account already, the file cannot be written or the keyring not used, Usage for an
     empty passphrase.
     """
-    if exists(folder):
-        raise _there_is_one(folder)
+    expect_none(folder)
     _make_folder(folder)
     file = _protect(entropy, passphrase, keyring)
     try:

@@ -25,17 +25,16 @@ if TYPE_CHECKING:
 def expect_there(asked: Asked, known: Remembered | None, there: bool) -> None:
     """Raises NoTarget, unless a sync may make the target."""
     if not there and not (asked.writing and (known is None or asked.new_target)):
-        raise _not_there(asked.place, known)
+        raise _not_there(asked, known)
 
 
-def _not_there(place: str, known: Remembered | None) -> NoTarget:
+def _not_there(asked: Asked, known: Remembered | None) -> NoTarget:
+    place = asked.place
     if known is None:
         return NoTarget(f"there is no {place}", hints=(absent(place),), code="target-missing")
-    return NoTarget(
-        f"there is no {place}; {known.units} there on {local_time(known.seen_ns)}",
-        hints=(absent(place),),
-        code="target-missing",
-    )
+    told = f"there is no {place}; {known.units} there on {local_time(known.seen_ns)}"
+    new = ("if this is a new, empty drive, add --new-target",) if asked.writing else ()
+    return NoTarget(told, hints=(absent(place), *new), code="target-missing")
 
 
 def expect_ours(home: Home, attached: Attached, asked: Asked, ask: Ask) -> None:

@@ -7,13 +7,14 @@ import os
 import sqlite3
 import tempfile
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from bakup.account import keyfile
 from bakup.api.ask import Ask
 from bakup.catalog import database
-from bakup.errors import Failed, Locked
+from bakup.errors import BakupError, Failed, Locked
 
 if TYPE_CHECKING:
     from bakup.account.keys import Account, PublicKeys
@@ -43,6 +44,7 @@ class Home:
         self._catalog: sqlite3.Connection | None = None
         self._state: sqlite3.Connection | None = None
         self._account: Account | None = None
+        self._before: list[str] | None = None
 
     @classmethod
     def open(
@@ -64,6 +66,8 @@ class Home:
         Raises Locked when another run does not end, Failed when the folder cannot be used.
         """
         home = cls(folder, lock_wait=lock_wait, command=command)
+        with suppress(OSError):
+            home._before = os.listdir(home.folder)
         try:
             os.makedirs(home.folder, mode=0o700, exist_ok=True)
         except OSError as error:
@@ -81,6 +85,8 @@ class Home:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None and not self._before:
+            self._leave_nothing()
         self.close()
 
     def close(self) -> None:
@@ -98,6 +104,17 @@ class Home:
             if db is not None:
                 db.close()
         self._catalog = self._state = None
+
+    def _leave_nothing(self) -> None:
+        """Of a run that came to nothing, in a folder that held nothing, nothing stays: no lock, no databases."""
+        with suppress(OSError, sqlite3.Error, BakupError):
+            if self.remembers and not self.has_account and self.try_lock() and not database.holds_rows(self.state):
+                self.close_databases()
+                for name in os.listdir(self.folder):
+                    if name.startswith((LOCK_FILE, database.CATALOG_FILE, database.STATE_FILE)):
+                        os.unlink(os.path.join(self.folder, name))
+                if self._before is None:
+                    os.rmdir(self.folder)
 
     @property
     def remembers(self) -> bool:
@@ -153,12 +170,7 @@ class Home:
             return
         deadline = time.monotonic() + wait
         path = os.path.join(self.folder, LOCK_FILE)
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
-        except OSError as error:
-            raise Failed(
-                f"cannot write {path}: {(error.strerror or str(error)).lower()}", code="local-state"
-            ) from error
+        descriptor = _open_lock(path)
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:
                 holder = _read_holder(descriptor)
@@ -169,6 +181,9 @@ class Home:
                     code="locked",
                 )
             time.sleep(0.05)
+        if not _is_at(path, descriptor):  # the run that had it removed all that it had made
+            os.close(descriptor)
+            return self.lock(deadline - time.monotonic())
         _write_holder(descriptor, self.command)
         self._lock, self.locked = descriptor, True
 
@@ -191,6 +206,22 @@ class Home:
         except Locked:
             return False
         return True
+
+
+def _open_lock(path: str) -> int:
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+    except OSError as error:
+        raise Failed(f"cannot write {path}: {(error.strerror or str(error)).lower()}", code="local-state") from error
+
+
+def _is_at(path: str, descriptor: int) -> bool:
+    """Whether a file that is open still has this name."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from msgspec.structs import replace
 
@@ -50,7 +51,8 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
         fitting = [source for source in found if name in _whole_names(source)]
         fitting = fitting or [one for one in found if _means(one, name) or _means(one, known_as(name))]
         if not fitting:
-            raise Failed(f"no source {name} at {place}", details=_labels(found), code="no-source")
+            hints = (_instead(name, found),)
+            raise Failed(f"no source {name} at {place}", details=_labels(found), hints=hints, code="no-source")
         found = fitting
     if name is None:
         found = [source for source in found if not source.made_up] or found
@@ -196,6 +198,14 @@ def _shortest(source: SourceRow, sources: Sequence[SourceRow]) -> str:
     others = [one for one in sources if one.label != source.label]
     names = [name for name in (source.name, *_endings(source)) if name]
     return next((name for name in names if not any(_means(one, name) for one in others)), source.label)
+
+
+def _instead(name: str, sources: Sequence[SourceRow]) -> str:
+    """A source that is called nearly so; else what any is called for short."""
+    known = [_shortest(one, sources) for one in sources]
+    if close := get_close_matches(name, known, 1, 0.5):
+        return f"did you mean: --source {shlex.quote(close[0])}"
+    return f"the last part of the path is enough: --source {shlex.quote(known[0])}"
 
 
 def _labels(sources: Sequence[SourceRow]) -> tuple[tuple[str | bytes, ...], ...]:

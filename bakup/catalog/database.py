@@ -47,6 +47,13 @@ def open_state(folder: str) -> sqlite3.Connection:
         raise _unusable(path, error) from error
 
 
+def holds_rows(connection: sqlite3.Connection) -> bool:
+    """Whether any table of a database has a row, but for what its migrations wrote of themselves."""
+    ours = "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 7) <> '_sqlite'"
+    tables = connection.execute(ours).fetchall()
+    return any(connection.execute(f'SELECT 1 FROM "{name}" LIMIT 1').fetchone() for (name,) in tables)
+
+
 def can_write(folder: str) -> bool:
     """Whether the databases of a BAKUP_HOME, there or not yet, can be written."""
     places = (os.path.join(folder, name) for name in (CATALOG_FILE, STATE_FILE))

@@ -17,6 +17,7 @@ from bakup.cli.output.log import Log, os_reason
 from bakup.cli.output.machine import SCHEMA
 from bakup.cli.output.problems import Problem
 from bakup.cli.output.watch import Teller
+from bakup.cli.parsing.carried import completed
 from bakup.cli.parsing.options import Everywhere
 from bakup.errors import BakupError, Failed
 
@@ -40,6 +41,7 @@ class Run:
         self.places: dict[str, str] = {}
         level = -1 if everywhere.quiet else everywhere.verbose
         self.console = Console(level=level, machine=everywhere.json, exact=everywhere.bytes)
+        self.console.complete = partial(completed, arguments=self.arguments)
         self.log = Log(everywhere.log_file)
         self.ask = Questions(self.console, everywhere.passphrase_command)
         self.watch = Teller(self.console, self.log)
@@ -81,7 +83,8 @@ class Run:
     def fail(self, problem: Problem, exit_code: int) -> int:
         """Tell the error that ends the run; gives the exit code back."""
         self.watch.problem(problem)
-        facts = {"code": problem.code, "message": problem.message, "hint": "; ".join(problem.hints)}
+        hints = "; ".join(map(self.console.complete, problem.hints))
+        facts = {"code": problem.code, "message": problem.message, "hint": hints}
         self.console.object({**self._head("error", exit_code), **facts})
         return self._end(exit_code)
 

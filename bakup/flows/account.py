@@ -39,6 +39,11 @@ def keep(home: str, draft: Draft, passphrase: str | None = None, *, keyring: boo
     keyfile.save(home, draft.entropy, passphrase, keyring=keyring)
 
 
+def expect_none(home: str) -> None:
+    """Raises Failed when there is an account already: before anybody types 24 words."""
+    keyfile.expect_none(home)
+
+
 def recover(home: str, words_text: str, passphrase: str | None = None, *, keyring: bool = False) -> str:
     """Bring an account back into `home` from its 24 words; gives its id.
 

@@ -14,6 +14,7 @@ from bakup.archive.findings import remember_findings
 from bakup.archive.gaps import not_there
 from bakup.archive.guard import rolled_back
 from bakup.archive.home import Home
+from bakup.archive.nearby import did_you_mean
 from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, inner_path, line_of
 from bakup.archive.unknown import unknown
@@ -111,7 +112,12 @@ def _file(
     shown = path.decode("utf-8", "backslashreplace") or "."
     if version is None:
         not_known = tuple((cause,) for cause in lost)
-        raise Failed(f"no {shown} in {row.uuid.hex()[:8]} of {source.label}", details=not_known, code="no-path")
+        raise Failed(
+            f"no {shown} in {row.uuid.hex()[:8]} of {source.label}",
+            hints=did_you_mean(connection, source.id, row.ordinal, path),
+            details=not_known,
+            code="no-path",
+        )
     if version.kind == Kind.DIR:
         raise Failed(f"{shown} is a folder", code="folder")
     if version.kind == Kind.SYMLINK:

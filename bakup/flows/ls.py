@@ -13,6 +13,7 @@ from bakup.archive.archive import Attached
 from bakup.archive.gaps import not_there
 from bakup.archive.guard import rolled_back
 from bakup.archive.home import Home
+from bakup.archive.nearby import did_you_mean
 from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
 from bakup.archive.suffering import suffering
@@ -89,7 +90,10 @@ def entries(
         if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
             raise Failed(
                 f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
-                hints=(f"search all check points: bakup find {shlex.quote(dst)} {shlex.quote(_last(inner))}",),
+                hints=(
+                    *did_you_mean(connection, chosen.id, row.ordinal, inner),
+                    f"search all check points: bakup find {shlex.quote(dst)} {shlex.quote(_last(inner))}",
+                ),
                 code="no-path",
             )
         unread = history.unread_at(connection, row.id)

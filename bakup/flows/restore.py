@@ -22,6 +22,7 @@ from bakup.archive.archive import Attached
 from bakup.archive.gaps import history_gap, not_there, span
 from bakup.archive.guard import may_hold_more, rolled_back
 from bakup.archive.home import Home
+from bakup.archive.nearby import did_you_mean
 from bakup.archive.opening import attach
 from bakup.archive.select import ID, choose_checkpoint, choose_source, inner_path, line_of, restore_at
 from bakup.catalog import damage, history, places, state_db
@@ -188,9 +189,13 @@ def _choose(
     matching, meant = every.matching(globs.values())
     patterns = {name: pattern for name, pattern in globs.items() if pattern in matching}
     if paths and not inner and not patterns:
+        at = "" if options.at == "latest" else f" --at {shlex.quote(options.at)}"
         raise Failed(
             f"nothing found at {', '.join(map(os.fsdecode, paths))} in {checkpoint.uuid.hex()[:8]} of {source.label}",
-            hints=(f"see what is there: bakup ls -R {shlex.quote(dst)} .",),
+            hints=(
+                *(hint for name in names for hint in did_you_mean(connection, source.id, checkpoint.ordinal, name)),
+                f"see what is there: bakup ls -R {shlex.quote(dst)} .{at}",
+            ),
             code="no-path",
         )
     missing = tuple(name for name in names if name not in inner and name not in patterns)

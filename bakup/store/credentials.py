@@ -1,27 +1,15 @@
-"""What a store asks for besides the account's words, in words for people."""
+"""What a target asks for besides the account's words."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from bakup.store.opening import is_url
+from bakup.store.url.needed import needed
 
 NOTHING: Final = "nothing: the drive and these words bring everything back"
-_KEY_PAIR = "an access key for this bucket: its id and its secret"
-_GOOGLE = "a Google login or service key that may read this bucket"
-_AZURE = "the storage account's name, and its key or a login"
-_SSH = "a login at this host: user, and SSH key or password"
-_LOGIN = "a login at this server: user and password"
-_NEEDED: Final = {
-    **dict.fromkeys(("s3", "s3a", "oss", "b2"), _KEY_PAIR),
-    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
-    **dict.fromkeys(("abfs", "abfss", "az", "adl"), _AZURE),
-    **dict.fromkeys(("sftp", "ssh"), _SSH),
-    **dict.fromkeys(("ftp", "ftps", "smb", "webdav", "webdavs", "http", "https"), _LOGIN),
-}
-_OTHER = "what opens this store: its user, password or key"
 
 
 def also_needed(place: str) -> str:
-    """What brings a backup at `place` back besides the account's 24 words, at most 56 letters: a line of the card."""
-    return _NEEDED.get(place.partition("://")[0].lower(), _OTHER) if is_url(place) else NOTHING
+    """What brings a backup at `place` back besides the account's 24 words."""
+    return needed(place) if is_url(place) else NOTHING

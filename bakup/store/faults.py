@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,7 +101,8 @@ def _mapped(error: OSError, place: str, folder: str | None, need: int | None, he
     if isinstance(error, NotADirectoryError):
         return NoTarget(f"{place} is not a folder", code="target-no-folder")
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-        return NoTarget(f"{place} denies access: {reason(error)}", code="target-denied")
+        hints = () if "://" in place else (f"whose it is, and who may do what: ls -ld {shlex.quote(place)}",)
+        return NoTarget(f"{place} denies access: {reason(error)}", hints=hints, code="target-denied")
     return StoreError(f"{place}: {reason(error)}", code="store")
 
 

@@ -72,12 +72,26 @@ def test_show_and_words(home: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert app.run(["account", "show"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(rf"account       {ID}", lines[0])
-    assert re.fullmatch(r"signing key   ed25519 and ml-dsa-65 [A-Za-z0-9+/=]{2648}", lines[1])
-    assert re.fullmatch(r"sealing key   x-wing [A-Za-z0-9+/]{1622}==", lines[2])
+    assert re.fullmatch(r"signing key   [0-9a-f]{64}", lines[1])
+    assert re.fullmatch(r"sealing key   [0-9a-f]{16}", lines[2])
+    assert all(len(line) <= 80 for line in lines)
+    assert app.run(["account", "show", "--keys"]) == 0
+    keys = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"signing key   ed25519 and ml-dsa-65 [A-Za-z0-9+/=]{2648}", keys[1])
+    assert re.fullmatch(r"sealing key   x-wing [A-Za-z0-9+/]{1622}==", keys[2])
     assert app.run(["account", "words"]) == 2
     assert capsys.readouterr().err.endswith("hint: bakup account words --words-file FILE\n")
     assert app.run(["account", "words", "--words-file", str(tmp_path / "again")]) == 0
     assert words_in(tmp_path / "again") == words_in(tmp_path / "card")
+
+
+def test_a_second_account_is_refused_before_its_words_are_typed(
+    home: Path, tmp_path: Path, terminal: Callable[..., Any]
+) -> None:
+    assert app.run(["account", "new", "--words-file", str(tmp_path / "card")]) == 0
+    at = terminal([sys.executable, "-m", "bakup", "account", "recover"])
+    assert at.finish() == 1
+    assert at.lines[0].startswith(f"error: there is an account in {home}"[:80])
 
 
 def test_recover_from_a_file(

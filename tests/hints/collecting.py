@@ -129,6 +129,8 @@ class _Reading:
                 yield part, module, scope
             case ast.Call(func=ast.Attribute(attr="join"), args=[part]):
                 yield part, module, scope
+            case ast.Call(func=ast.Name(id="map"), args=[_, part]):
+                yield part, module, scope
             case ast.Call(func=ast.Name(id="tuple" | "list" | "sorted" | "str"), args=parts):
                 yield from ((part, module, scope) for part in parts)
             case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):

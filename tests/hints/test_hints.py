@@ -14,6 +14,11 @@ from collecting import hints
 from table import ELSEWHERE, TABLE, Hint
 
 ROOT = Path(__file__).parents[2]
+PRELUDE = """
+as_user() {  # one who is denied what a mode denies
+  if test $(id -u) = 0; then setpriv --bounding-set -all --inh-caps -all "$@"; else "$@"; fi
+}
+"""
 FIRST = """
 mkdir -p src/b && echo a > src/a && echo c > src/b/c.txt
 bakup account new --words-file card && bakup sync src t
@@ -30,7 +35,7 @@ def shell(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess
         "TMPDIR": str(folder / "tmp"),
         **more,
     }
-    command = ["bash", "-c", script]
+    command = ["bash", "-c", PRELUDE + script]
     return subprocess.run(command, cwd=folder, env=settings, capture_output=True, text=True, check=False, timeout=120)
 
 

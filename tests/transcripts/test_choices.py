@@ -55,7 +55,7 @@ def test_ctrl_c_at_the_card_leaves_nothing(photos: Stage) -> None:
     at.type("\x03")
     assert at.finish() == 130
     assert at.lines == ["error: interrupted; no account was made, nothing was stored"]
-    assert not os.path.exists(f"{photos.state}/account")
+    assert not os.path.exists(photos.state)
     assert not os.path.exists(photos.drive)
 
 

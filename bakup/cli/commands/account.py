@@ -52,7 +52,8 @@ It never replaces an account, and writes the words nowhere but on the terminal
 or into --words-file.
 """
 SHOW_TEXT = """
-Say which account this is: its id, its public keys, how its secret is kept.
+Say which account this is: its id, the fingerprints of its public keys, and how
+its secret is kept; with --keys the public keys themselves.
 
 It never shows a secret.
 """
@@ -112,29 +113,31 @@ def new(
 
 
 @command(
-    "account show", short="its id and public keys, how it is kept", text=SHOW_TEXT, examples=("bakup account show",)
+    "account show",
+    short="its id and public keys, how it is kept",
+    text=SHOW_TEXT,
+    examples=("bakup account show",),
 )
-def show(run: Run) -> int:
+def show(
+    run: Run,
+    *,
+    keys: Annotated[bool, option("--keys", help="the public keys whole, in Base64", group="What is shown")] = False,
+) -> int:
     """Show what is public."""
     from bakup.flows import account as flow
 
     home = run.account_home()
-    account, keys = flow.show(home)
-    sealing = base64.b64encode(keys.kem).decode()
+    account, public = flow.show(home)
+    signing, sealing = (base64.b64encode(key).decode() for key in (public.signing, public.kem))
+    ids = {"signing_key_id": public.signer_id.hex(), "sealing_key_id": public.recipient_id.hex()}
     rows = Rows()
     rows.text("account", bold(account))
-    signing = base64.b64encode(keys.signing).decode()
-    rows.text("signing key", f"ed25519 and ml-dsa-65 {signing}")
-    rows.text("sealing key", f"x-wing {sealing}")
+    rows.text("signing key", f"ed25519 and ml-dsa-65 {signing}" if keys else ids["signing_key_id"])
+    rows.text("sealing key", f"x-wing {sealing}" if keys else ids["sealing_key_id"])
     rows.text("kept", _KEPT[kept := flow.kept(home)])
     run.console.product(*rows.lines())
-    facts: dict[str, object] = {
-        "account": account,
-        "signing_key_b64": signing,
-        "sealing_key_b64": sealing,
-        "protection": kept,
-    }
-    return run.finish(facts, 0)
+    facts = {"signing_key_b64": signing, "sealing_key_b64": sealing, **ids, "protection": kept}
+    return run.finish({"account": account, **facts}, 0)
 
 
 @command(
@@ -188,6 +191,8 @@ def recover(
     from bakup.flows import account as flow
 
     _refuse_both(run, keyring)
+    if words_file is None:
+        flow.expect_none(run.account_home())
     typed = _ask_for_words(run) if words_file is None else _read_words(words_file)
     account = flow.recover(run.account_home(), typed, run.ask.given_passphrase(), keyring=keyring)
     run.console.report(f"account {account} is here again")

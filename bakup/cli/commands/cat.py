@@ -180,7 +180,7 @@ def _hinted(error: Failed, dst: str, path: bytes) -> Failed:
         return error
     told, command = call
     hint = f"{told}: bakup {command} {names.quoted(dst)} {names.quoted(path or b'.')}"
-    return Failed(error.message, details=error.details, hints=(hint,), code=error.code)
+    return Failed(error.message, details=error.details, hints=(*error.hints, hint), code=error.code)
 
 
 def _cut_off(report: CatReport, dst: str, source: str | None, exact: bool) -> Problem:

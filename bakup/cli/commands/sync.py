@@ -14,14 +14,14 @@ from bakup.cli.output.rows import Rows, lost_cells, short_id
 from bakup.cli.output.style import bold
 from bakup.cli.output.watch import path_line
 from bakup.cli.parsing import places
-from bakup.cli.parsing.habits import again
+from bakup.cli.parsing.carried import again
 from bakup.cli.parsing.options import HOW, How, What, WithTarget, habit, option
 from bakup.cli.parsing.selecting import selection
 from bakup.cli.running import Run
 from bakup.errors import NoSource, NoTarget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from bakup.api.reports import Gone, SourceReport, SyncOptions, SyncReport
 
@@ -170,7 +170,7 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
         with run.home(write=not chosen.dry_run) as home:
             report = flow.sync(home, folders, place, chosen, run.watch, run.ask)
     except NoTarget as error:
-        raise _with_way_out(error, sources, place) from None
+        raise _with_way_out(error, run.arguments) from None
     except NoSource as error:
         way = again(run.arguments, "--allow-empty")
         hints = (*error.hints, f"if all of it was deleted on purpose:\n{way}")
@@ -188,12 +188,11 @@ def _sync(run: Run, sources: list[str], dst: str, chosen: SyncOptions) -> int:
     return run.finish(sync_json.summary(report), exit_code(report))
 
 
-def _with_way_out(error: NoTarget, sources: list[str], dst: str) -> NoTarget:
+def _with_way_out(error: NoTarget, arguments: Sequence[str]) -> NoTarget:
     """A known target found empty may be a new drive: the command that says so, ready to paste."""
     if error.code != _EMPTY:
         return error
-    call = " ".join(["bakup sync", *map(names.quoted_home, [*sources, dst]), "--new-target"])
-    hints = (*error.hints, f"if this is a new, empty drive:\n{call}")
+    hints = (*error.hints, f"if this is a new, empty drive:\n{again(arguments, '--new-target')}")
     return NoTarget(error.message, hints=hints, details=error.details, code=error.code)
 
 

@@ -30,6 +30,7 @@ class Console:
         self.machine = machine
         self.exact = exact
         self.wipe: Wipe = _nothing
+        self.complete: Callable[[str], str] = str
         for stream in (sys.stdout, sys.stderr):
             _never_fail_on_letters(stream)
 
@@ -92,8 +93,8 @@ class Console:
             self._labelled("note", message)
 
     def hint(self, text: str) -> None:
-        """A `hint:`; further lines are indented."""
-        self._labelled("hint", text)
+        """A `hint:`; further lines are indented. Its command is made complete."""
+        self._labelled("hint", self.complete(text))
 
     def advice(self, text: str) -> None:
         """A `hint:` after success: for people at a terminal only."""

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from bakup.cli.output import names
 from bakup.errors import Usage
-from bakup.store.url.secrets import without_user
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _COMMANDS = {
     "backup": "bakup sync",
@@ -60,7 +59,6 @@ _ANSWERS = {
     "-e": "--exclude P",
     **dict.fromkeys(("-l", "-g", "-D", "--links", "--perms", "--times", "--owner", "--group"), _ALWAYS),
 }
-_MAY_BE_SECRET = ("--store-option", "--source-option", "--out-option")
 _PLACES = {"bakup sync": "SRC... DST", "bakup plan": "SRC... DST", "bakup restore": "DST OUT"}
 _TAKES_PLACE = frozenset({"-r", "-t", "--repo", "--target"})
 
@@ -70,14 +68,6 @@ _GROUPS = frozenset({"target", "account", "sector", "atbak", "atbak key"})
 _STORES = frozenset({"s3", "gs", "sftp", "webdav", "ftp", "smb", "azure", "swift", "b2", "rest"})
 _OTHER_MACHINE = re.compile(r"([^/\\:]{2,}):(?!//)")
 _CHECK_POINT = re.compile(r"latest(~\d+)?|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def again(arguments: Sequence[str], option: str) -> str:
-    """The command that was typed with one option more, to paste; what may hold a secret is left for the user to add."""
-    if any(word.startswith(_MAY_BE_SECRET) for word in arguments):
-        return f"the same command with {option}"
-    places = (without_user(word) if "://" in word else word for word in arguments)
-    return " ".join(["bakup", *map(names.quoted_home, places), option])
 
 
 def help_first(arguments: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import posixpath
 from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import nullcontext
+from difflib import get_close_matches
 from threading import Lock
 from typing import Any
 
@@ -17,6 +18,7 @@ from bakup.store.backend import Page
 from bakup.store.backends.folders import Folders
 from bakup.store.faults import reason
 from bakup.store.target import Capabilities
+from bakup.store.url.needed import SCHEMES
 from bakup.store.url.secrets import links
 from bakup.store.wire import Body, Wire
 
@@ -24,6 +26,12 @@ ONE_AT_A_TIME = ("ftp", "ftps", "smb")
 """Kinds of store to which fsspec has one connection, that is not for several threads."""
 
 _UNCACHED = {"use_listings_cache": False}
+
+
+def _like(url: str) -> tuple[str, ...]:
+    """A URL of a kind that is known by nearly that name."""
+    scheme, slashes, rest = url.partition("://")
+    return tuple(f"did you mean: {close}{slashes}{rest}" for close in get_close_matches(scheme, SCHEMES, 1, 0.5))
 
 
 class AnyFilesystem:
@@ -35,7 +43,7 @@ class AnyFilesystem:
         try:
             self._fs, root = _filesystem(url, _of_last(url, options))
         except (ValueError, TypeError) as error:
-            raise Usage(f"{url}: {reason(error)}", code="url") from None
+            raise Usage(f"{url}: {reason(error)}", hints=_like(url), code="url") from None
         self.root = str(root).rstrip("/")
         self._wire = wire
         self._turns = Lock() if last_kind(url) in ONE_AT_A_TIME else nullcontext()

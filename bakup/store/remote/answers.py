@@ -24,6 +24,7 @@ from bakup.store.faults import (
     no_space,
     reason,
 )
+from bakup.store.url.needed import needed
 
 _LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may do (RFC 9110, RFC 6585)."""
@@ -170,17 +171,17 @@ def meaning(error: Exception, url: str, key: str | None = None) -> BakupError:
         hint = "is the host's name right, and the clock? where the certificate is your own: docs/stores.md says how"
         return NoTarget(f"the certificate of {url} is not trusted: {_of_certificate(error)}", hints=(hint,), code="tls")
     if names & _DENIED_NAMES or code in _DENIED_CODES:
-        return NoTarget(f"{url} denies access: {said(error)}", code="target-denied")
+        return _denied(url, error)
     if code in _ARCHIVED_CODES and key is not None:
         return Withheld(key, "in an archive tier", code=OBJECT_ARCHIVED)
     if code in _LATER_CODES or status in _LATER:
         return NoAnswer(f"{url}: {said(error)}", hints=_what_to_do(error, names, code), code="no-answer")
     if status in _WHOLE_DENIED or _ftp(error) in _FTP_DENIED:
-        return NoTarget(f"{url} denies access: {said(error)}", code="target-denied")
+        return _denied(url, error)
     if names & _CLOSED_NAMES or status in _DENIED or code in _CLOSED_CODES:
         if key is not None:
             return Withheld(key, said(error), code=OBJECT_DENIED)
-        return NoTarget(f"{url} denies access: {said(error)}", code="target-denied")
+        return _denied(url, error)
     if _gone(error, names, status, code):
         return missing(url) if key is None or code in ("NoSuchBucket", "ContainerNotFound") else missing_object(key)
     if names & _LATER_NAMES or not _LATER_ERRNOS.isdisjoint(_errnos(error)):
@@ -189,6 +190,11 @@ def meaning(error: Exception, url: str, key: str | None = None) -> BakupError:
         return Withheld(key, said(error), code=OBJECT_REFUSED)
     hints = (_REGION,) if code == "AuthorizationHeaderMalformed" else ()
     return StoreError(f"{url}: {said(error)}", hints=hints, code="store")
+
+
+def _denied(url: str, error: Exception) -> NoTarget:
+    hint = f"it asks for {needed(url)}; docs/stores.md says where from"
+    return NoTarget(f"{url} denies access: {said(error)}", hints=(hint,), code="target-denied")
 
 
 def _not_the_store(url: str, error: Exception) -> NoTarget:

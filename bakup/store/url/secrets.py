@@ -31,6 +31,7 @@ _OPEN = frozenset(
     ]
 )
 """Options whose values are addresses and names."""
+_FLAGS = ("true", "false")
 _KEYS = ("AccountKey=", "SharedAccessSignature=")
 _AZURE = ("abfs://", "abfss://", "az://")
 
@@ -78,6 +79,13 @@ class Secrets:
         error.message = without_user(error.message)
         error.args = (error.message,)
         return error
+
+
+def shown_option(word: str) -> str:
+    """A `--store-option NAME=VALUE` as it may be shown: with `***` for a value that may be a secret."""
+    name, given, value = word.partition("=")
+    is_open = name.rpartition(".")[2] in _OPEN or value.startswith(("@", "env:")) or value in _FLAGS
+    return word if is_open or not given else f"{name}=***"
 
 
 def _texts(options: Mapping[Any, Any]) -> Iterable[str]:
