@@ -100,7 +100,7 @@ class SyncOptions(Struct, frozen=True):
 class CheckpointLine(Struct, frozen=True):
     """A check point as `ls` shows it. `stored`: its part of the sectors it added; `whole`: nothing of it is missing.
 
-    `incomplete`: its END is not there; the numbers are of what is.
+    `incomplete`: its END is not there; the numbers are of what is. `unread`: so many paths could not be read.
     """
 
     uuid: Uuid
@@ -112,6 +112,7 @@ class CheckpointLine(Struct, frozen=True):
     tags: tuple[str, ...] = ()
     whole: bool = True
     incomplete: bool = False
+    unread: int = 0
 
 
 class UnreadPath(Struct, frozen=True):
@@ -208,12 +209,16 @@ class Listing(Struct, frozen=True):
 
 
 class ListedEntry(Struct, frozen=True):
-    """One entry; `path` is relative to the listing's base; `unread`: older than the check point."""
+    """One entry; `path` is relative to the listing's base.
+
+    `unread`: it could not be read at the check point, for that `reason`; `entry` is of one before, or an Unread.
+    """
 
     path: Path
     entry: Entry
     bytes: int | None
     unread: bool = False
+    reason: str = ""
     objects: tuple[str, ...] = ()  # where its bytes stand at the target, if that was asked for
 
 

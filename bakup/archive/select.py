@@ -104,10 +104,19 @@ def choose_checkpoint(connection: sqlite3.Connection, target: int, source: Sourc
     return before[-1]
 
 
-def line_of(row: CheckpointRow, source: SourceRow, *, whole: bool = True) -> CheckpointLine:
+def line_of(row: CheckpointRow, source: SourceRow, *, whole: bool = True, unread: int = 0) -> CheckpointLine:
     """A check point as reports show it."""
     return CheckpointLine(
-        row.uuid, source.label, row.time_ns, row.files or 0, row.size or 0, row.stored, row.tags, whole, row.incomplete
+        uuid=row.uuid,
+        source=source.label,
+        time_ns=row.time_ns,
+        files=row.files or 0,
+        bytes=row.size or 0,
+        stored=row.stored,
+        tags=row.tags,
+        whole=whole,
+        incomplete=row.incomplete,
+        unread=unread,
     )
 
 

@@ -282,6 +282,11 @@ def unread_at(connection: sqlite3.Connection, checkpoint: int) -> dict[bytes, st
     return {bytes(key): str(reason) for key, reason in rows}
 
 
+def unread_counts(connection: sqlite3.Connection) -> dict[int, int]:
+    """How many paths could not be read, by check point; those where all could are left out."""
+    return dict(connection.execute("SELECT checkpoint, count(*) FROM unread GROUP BY checkpoint"))
+
+
 def last_version(connection: sqlite3.Connection, source: int, path: bytes) -> bytes | None:
     """Uuid of the newest check point that has a version of `path`."""
     row = connection.execute(

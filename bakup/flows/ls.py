@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 import os
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from bakup import model
 from bakup.api.ask import Ask
 from bakup.api.reports import ListedEntry, Listing, TargetListing, TargetOptions
 from bakup.api.watch import Watch
@@ -17,10 +20,11 @@ from bakup.archive.nearby import did_you_mean
 from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
 from bakup.archive.suffering import suffering
-from bakup.catalog import damage, history, incomplete, places
+from bakup.catalog import damage, difference, history, incomplete, places
+from bakup.catalog.difference import Unread
 from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
-from bakup.model import Kind
+from bakup.model import Kind, path_key
 
 
 def checkpoints(
@@ -40,8 +44,9 @@ def checkpoints(
         sources = {row.id: row for row in history.sources(connection, attached.row)}
         rows = history.checkpoints(connection, attached.row)
         bad = _not_whole(home, attached, sources.values())
+        unread = history.unread_counts(connection)
         lines = [
-            line_of(row, sources[row.source], whole=row.id not in bad)
+            line_of(row, sources[row.source], whole=row.id not in bad, unread=unread.get(row.id, 0))
             for row in rows
             if (chosen is None or row.source == chosen.id) and (tag is None or known_as(tag) in row.tags)
         ]
@@ -87,7 +92,9 @@ def entries(
         inner = inner_path(chosen, path)
         line = line_of(row, chosen)
         version = history.version_at(connection, chosen.id, row.ordinal, inner)
-        if version is None and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
+        unread = {one.key: one for one in difference.unread(connection, row.id)}
+        there = version or path_key(inner) in unread
+        if not there and next(_below(home, chosen.id, row.ordinal, inner, recursive=True), None) is None:
             raise Failed(
                 f"no {inner.decode('utf-8', 'backslashreplace')} in {row.uuid.hex()[:8]} of {chosen.label}",
                 hints=(
@@ -96,7 +103,6 @@ def entries(
                 ),
                 code="no-path",
             )
-        unread = history.unread_at(connection, row.id)
         newest = row == history.head(connection, chosen.id)
         back = tuple(rolled_back(home, attached, {chosen.id})) if newest else not_there(connection, row)
 
@@ -104,13 +110,15 @@ def entries(
             wanted = objects and found.kind == Kind.FILE
             return tuple(attached.layout.locators(connection, attached.row, chosen, found)) if wanted else ()
 
-        if version is not None and version.kind != Kind.DIR:
+        if there and (version is None or version.kind != Kind.DIR):
             folder, _, name = inner.rpartition(b"/")
-            one = _entry(name, version, unread, locators)
+            one = _entry(name, version or unread[path_key(inner)], unread, locators)
             return Listing(line, folder, iter((one,)), back)
         below = _below(home, chosen.id, row.ordinal, inner, recursive=recursive)
+        never = _never_read(connection, chosen.id, row.ordinal, inner, unread, recursive=recursive)
         cut = len(inner) + 1 if inner else 0
-        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in below), back)
+        found: Iterator[Version | Unread] = heapq.merge(below, never, key=_key)
+        return Listing(line, inner, (_entry(one.path[cut:], one, unread, locators) for one in found), back)
 
 
 def _not_whole(
@@ -140,7 +148,35 @@ def _last(path: bytes) -> str:
     return os.fsdecode(path.rpartition(b"/")[2] or b"*")
 
 
+def _never_read(
+    connection: sqlite3.Connection,
+    source: int,
+    ordinal: int,
+    path: bytes,
+    unread: Mapping[bytes, Unread],
+    *,
+    recursive: bool,
+) -> Iterator[Unread]:
+    """Paths in a folder that could not be read and have no version, by key."""
+    below = path + b"/" if path else b""
+    for one in unread.values():
+        name = one.path.removeprefix(below)
+        inside = one.path.startswith(below) and name and (recursive or b"/" not in name)
+        if inside and history.version_at(connection, source, ordinal, one.path) is None:
+            yield one
+
+
+def _key(found: Version | Unread) -> bytes:
+    return found.key
+
+
 def _entry(
-    name: bytes, version: Version, unread: dict[bytes, str], locators: Callable[[Version], tuple[str, ...]]
+    name: bytes,
+    found: Version | Unread,
+    unread: Mapping[bytes, Unread],
+    locators: Callable[[Version], tuple[str, ...]],
 ) -> ListedEntry:
-    return ListedEntry(name, version.entry(()), version.size, version.key in unread, locators(version))
+    reason = unread[found.key].reason if found.key in unread else ""
+    if isinstance(found, Unread):
+        return ListedEntry(name, model.Unread(name, reason), None, unread=True, reason=reason)
+    return ListedEntry(name, found.entry(()), found.size, found.key in unread, reason, locators(found))

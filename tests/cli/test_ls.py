@@ -14,7 +14,7 @@ from bakup.api.reports import CheckpointLine, ListedEntry, Listing, TargetListin
 from bakup.cli import app
 from bakup.cli.output import listing
 from bakup.cli.output.style import plain
-from bakup.model import Attributes, Dir, File, Special, Symlink
+from bakup.model import Attributes, Dir, File, Special, Symlink, Unread
 
 MIB, GIB = 1024**2, 1024**3
 
@@ -106,13 +106,13 @@ def test_owners_without_a_name_are_numbers_and_columns_stay_in_line() -> None:
     rows = [
         file(b"a", 0o4755, "2026-11-20 09:12:44", 1, user=None, group=None, uid=1000, gid=None),
         file(b"b", 0o644, "2026-11-20 09:12:44", 1, user="anastasia"),
-        ListedEntry(b"p", Special(b"p", attributes(0o600, "2026-11-20 09:12:44"), 1, 0), None, unread=True),
+        ListedEntry(b"p", Special(b"p", attributes(0o600, "2026-11-20 09:12:44"), 1, 0), None, True, "denied"),
+        ListedEntry(b"q", Unread(b"q", "denied"), None, True, "denied"),
     ]
     assert text(listing.entry_lines(iter(rows))).splitlines() == [
         "-rwsr-xr-x  1000       -         1 B  2026-11-20 09:12:44  a",
         "-rw-r--r--  anastasia  ana       1 B  2026-11-20 09:12:44  b",
-        "prw-------  ana        ana            2026-11-20 09:12:44  p"
-        "  (as it was before: not read at this check point)",
+        "prw-------  ana        ana            2026-11-20 09:12:44  p  ! permission denied; as stored before",
     ]
 
 

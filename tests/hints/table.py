@@ -423,7 +423,12 @@ TABLE = (
         given="mkdir q && bakup sync q src two",
     ),
     Hint("did you mean: {}", "bakup cat t C.TXT", 'eval "bakup cat t $COMMAND" | diff - src/b/c.txt'),
-    Hint("did you mean: {}", "bakup restore t out b/c.tx", 'eval "bakup restore t out $COMMAND"', "diff src/b/c.txt out/b/c.txt"),
+    Hint(
+        "did you mean: {}",
+        "bakup restore t out b/c.tx",
+        'eval "bakup restore t out $COMMAND"',
+        "diff src/b/c.txt out/b/c.txt",
+    ),
     Hint("did you mean: {}", "bakup ls t c.txt", 'eval "bakup ls t $COMMAND" | grep c.txt'),
     Hint(
         "did you mean: {}{}{}",

@@ -20,7 +20,6 @@ _BATCH = 1000
 """So many entries at a time are looked at for the widths of their columns; there may be any number."""
 
 _SPECIAL = {1: stat.S_IFIFO, 2: stat.S_IFSOCK, 3: stat.S_IFCHR, 4: stat.S_IFBLK}
-_UNREAD = "  (as it was before: not read at this check point)"
 _NOT_WHOLE = "! not whole"
 _INCOMPLETE = "! incomplete"
 
@@ -49,6 +48,7 @@ def checkpoint_facts(line: CheckpointLine) -> dict[str, object]:
         "tags": list(line.tags),
         "whole": line.whole,
         "incomplete": line.incomplete,
+        "unread_paths": line.unread,
     }
 
 
@@ -97,7 +97,7 @@ def entry_facts(base: bytes, one: ListedEntry) -> dict[str, object]:
     entry, attributes = one.entry, _attributes(one.entry)
     facts: dict[str, object] = {"message_type": "entry", "kind": type(entry).__name__.lower()}
     facts |= machine.path_fields(whole_path(base, one.path))
-    facts |= {"size_bytes": one.bytes, "unread": one.unread}
+    facts |= {"size_bytes": one.bytes, "unread": one.unread, "reason": one.reason or None}
     if attributes:
         facts |= {"mode": attributes.mode, "time": machine.time_text(attributes.mtime_ns)}
         facts |= {
@@ -139,11 +139,16 @@ def _table(group: Sequence[CheckpointLine], exact: bool) -> list[str]:
 
 
 def _checkpoint(line: CheckpointLine, sizes: tuple[str, str], files: int, wide: int) -> str:
-    mark = _INCOMPLETE if line.incomplete else "" if line.whole else _NOT_WHOLE
-    tags = " ".join([", ".join(map(names.safe, line.tags)), mark]).strip()
+    tags = " ".join([", ".join(map(names.safe, line.tags)), *_marks(line)]).strip()
     moment = numbers.local_time(line.time_ns)
     numbered = f"{line.files:>{files},}  {sizes[0]:>{wide}}  {sizes[1]:>{wide}}"
     return f"{bold(short_id(line.uuid))}  {moment}  {numbered}  {tags}".rstrip()
+
+
+def _marks(line: CheckpointLine) -> list[str]:
+    """What it lacks."""
+    lost = _INCOMPLETE if line.incomplete else "" if line.whole else _NOT_WHOLE
+    return [lost, f"! {line.unread:,} not read"] if line.unread else [lost]
 
 
 def _columns(one: ListedEntry, exact: bool) -> tuple[str, str, str, str]:
@@ -167,6 +172,10 @@ def _attributes(entry: Entry) -> Attributes | None:
 
 
 def _mode(entry: Entry) -> str:
+    from bakup import model
+
+    if isinstance(entry, model.Unread):
+        return "!---------"
     attributes = _attributes(entry)
     return stat.filemode(_type_bits(entry) | (attributes.mode & 0o7777 if attributes else 0))
 
@@ -182,4 +191,14 @@ def _type_bits(entry: Entry) -> int:
 
 
 def _name(one: ListedEntry) -> str:
-    return entry_name(one.path, one.entry) + (_UNREAD if one.unread else "")
+    return entry_name(one.path, one.entry) + _not_read(one)
+
+
+def _not_read(one: ListedEntry) -> str:
+    """Of a folder its own facts are those of the check point, of all else they are of one before."""
+    from bakup import model
+
+    if not one.unread:
+        return ""
+    before = "" if isinstance(one.entry, model.Unread | model.Dir) else "; as stored before"
+    return f"  ! {names.safe(one.reason) or 'not read'}{before}"

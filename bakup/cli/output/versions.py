@@ -50,7 +50,7 @@ def facts(source: str, one: FoundVersion) -> dict[str, object]:
     from bakup.api.reports import ListedEntry
 
     entry = listing.entry_facts(b"", ListedEntry(one.path, one.entry, one.bytes))
-    del entry["unread"]
+    del entry["unread"], entry["reason"]
     return {
         **entry,
         "message_type": "version",
