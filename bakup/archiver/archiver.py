@@ -30,7 +30,6 @@ from bakup.archiver.scanning import Job
 from bakup.archiver.slices import SlicedStoring
 from bakup.archiver.storing import SourceStoring, Stored
 from bakup.catalog import applying, history, recording, state_db
-from bakup.catalog.rows import known_as
 from bakup.format.structures import encode_checkpoint
 from bakup.layouts.interface import Begun, Making, Storing, Task
 from bakup.model import Checkpoint, Kind
@@ -74,8 +73,9 @@ class Run:
         work = [job for job in self.jobs if self._has_work(job)]
         missing = tuple(dict.fromkeys(uuid for job in work for uuid in job.missing))
         results: dict[int, SourceReport] = {}
-        run_ids = [state_db.begin_run(self.home.state, self.attached.url, job.label) for job in self.jobs]
-        self._say_continued(run_ids)
+        labels = [job.label for job in self.jobs]
+        self._say_continued(labels)
+        run_ids = state_db.begin_run(self.home.state, self.attached.url, labels)
         self._discard_left()
         self._sweep()
         if work:
@@ -111,16 +111,10 @@ class Run:
             told += 1
         return told != len(job.unread)
 
-    def _say_continued(self, run_ids: list[int]) -> None:
-        for job, run_id in zip(self.jobs, run_ids, strict=True):
-            row = self.home.state.execute(
-                "SELECT begun_ns, stored_bytes FROM runs WHERE url = ? AND source = ? AND id < ? AND ended_ns IS NULL"
-                " AND stored_bytes > 0 AND id > (SELECT coalesce(max(id), 0) FROM runs WHERE url = ? AND source = ?"
-                " AND ended_ns IS NOT NULL) ORDER BY id DESC LIMIT 1",
-                [self.attached.url, known_as(job.label), run_id, self.attached.url, known_as(job.label)],
-            ).fetchone()
-            if row is not None:
-                self.watch.event("continued", begun_ns=row[0], bytes=row[1])
+    def _say_continued(self, labels: list[str]) -> None:
+        open_before = state_db.left_open(self.home.state, self.attached.url, labels)
+        if open_before is not None:
+            self.watch.event("continued", begun_ns=open_before[0], bytes=open_before[1])
 
     def _discard_left(self) -> None:
         """Throw away what a killed run left of sectors that grew: its name is known here only."""

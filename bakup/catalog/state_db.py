@@ -121,12 +121,14 @@ def set_away(state: sqlite3.Connection, url: str) -> None:
     state.execute("UPDATE heads SET away = 1 WHERE url = ?", [url])
 
 
-def begin_run(state: sqlite3.Connection, url: str, source: str) -> int:
-    """A sync of `source` begins; returns the run's number."""
-    cursor = state.execute(
-        "INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, known_as(source), time.time_ns()]
-    )
-    return int(cursor.lastrowid or 0)
+def begin_run(state: sqlite3.Connection, url: str, sources: Sequence[str]) -> list[int]:
+    """A sync of `sources` begins; returns a number for each. They share what the run stores."""
+    now = time.time_ns()
+    cursors = [
+        state.execute("INSERT INTO runs (url, source, begun_ns) VALUES (?, ?, ?)", [url, known_as(source), now])
+        for source in sources
+    ]
+    return [int(cursor.lastrowid or 0) for cursor in cursors]
 
 
 def stored_so_far(state: sqlite3.Connection, runs: Sequence[int], stored_bytes: int, sectors: int) -> None:
@@ -157,13 +159,21 @@ def uploads(state: sqlite3.Connection, url: str) -> list[str]:
     return [name for (name,) in state.execute("SELECT name FROM uploads WHERE url = ? ORDER BY name", [url])]
 
 
-def open_run(state: sqlite3.Connection, url: str, source: str) -> tuple[int, int] | None:
-    """(begun_ns, stored bytes) of the last run of `source` when it did not come to its end but put something."""
-    row = state.execute(
-        "SELECT begun_ns, stored_bytes, ended_ns FROM runs WHERE url = ? AND source = ? ORDER BY id DESC LIMIT 1",
-        [url, known_as(source)],
-    ).fetchone()
-    return None if row is None or row[2] is not None or not row[1] else (int(row[0]), int(row[1]))
+def left_open(state: sqlite3.Connection, url: str, sources: Sequence[str]) -> tuple[int, int] | None:
+    """(begun_ns of the last, bytes of all) of the runs of `sources` that put something and did not come to their end.
+
+    Those before the last run of a source that did come to its end count no more.
+    """
+    runs = {
+        (begun_ns, stored)
+        for source in map(known_as, sources)
+        for begun_ns, stored in state.execute(
+            "SELECT begun_ns, stored_bytes FROM runs WHERE url = ? AND source = ? AND ended_ns IS NULL AND stored_bytes"
+            " AND id > (SELECT coalesce(max(id), 0) FROM runs WHERE url = ? AND source = ? AND ended_ns IS NOT NULL)",
+            [url, source, url, source],
+        )
+    }
+    return (max(runs)[0], sum(stored for _, stored in runs)) if runs else None
 
 
 def rate(state: sqlite3.Connection, url: str, planned: int) -> float | None:

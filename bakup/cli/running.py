@@ -172,7 +172,7 @@ def _what_stays(run: Run, error: BakupError) -> str:
     if run.command != "sync":
         return ""
     if not run.watch.stored_sectors:
-        return "\nnothing was stored" if error.code in _CUT_SHORT else ""
+        return f"\n{_nothing_stored(run)}" if error.code in _CUT_SHORT else ""
     none = "" if run.watch.stored_check_points else "; no check point was completed"
     many = numbers.count(run.watch.stored_sectors, run.watch.unit)
     stay = "is stored and stays good" if run.watch.stored_sectors == 1 else "are stored and stay good"
@@ -201,10 +201,19 @@ def _what_is_done(run: Run) -> str:
 def _what_is_stored(run: Run) -> str:
     watch = run.watch
     if not watch.stored_sectors:
-        return "; nothing was stored" if run.command == "sync" else ""
+        return f"; {_nothing_stored(run)}" if run.command == "sync" else ""
     are = "is" if watch.stored_sectors == 1 else "are"
     told = f"{numbers.count(watch.stored_sectors, watch.unit)}, {numbers.size(watch.stored_bytes)}, {are} stored"
+    told += f" besides {_earlier(run)}" if watch.stored_before else ""
     return f"; {told}" if watch.stored_check_points else f"; {told}, no check point completed"
+
+
+def _nothing_stored(run: Run) -> str:
+    return f"nothing more was stored; {_earlier(run)} stay good" if run.watch.stored_before else "nothing was stored"
+
+
+def _earlier(run: Run) -> str:
+    return f"{numbers.size(run.watch.stored_before, exact=run.exact)} of earlier runs"
 
 
 def _local_state(error: Exception) -> BakupError:

@@ -112,7 +112,8 @@ def test_owners_without_a_name_are_numbers_and_columns_stay_in_line() -> None:
     assert text(listing.entry_lines(iter(rows))).splitlines() == [
         "-rwsr-xr-x  1000       -         1 B  2026-11-20 09:12:44  a",
         "-rw-r--r--  anastasia  ana       1 B  2026-11-20 09:12:44  b",
-        "prw-------  ana        ana            2026-11-20 09:12:44  p  ! permission denied; as stored before",
+        "prw-------  ana        ana            2026-11-20 09:12:44  p  ! denied; as stored before",
+        "!---------  -          -                                   q  ! denied",
     ]
 
 

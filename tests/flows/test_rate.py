@@ -13,7 +13,7 @@ MIB = 1 << 20
 
 
 def run(home: Home, mib: int, seconds: float) -> None:
-    number = state_db.begin_run(home.state, "t", "laptop:/src")
+    number = state_db.begin_run(home.state, "t", ["laptop:/src"])[0]
     state_db.stored_so_far(home.state, [number], mib * MIB, 1)
     state_db.end_run(home.state, number, seconds)
 

@@ -109,7 +109,8 @@ def test_the_drive_is_not_there(story: Story, command: tuple[str, ...]) -> None:
         """\
 error: there is no /mnt/usb/backup; 266 sectors were there on 2026-11-22 18:31:05
 hint: is the drive mounted?
-""",
+"""
+        + ("hint: if this is a new, empty drive, add --new-target\n" if command == SYNC else ""),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from bakup.cli.command import command
 from bakup.cli.output import machine, versions
 from bakup.cli.output.rows import short_id
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import HANG, bold
 from bakup.cli.output.watch import path_line
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import Source, WithTarget, argument
@@ -104,7 +104,7 @@ def foot(report: DiffReport, total: Total) -> str:
     many += f", {words['unread']:,} not read" if words["unread"] else ""
     first, last = (bold(short_id(line.uuid)) for line in (report.before, report.after))
     folders = f"; {total.folders:,} {'folder' if total.folders == 1 else 'folders'} besides" if total.folders else ""
-    return f"{many} from {first} to {last}{folders}"
+    return f"{HANG}{many} from {first} to {last}{folders}"
 
 
 def facts(line: DiffLine) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from bakup.cli.command import command
 from bakup.cli.output import names, numbers, versions
 from bakup.cli.output.problems import Problem
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import HANG, bold
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import WHICH, Source, WithTarget, argument, option
 from bakup.cli.running import Run
@@ -154,7 +154,7 @@ def lines(report: FindReport, total: Total, *, exact: bool = False) -> Iterator[
 def foot(total: Total) -> str:
     """How many there were."""
     many, of = numbers.count(total.versions, "version"), numbers.count(total.paths, "path")
-    return f"{many} of {of}; times in {numbers.zone()}"
+    return f"{HANG}{many} of {of}; times in {numbers.zone()}"
 
 
 def _show(run: Run, report: FindReport, total: Total, *, print0: bool) -> None:

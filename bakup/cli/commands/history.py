@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from bakup.cli.command import command
 from bakup.cli.output import machine, names, numbers, versions
 from bakup.cli.output.problems import Problem
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import HANG, bold
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import WHICH, Source, WithTarget, argument, option
 from bakup.cli.running import Run
@@ -73,7 +73,7 @@ def history(
 
 def lines(report: HistoryReport, *, exact: bool = False) -> tuple[str, list[str], str]:
     """The source, the table, the foot."""
-    foot = f"{numbers.count(len(report.versions), 'version')}; times in {numbers.zone()}"
+    foot = f"{HANG}{numbers.count(len(report.versions), 'version')}; times in {numbers.zone()}"
     return bold(names.shown_text(report.source)), versions.history_lines(report.versions, exact=exact), foot
 
 

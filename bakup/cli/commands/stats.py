@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from bakup.cli.command import command
 from bakup.cli.output import machine, names, numbers
 from bakup.cli.output.rows import Rows, rebuilt
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import COLUMN, bold
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import WHICH, Source, WithTarget, option
 from bakup.cli.running import Run
@@ -126,10 +126,11 @@ def _table(rows: tuple[SourceTotals, ...], exact: bool) -> list[str]:
     named = max(len("source"), *map(names.cells, labels))
     files = max([6, *(len(f"{row.files:,}") for row in rows)])
     wide = max([8, *(len(size) for pair in sizes for size in pair)])
-    lines = [f"{names.padded('source', named)}  check points  {'files':>{files}}  {'size':>{wide}}  {'stored':>{wide}}"]
+    head = ("check points", f"{'files':>{files}}", f"{'size':>{wide}}", f"{'stored':>{wide}}")
+    lines = [COLUMN.join((names.padded("source", named), *head))]
     for label, row, (size, stored) in zip(labels, rows, sizes, strict=True):
-        numbered = f"{row.checkpoints:>12,}  {row.files:>{files},}  {size:>{wide}}  {stored:>{wide}}"
-        lines.append(f"{bold(names.padded(label, named))}  {numbered}")
+        numbered = (f"{row.checkpoints:>12,}", f"{row.files:>{files},}", f"{size:>{wide}}", f"{stored:>{wide}}")
+        lines.append(COLUMN.join((bold(names.padded(label, named)), *numbered)))
     return lines
 
 

@@ -8,6 +8,7 @@ from bakup.cli.command import command
 from bakup.cli.output import machine, names, numbers
 from bakup.cli.output.problems import Problem
 from bakup.cli.output.rows import LABEL, Rows
+from bakup.cli.output.style import HANG
 from bakup.cli.parsing import places
 from bakup.cli.parsing.options import HOW, WithTarget, option
 from bakup.cli.running import Run
@@ -95,8 +96,8 @@ def try_out(
 
 def lines(finding: Finding) -> list[str]:
     """A promise as it is shown: whether it holds, what was seen, and what follows if it does not."""
-    row = f"{_LABELS[finding.code]:<{LABEL}}{_answer(finding)}: {names.shown_text(finding.seen)}"
-    return [row] if finding.holds else [row, f"{'':<{LABEL}}{_FOLLOWS[finding.code]}"]
+    row = f"{_LABELS[finding.code]:<{LABEL}}{HANG}{_answer(finding)}: {names.shown_text(finding.seen)}"
+    return [row] if finding.holds else [row, f"{'':<{LABEL}}{HANG}{_FOLLOWS[finding.code]}"]
 
 
 def facts(finding: Finding) -> dict[str, object]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from bakup.cli.output import names, streams, style
+from bakup.cli.output.folding import folded
 from bakup.cli.output.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
@@ -94,7 +95,9 @@ class Console:
 
     def hint(self, text: str) -> None:
         """A `hint:`; further lines are indented. Its command is made complete."""
-        self._labelled("hint", self.complete(text))
+        head, *command = self._parted(self.complete(text))
+        self._write_err(f"{style.HANG if command else ''}hint: {head}", "hint")
+        self._indented(command)
 
     def advice(self, text: str) -> None:
         """A `hint:` after success: for people at a terminal only."""
@@ -128,12 +131,18 @@ class Console:
 
     def _labelled(self, word: str, message: str) -> None:
         head, *rest = message.split("\n")
-        self._write_err(f" {head}", style.label(word, colour=style.has_colour(self.err)))
-        self._indented(rest)
+        self._write_err(f"{style.HANG}{word}: {head}", word)
+        self._indented([f"{style.HANG}{line}" for line in rest])
+
+    def _parted(self, hint: str) -> list[str]:
+        """A hint's lines: where it is wider than the terminal its command stands alone, to be pasted as a whole."""
+        head, colon, command = hint.rpartition(": ")
+        fits = not style.is_terminal(self.err) or names.cells(f"hint: {hint}") <= style.width(self.err)
+        return hint.split("\n") if fits or not colon or "\n" in hint else [f"{head}:", command]
 
     def _indented(self, lines: list[str]) -> None:
         for line in lines:
-            self._write_err(f"  {line.removeprefix('  ')}")
+            self._write_err(f"  {line.removeprefix(style.GAP)}")
 
     def _shortened(self, problem: Problem, lines: list[str]) -> list[str]:
         if len(lines) <= SHOWN_LINES or not style.is_terminal(self.err):
@@ -148,7 +157,8 @@ class Console:
         if self.closed:
             return
         self.wipe()
-        self.out.write(_ready(text, colour=style.has_colour(self.out) and not self.machine) + "\n")
+        colour = style.has_colour(self.out) and not self.machine
+        self.out.writelines(f"{line}\n" for line in _ready(self.out, text, colour=colour))
         if style.is_terminal(self.out):
             self.out.flush()
 
@@ -161,17 +171,22 @@ class Console:
         """Write out what is buffered."""
         self.out.flush()
 
-    def _write_err(self, text: str, label: str = "") -> None:
+    def _write_err(self, text: str, word: str = "") -> None:
         self.wipe()
         self.flush()
-        self.err.write(label + _ready(text, colour=style.has_colour(self.err)) + "\n")
+        colour = style.has_colour(self.err)
+        first, *more = _ready(self.err, text, colour=colour)
+        first = style.label(word, colour=colour) + first.removeprefix(f"{word}:") if word else first
+        self.err.writelines(f"{line}\n" for line in (first, *more))
         self.err.flush()
 
 
-def _ready(line: str, *, colour: bool) -> str:
-    """A line as a stream takes it."""
-    whole = names.safe(line, style.MARKS)
-    return style.painted(whole) if colour else style.plain(whole)
+def _ready(stream: TextIO, line: str, *, colour: bool) -> list[str]:
+    """A line as a stream takes it: on a terminal no wider than that, if it may be folded."""
+    if not style.plain(line).isprintable():
+        line = names.safe(line, style.MARKS)
+    lines = folded(line, style.width(stream)) if style.is_terminal(stream) else [line]
+    return [style.painted(one) if colour else style.plain(one) for one in lines]
 
 
 def _nothing() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bakup.cli.output import machine, names, numbers
 from bakup.cli.output.rows import short_id
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import COLUMN, HANG, bold
 
 if TYPE_CHECKING:
     from bakup.api.reports import CheckpointLine, ListedEntry, Listing, TargetListing
@@ -32,7 +32,7 @@ def checkpoint_lines(report: TargetListing, *, exact: bool = False) -> list[str]
     apart = sum(line.incomplete for line in report.checkpoints)
     many = numbers.count(len(report.checkpoints) - apart, "check point") + (f", {apart:,} incomplete" if apart else "")
     held = numbers.size(report.bytes, exact=exact)
-    foot = f"{many}, {held} in {numbers.count(report.sectors, report.unit)}; times in {numbers.zone()}"
+    foot = f"{HANG}{many}, {held} in {numbers.count(report.sectors, report.unit)}; times in {numbers.zone()}"
     return [*(lines[:-1] if _one_source(report) else lines), foot]
 
 
@@ -71,7 +71,7 @@ def entries_head(found: Listing) -> str:
     """Which check point it is."""
     line = found.checkpoint
     source, moment = names.shown_text(line.source), numbers.local_time(line.time_ns)
-    return f"{bold(source)} at {bold(short_id(line.uuid))}, {moment}"
+    return f"{HANG}{bold(source)} at {bold(short_id(line.uuid))}, {moment}"
 
 
 def entry_lines(entries: Iterator[ListedEntry], *, exact: bool = False) -> Iterator[str]:
@@ -81,15 +81,16 @@ def entry_lines(entries: Iterator[ListedEntry], *, exact: bool = False) -> Itera
         rows = [_columns(one, exact) for one in batch]
         widths = [max(width, *(names.cells(row[index]) for row in rows)) for index, width in enumerate(widths)]
         for one, (user, group, size, moment) in zip(batch, rows, strict=True):
-            owner = f"{names.padded(user, widths[0])}  {names.padded(group, widths[1])}"
-            yield f"{_mode(one.entry)}  {owner}  {size:>{widths[2]}}  {moment:<19}  {_name(one)}"
+            owner, of = names.padded(user, widths[0]), names.padded(group, widths[1])
+            cells = (_mode(one.entry), owner, of, f"{size:>{widths[2]}}", f"{moment:<19}", _name(one))
+            yield COLUMN.join(cells)
             yield from (f"  {names.shown_text(locator)}" for locator in one.objects)
 
 
 def entries_foot(total: Total, *, exact: bool = False) -> str:
     """How many there were."""
     many = f"{total.entries:,} {'entry' if total.entries == 1 else 'entries'}"
-    return f"{many}, {numbers.size(total.bytes, exact=exact)}; times in {numbers.zone()}"
+    return f"{HANG}{many}, {numbers.size(total.bytes, exact=exact)}; times in {numbers.zone()}"
 
 
 def entry_facts(base: bytes, one: ListedEntry) -> dict[str, object]:
@@ -134,15 +135,18 @@ def _table(group: Sequence[CheckpointLine], exact: bool) -> list[str]:
     sizes = [(numbers.size(line.bytes, exact=exact), numbers.size(line.stored, exact=exact)) for line in group]
     files = max([7, *(len(f"{line.files:,}") for line in group)])
     wide = max([8, *(len(text) for pair in sizes for text in pair)])
-    head = f"id        {'time':<19}  {'files':>{files}}  {'size':>{wide}}  {'stored':>{wide}}  tags"
-    return [head, *(_checkpoint(line, pair, files, wide) for line, pair in zip(group, sizes, strict=True))]
+    cells = ("id      ", f"{'time':<19}", f"{'files':>{files}}", f"{'size':>{wide}}", f"{'stored':>{wide}}", "tags")
+    return [
+        COLUMN.join(cells),
+        *(_checkpoint(line, pair, files, wide) for line, pair in zip(group, sizes, strict=True)),
+    ]
 
 
 def _checkpoint(line: CheckpointLine, sizes: tuple[str, str], files: int, wide: int) -> str:
     tags = " ".join([", ".join(map(names.safe, line.tags)), *_marks(line)]).strip()
     moment = numbers.local_time(line.time_ns)
-    numbered = f"{line.files:>{files},}  {sizes[0]:>{wide}}  {sizes[1]:>{wide}}"
-    return f"{bold(short_id(line.uuid))}  {moment}  {numbered}  {tags}".rstrip()
+    numbered = (f"{line.files:>{files},}", f"{sizes[0]:>{wide}}", f"{sizes[1]:>{wide}}")
+    return COLUMN.join((bold(short_id(line.uuid)), moment, *numbered, *([tags] if tags else [])))
 
 
 def _marks(line: CheckpointLine) -> list[str]:

@@ -53,3 +53,10 @@ def _has_surrogates(text: str) -> bool:
 
 def _is_surrogate(letter: str) -> bool:
     return "\ud800" <= letter <= "\udfff"
+
+
+def as_logged(facts: Mapping[str, object]) -> dict[str, object]:
+    """What JSON says of one path or sector, as a line of the log says it: exact paths, no value that is not known."""
+    known = {name: value for name, value in facts.items() if value is not None and name not in ("code", "path_b64")}
+    raw = facts.get("path_b64")
+    return {**known, "path": base64.b64decode(raw)} if isinstance(raw, str) else known

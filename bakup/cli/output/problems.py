@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bakup.cli.output import names
-from bakup.cli.output.style import MARKS, plain
+from bakup.cli.output.style import COLUMN, GAP, MARKS, plain
 
 SHOWN_LINES = 20
 """A terminal shows so many lines of a list."""
@@ -72,5 +72,5 @@ def _width(texts: Sequence[Sequence[str]], index: int, least: Sequence[int]) -> 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     *first, last = row
-    cells = [names.padded(text, width) for text, width in zip(first, widths, strict=False)]
-    return "".join([*cells, last]).rstrip()
+    cells = [names.padded(text, width - len(GAP)) for text, width in zip(first, widths, strict=False)]
+    return COLUMN.join([*cells, last]).rstrip()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bakup.cli.output import machine, names, numbers
 from bakup.cli.output.problems import Cell
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import HANG, bold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +57,11 @@ class Rows:
 
     def _line(self, row: _Row, label_width: int, count_width: int, size_width: int) -> str:
         if row.count is None:
-            return f"{row.label:<{LABEL}}{row.text}"
+            return f"{row.label:<{LABEL}}{HANG}{row.text}"
         noun = "file " if row.count.files == 1 else "files"
         told = numbers.size(row.count.bytes, exact=self.exact)
         label = names.padded(row.label, label_width)
-        return f"{label}{row.count.files:>{count_width},} {noun}{_GAP}{told:>{size_width}}{row.text}"
+        return f"{label}{HANG}{row.count.files:>{count_width},} {noun}{_GAP}{told:>{size_width}}{row.text}"
 
 
 def short_id(uuid: bytes) -> str:

@@ -65,8 +65,11 @@ def _ending(interrupted: list[int]) -> _Handler:
     return end
 
 
+_AT_ONCE = b"interrupted again, ended at once; what is stored is whole, the same command goes on from there\n"
+
+
 def _leave_at_once(number: int) -> NoReturn:
-    if style.is_terminal(sys.stderr):
-        with suppress(OSError):
-            os.write(sys.stderr.fileno(), b"\n")
+    start = b"\n" if style.is_terminal(sys.stderr) else b""
+    with suppress(OSError):
+        os.write(sys.stderr.fileno(), start + b"error: " + _AT_ONCE)
     os._exit(INTERRUPTED if number == signal.SIGINT else TERMINATED)

@@ -1,4 +1,4 @@
-"""Bold and colour, kept out of texts until the stream is known: shown names never hold these marks."""
+"""Bold, colour, and where a line may be folded, as marks in texts until the stream is known; names never hold them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import os
 from typing import TextIO
 
 _BOLD, _PLAIN = "\x0e", "\x0f"
-MARKS = _BOLD + _PLAIN
-_NO_MARKS = str.maketrans({_BOLD: None, _PLAIN: None})
-_ANSI = str.maketrans({_BOLD: "\x1b[1m", _PLAIN: "\x1b[0m"})
+COLUMN = "\x1f"
+"""Between two columns of a table; shown as GAP."""
+HANG = "\x1e"
+"""Before a text that may be folded at its blanks; shown as nothing."""
+GAP = "  "
+MARKS = _BOLD + _PLAIN + COLUMN + HANG
+_LAID_OUT = {COLUMN: GAP, HANG: None}
+_NO_MARKS = str.maketrans({_BOLD: None, _PLAIN: None, **_LAID_OUT})
+_ANSI = str.maketrans({_BOLD: "\x1b[1m", _PLAIN: "\x1b[0m", **_LAID_OUT})
 _COLOURS = {"error": "31", "warning": "33", "hint": "36", "note": "36"}
 
 

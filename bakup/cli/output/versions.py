@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bakup.cli.output import listing, machine, numbers
 from bakup.cli.output.problems import Problem
 from bakup.cli.output.rows import short_id
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import COLUMN, bold
 
 if TYPE_CHECKING:
     from bakup.api.listings import FoundVersion
@@ -28,20 +28,21 @@ def found_lines(versions: Iterator[FoundVersion], *, exact: bool = False) -> Ite
         sizes = ["" if one.bytes is None else numbers.size(one.bytes, exact=exact) for one in batch]
         first, wide = not wide, max([8, wide, *map(len, sizes)])
         if first:
-            yield f"{_MODIFIED}  {'size':>{wide}}  {'from':<8}  {'to':<8}  path"
+            yield COLUMN.join((_MODIFIED, f"{'size':>{wide}}", f"{'from':<8}", f"{'to':<8}", "path"))
         for one, size in zip(batch, sizes, strict=True):
             begin, end = bold(short_id(one.first.uuid)), _end(one)
-            yield f"{_modified(one):<19}  {size:>{wide}}  {begin}  {end}  {listing.entry_name(one.path, one.entry)}"
+            name = listing.entry_name(one.path, one.entry)
+            yield COLUMN.join((f"{_modified(one):<19}", f"{size:>{wide}}", begin, end, name))
 
 
 def history_lines(versions: Sequence[FoundVersion], *, exact: bool = False) -> list[str]:
     """A heading, then a line a version: time, size or kind, first check point with its time, last one."""
     sizes = [_kind(one.entry) if one.bytes is None else numbers.size(one.bytes, exact=exact) for one in versions]
     wide = max([8, *map(len, sizes)])
-    lines = [f"{_MODIFIED}  {'size':>{wide}}  {'from':<28}  to"]
+    lines = [COLUMN.join((_MODIFIED, f"{'size':>{wide}}", f"{'from':<28}", "to"))]
     for one, size in zip(versions, sizes, strict=True):
         begin = f"{bold(short_id(one.first.uuid))} {numbers.local_time(one.first.time_ns)}"
-        lines.append(f"{_modified(one):<19}  {size:>{wide}}  {begin}  {_end(one).rstrip()}")
+        lines.append(COLUMN.join((f"{_modified(one):<19}", f"{size:>{wide}}", begin, _end(one).rstrip())))
     return lines
 
 

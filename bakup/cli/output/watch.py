@@ -37,6 +37,7 @@ class Teller:
         self.stored_sectors = 0
         self.stored_bytes = 0
         self.stored_check_points = 0
+        self.stored_before = 0
         self.has_left_out = False
         self.costs = Costs()
         self.unit = "sector"
@@ -97,12 +98,20 @@ class Teller:
         """A problem to standard error if it is `shown`, to JSON and to the log."""
         if shown:
             self.console.problem(problem)
-        level = "WARN" if problem.kind == "warning" else "ERROR"
-        self._log.write(level, problem.code, {"message": problem.message.split("\n")[0]})
-        for line in problem.lines():
-            self._log.text(style.plain(line))
+        self._write(problem)
         for facts in problem.facts:
             self.console.object({"message_type": "warning", "code": problem.code, **facts})
+
+    def _write(self, problem: Problem) -> None:
+        """To the log: a line for each path or sector that is struck, else the message and what stands below it."""
+        level = "WARN" if problem.kind == "warning" else "ERROR"
+        struck = [facts for facts in problem.facts if "message" not in facts]
+        for facts in struck:
+            self._log.write(level, str(facts.get("code", problem.code)), machine.as_logged(facts))
+        if not struck:
+            self._log.write(level, problem.code, {"message": problem.message.replace("\n", "; ")})
+            for line in problem.lines():
+                self._log.text(style.plain(line))
 
     def path(self, mark: Mark, path: bytes, size: int | None) -> None:
         """One path of the work, with `-v`."""
@@ -208,6 +217,7 @@ class Teller:
     def _continued(self, facts: dict[str, object]) -> None:
         begun, stored = facts.get("begun_ns"), facts.get("bytes")
         if isinstance(begun, int) and isinstance(stored, int):
+            self.stored_before = stored
             told = numbers.size(stored, exact=self.console.exact)
             self.note(f"going on from the run of {numbers.local_time(begun)}; {told} need not be sent")
 
@@ -232,7 +242,7 @@ class Teller:
 def path_line(mark: str, path: bytes, size: int | None, *, exact: bool = False) -> str:
     """A line of `-v`, as in `diff`: mark, size, path."""
     told = "" if size is None else numbers.size(size, exact=exact)
-    return f"{mark}  {told:>8}  {names.shown(path)}"
+    return style.COLUMN.join((f"{mark}{style.GAP}{told:>8}", names.shown(path)))
 
 
 def _status(now: Progress, pace: Pace) -> dict[str, object]:
