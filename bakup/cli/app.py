@@ -126,7 +126,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     arguments = habits.signed_tags(habits.options_after_command(habits.help_first(arguments)))
     if not arguments:
-        return _short(help.SHORT)
+        return _short(help.narrow(help.SHORT))
     return _parse_and_call(group(arguments[0] if arguments[0] in MODULES else None), arguments)
 
 

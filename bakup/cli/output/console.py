@@ -16,6 +16,8 @@ from bakup.cli.output.problems import SHOWN_LINES, Problem, save_list
 
 Wipe = Callable[[], None]
 
+_COMMANDS = ("bakup ", "chmod ")
+"""What a hint that is a command and nothing else begins with: it is not folded."""
 _MANY = frozenset({"entry", "path", "lost", "file", "version", "change", "data"})
 """Objects of which there may be a million: not flushed one by one."""
 
@@ -96,7 +98,8 @@ class Console:
     def hint(self, text: str) -> None:
         """A `hint:`; further lines are indented. Its command is made complete."""
         head, *command = self._parted(self.complete(text))
-        self._write_err(f"{style.HANG if command else ''}hint: {head}", "hint")
+        told = command or not head.startswith(_COMMANDS)
+        self._write_err(f"{style.HANG if told else ''}hint: {head}", "hint")
         self._indented(command)
 
     def advice(self, text: str) -> None:

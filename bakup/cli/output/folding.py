@@ -29,7 +29,7 @@ def _by_columns(cells: list[str], width: int) -> list[str]:
     lines = [cells[0]]
     for cell in cells[1:]:
         longer = f"{lines[-1]}{GAP}{cell}"
-        if _cells(longer.rstrip()) <= width:
+        if _cells(longer) <= width:
             lines[-1] = longer
         else:
             lines.append(f"{_INDENT * 2}{cell}")

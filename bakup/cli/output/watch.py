@@ -206,7 +206,7 @@ class Teller:
         sector = facts.get("sector")
         if self.console.level >= 1 and isinstance(sector, bytes) and isinstance(stored, int):
             told = numbers.size(stored, exact=self.console.exact)
-            self.console.report(f"sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
+            self.console.report(f"{style.HANG}sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
 
     def _objects_stored(self, facts: dict[str, object]) -> None:
         number, stored = facts.get("objects"), facts.get("bytes")

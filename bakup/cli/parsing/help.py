@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -9,11 +10,14 @@ from typing import Any, TypeVar
 from typer._click.core import Command, Context
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from bakup.cli.output import style
 from bakup.cli.parsing.habits import no_such_command
 from bakup.cli.parsing.options import EVERYWHERE, TARGET
 from bakup.errors import Usage
 
 WIDTH = 80
+_LEAST_BESIDE = 24
+"""So many columns an option's text needs beside it; else it stands below."""
 
 SHORT = """\
 bakup backs up any tree to any store, trusted or not.
@@ -60,10 +64,10 @@ class BakupCommand(TyperCommand):
         """The help page."""
         parts = [
             f"Usage: {usage(ctx)}",
-            _indented(self.help or ""),
+            _told(self.help or ""),
             f"Example:\n{_indented(self.epilog or '')}",
         ]
-        return "\n\n".join([*parts, *_groups(self._options()), _VARIABLES])
+        return "\n\n".join([*parts, *_groups(self._options()), narrow(_VARIABLES)])
 
     def _options(self) -> list[TyperOption]:
         return [param for param in self.params if isinstance(param, TyperOption) and not param.hidden]
@@ -81,7 +85,7 @@ class BakupGroup(TyperGroup):
         if ctx.parent is None:
             return self._overview()
         rows = [(name, command.short_help or "") for name, command in self.commands.items()]
-        parts = [f"Usage: {ctx.command_path} COMMAND [OPTIONS] [ARGS]...", _indented(self.help or "")]
+        parts = [f"Usage: {ctx.command_path} COMMAND [OPTIONS] [ARGS]...", _told(self.help or "")]
         return "\n\n".join([*parts, _section("Commands", rows)])
 
     def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, Command | None, list[str]]:
@@ -96,7 +100,7 @@ class BakupGroup(TyperGroup):
             _section(title, [(name, self.commands[name].short_help or "") for name in names])
             for title, names in _SECTIONS
         ]
-        return "\n\n".join([head, *sections, _END])
+        return "\n\n".join([narrow(head), *sections, narrow(_END)])
 
 
 def needed(ctx: Context) -> str:
@@ -167,9 +171,46 @@ def _section(title: str, rows: list[tuple[str, str]], column: int = 14) -> str:
 
 
 def _row(name: str, text: str, column: int) -> list[str]:
-    first, *more = textwrap.wrap(text, WIDTH - column) or [""]
+    width = _width()
+    if width - column < _LEAST_BESIDE:
+        return [f"  {name}", *_wrapped(text, width, " " * 8)]
+    first, *more = _wrapped(text, width - column) or [""]
     return [f"  {name:<{column - 2}}{first}".rstrip(), *(" " * column + line for line in more)]
+
+
+def _width() -> int:
+    """80 columns, or what a narrower terminal has."""
+    return min(WIDTH, style.width(sys.stdout)) if style.is_terminal(sys.stdout) else WIDTH
+
+
+def narrow(text: str) -> str:
+    """A text of at most 80 columns as a narrower terminal shows it; what may be pasted stays whole."""
+    width = _width()
+    return text if width == WIDTH else "\n".join(part for line in text.split("\n") for part in _narrow(line, width))
+
+
+def _narrow(line: str, width: int) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()))
+    command, gap, told = line.partition("     ") if line.startswith("  bakup ") else ("", "", "")
+    if gap:
+        return [command, *_wrapped(told.strip(), width, " " * 6)]
+    if "bakup sync " in line and not line.startswith("  bakup "):
+        return line.replace(": ", ":\n  ", 1).split("\n")
+    return _wrapped(line.strip(), width, indent) or [""]
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _indented(text: str) -> str:
     return textwrap.indent(text.strip("\n"), "  ")
+
+
+def _told(text: str) -> str:
+    """Paragraphs, two columns in; wrapped anew where the terminal is narrow."""
+    if _width() == WIDTH:
+        return _indented(text)
+    paragraphs = text.strip("\n").split("\n\n")
+    width = _width() - 2
+    return _indented("\n\n".join("\n".join(_wrapped(" ".join(one.split()), width)) for one in paragraphs))
