@@ -299,7 +299,8 @@ def _there_is_one(folder: str) -> Failed:
 
 def _damaged(folder: str) -> Damaged:
     hint = "move it away, then with your 24 words: bakup account recover"
-    return Damaged(f"{_path(folder)} is damaged, or no account file", hints=(hint,), code="account-file")
+    message = f"{_path(folder)} is damaged, or no account file, or one of an earlier draft"
+    return Damaged(message, hints=(hint,), code="account-file")
 
 
 def _cannot(verb: str, path: str, error: OSError) -> NoReturn:

@@ -94,7 +94,10 @@ def _refusal(home: Home, attached: Attached, asked: Asked) -> BakupError | None:
         return Failed(
             f"{place} holds {held} whole",
             details=tuple(damaged),
-            hints=(f"to look at one by itself: bakup {attached.layout.inspector} inspect FILE",),
+            hints=(
+                f"to look at one by itself: bakup {attached.layout.inspector} inspect {_quoted(place, damaged[0][0])}",
+                "were they made before the format was frozen? then the bakup that made them reads them",
+            ),
             code="all-damaged",
         )
     return None
@@ -107,6 +110,10 @@ def _nothing_given(place: str, unit: str, withheld: Sequence[tuple[str, str]]) -
         hints=("may this user read them? are they in an archive tier? then bring them back from it first",),
         code="target-denied",
     )
+
+
+def _quoted(place: str, locator: str) -> str:
+    return shlex.quote(f"{place.rstrip('/')}/{locator}")
 
 
 def _withheld(home: Home, row: int) -> list[tuple[str, str]]:

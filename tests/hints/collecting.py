@@ -129,7 +129,10 @@ class _Reading:
                 yield part, module, scope
             case ast.Call(func=ast.Attribute(attr="join"), args=[part]):
                 yield part, module, scope
-            case ast.Call(func=ast.Name(id="map"), args=[_, part]):
+            case (
+                ast.Call(func=ast.Name(id="map"), args=[_, part])
+                | ast.Call(func=ast.Attribute(attr="complete"), args=[part])
+            ):
                 yield part, module, scope
             case ast.Call(func=ast.Name(id="tuple" | "list" | "sorted" | "str"), args=parts):
                 yield from ((part, module, scope) for part in parts)

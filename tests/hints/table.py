@@ -149,6 +149,13 @@ TABLE = (
         AGAIN,
         "echo x > home/account; chmod 600 home/account",
     ),
+    Hint(
+        "move it away, then with your 24 words: bakup account recover",
+        "bakup account show 2>&1 | tee said; grep 'one of an earlier draft' said",
+        'mv home/account x; eval "$COMMAND --words-file card"',
+        "bakup ls t",
+        "cp $ROOT/tests/fixtures/draft/account home/account; chmod 600 home/account",
+    ),
     Hint("see which: bakup account show", "bakup account recover --words-file card"),
     Hint(
         "to keep a second one, give it a folder: BAKUP_HOME=DIR bakup account recover",
@@ -569,11 +576,18 @@ TABLE = (
         "bakup sync src plain --no-encrypt",
     ),
     Hint(
-        "to look at one by itself: bakup {} inspect FILE",
+        "to look at one by itself: bakup {} inspect {}",
         "bakup ls t",
-        'eval "${COMMAND/FILE/t/*.bakup}" || test $? = 21',
+        'eval "$COMMAND" || test $? = 21',
         "true",
         "rm home/*.db*; for one in t/*.bakup; do truncate -s 100 $one; done",
+    ),
+    Hint(
+        "were they made before the format was frozen? then the bakup that made them reads them",
+        "bakup ls draft",
+        "test $(stat -c %s draft/*.bakup) = 3192",  # as it was: nothing is written
+        "bakup ls t",
+        "cp -r $ROOT/tests/fixtures/draft draft; rm draft/account",
     ),
     Hint(
         "to bring back what is there: bakup restore {} OUT --at {}",

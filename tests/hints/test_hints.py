@@ -33,6 +33,7 @@ def shell(folder: Path, script: str, **more: str) -> subprocess.CompletedProcess
         "LANG": "C.UTF-8",
         "NO_COLOR": "1",
         "TMPDIR": str(folder / "tmp"),
+        "ROOT": str(ROOT),
         **more,
     }
     command = ["bash", "-c", PRELUDE + script]
