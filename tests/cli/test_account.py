@@ -91,7 +91,7 @@ def test_a_second_account_is_refused_before_its_words_are_typed(
     assert app.run(["account", "new", "--words-file", str(tmp_path / "card")]) == 0
     at = terminal([sys.executable, "-m", "bakup", "account", "recover"])
     assert at.finish() == 1
-    assert at.lines[0].startswith(f"error: there is an account in {home}"[:80])
+    assert at.lines[0].startswith("error: there is an account in")
 
 
 def test_recover_from_a_file(

@@ -11,6 +11,7 @@ from bakup.api.objects import HeldFile, SectorReport, SectorRestoreReport
 from bakup.api.reports import CheckReport, Count, Lost, SectorProblem
 from bakup.cli.commands import check, sector
 from bakup.cli.output.problems import Problem
+from bakup.cli.output.style import plain
 
 MIB, GIB = 1024**2, 1024**3
 
@@ -115,7 +116,7 @@ def test_a_lost_sector_without_a_catalog_is_named_by_its_range(rendered: Rendere
 
 def test_damage_that_a_second_copy_makes_good() -> None:
     found = report(problems=(SectorProblem(None, "x.bakup", "damaged", "is cut short"),), exit_code=20)
-    assert check.report_lines(found)[-3:] == [
+    assert [*map(plain, check.report_lines(found))][-3:] == [
         "damaged       1 sector",
         "lost          nothing",
         "good          everything; backing up to this target can go on",
@@ -124,7 +125,7 @@ def test_damage_that_a_second_copy_makes_good() -> None:
 
 def test_history_says_nothing_of_going_on() -> None:
     found = report(history=("check point 8b1d07c4 of laptop:/x is missing",), exit_code=23)
-    assert check.report_lines(found)[-1] == "good          everything else"
+    assert plain(check.report_lines(found)[-1]) == "good          everything else"
     assert [problem.kind for problem in check.problems(found)] == ["error"]
 
 
@@ -191,7 +192,7 @@ def test_inspect_without_an_account(rendered: Rendered) -> None:
 
 def test_protection_given_up_is_said() -> None:
     def protection(**facts: object) -> str:
-        return sector.report_lines(inspected(**facts))[2].removeprefix("protection    ")
+        return plain(sector.report_lines(inspected(**facts))[2]).removeprefix("protection    ")
 
     assert protection(encrypted=False, signed=False, signature="none", account=None) == "not encrypted, not signed"
     assert protection(encrypted=False) == "not encrypted, signed by account 7c41-9e02-b3aa: good"

@@ -31,7 +31,7 @@ def test_lines_and_foot(report: DiffReport) -> None:
     changed = [DiffLine("M", b"Catalogue/previews.db", Kind.FILE, int(31.9 * MIB))] * 3
     deleted = [DiffLine("-", b"2026/10/IMG_0399.jpg", Kind.FILE, int(4.05 * MIB))] * 2
     total = diff.Total()
-    lines = [diff.shown(line) for line in total.counted([*deleted, *new, *changed])]
+    lines = [plain(diff.shown(line)) for line in total.counted([*deleted, *new, *changed])]
     assert [lines[0], lines[2], lines[-1], plain(diff.foot(report, total))] == [
         "-  4.05 MiB  2026/10/IMG_0399.jpg",
         "+  12.4 MiB  2026/11/IMG_0412.jpg",
@@ -49,7 +49,7 @@ def test_folders_are_listed_and_counted_apart(report: DiffReport) -> None:
         DiffLine("!", b"locked", None, None, "permission denied"),
         DiffLine("U", b"a", Kind.FILE, 5),
     ]
-    assert [diff.shown(line) for line in total.counted(lines)] == [
+    assert [plain(diff.shown(line)) for line in total.counted(lines)] == [
         "+            $'caf\\xe9/'",
         "T            was a file",
         "U            .",

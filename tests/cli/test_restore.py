@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bakup.api.reports import Cause, CheckpointLine, Count, Lost, RebuildReport, RestoreReport
 from bakup.cli.commands import rebuild, restore
 from bakup.cli.output.problems import Problem
+from bakup.cli.output.style import plain
 from bakup.errors import Failed
 
 MIB, GIB = 1024**2, 1024**3
@@ -85,14 +86,16 @@ check point   8b1d07c4 of laptop:/home/ana/Photos, 2026-11-22 18:31:05
 
 
 def test_equal_files_are_already_there(good: RestoreReport) -> None:
-    some = restore.report_lines(replace(good, already_there=Count(7, 70), kept=Count(1, 5)))
+    some = [*map(plain, restore.report_lines(replace(good, already_there=Count(7, 70), kept=Count(1, 5))))]
     assert some[1:3] == ["already there      7 files       70 B", "kept               1 file         5 B"]
-    every = restore.report_lines(replace(good, restored=Count(), already_there=Count(7, 70), elapsed=0.5))
+    every = [
+        *map(plain, restore.report_lines(replace(good, restored=Count(), already_there=Count(7, 70), elapsed=0.5)))
+    ]
     assert every[0] == "already there      7 files       70 B, in 0.5 s"
 
 
 def test_a_dry_run_says_what_it_would_do(good: RestoreReport) -> None:
-    lines = restore.report_lines(replace(good, dry_run=True))
+    lines = [*map(plain, restore.report_lines(replace(good, dry_run=True)))]
     assert lines[0] == "would restore 56,220 files   67.6 GiB to /home/ana/back"
 
 

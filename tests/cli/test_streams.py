@@ -20,7 +20,7 @@ from bakup.cli.output import machine, problems, style
 from bakup.cli.output.console import Console
 from bakup.cli.output.log import Log, event_text
 from bakup.cli.output.problems import Problem
-from bakup.cli.output.style import bold
+from bakup.cli.output.style import bold, plain
 from bakup.cli.parsing.options import Everywhere
 from bakup.cli.running import Run, guarded
 from bakup.errors import BakupError, Locked
@@ -298,7 +298,7 @@ sys.exit(code)
 
 def test_columns_stand_alike() -> None:
     rows = ((b"2025/08/boat.mov", "208 MiB"), (b"2025/07/Sardinia/DSC04411.ARW", "24.1 MiB"))
-    assert problems.columns(rows) == [
+    assert [*map(plain, problems.columns(rows))] == [
         "2025/08/boat.mov                    208 MiB",
         "2025/07/Sardinia/DSC04411.ARW       24.1 MiB",
     ]

@@ -28,7 +28,8 @@ def hints(package: Path = BAKUP) -> dict[str, str]:
         for scope, expression in reading.given(module.tree, None):
             place = f"{module.file.relative_to(package.parent)}:{expression.lineno}"
             for template in reading.texts(expression, module, scope):
-                found.setdefault(template.removeprefix(_LABEL), place)
+                if template not in (_LABEL, _LABEL + "{}"):  # the label alone, before a hint that is found elsewhere
+                    found.setdefault(template.removeprefix(_LABEL), place)
     return found
 
 

@@ -60,6 +60,7 @@ FORKED = """
 cp -r t t2 && echo x > src/a && bakup sync src t && echo y > src/a && bakup sync src t2 && cp -n t2/*.bakup t || true
 """
 """Two copies of `t` that were used apart, brought together again."""
+FREE_PORT = "python -c 'import socket; s = socket.create_server((\"127.0.0.1\", 0)); print(s.getsockname()[1])' > port"
 HALF = "head -c 900 t/*.bakup > t/.half.part"
 
 WEBDAV = "tests/store/test_webdav.py::test_a_server_that_is_elsewhere_or_another_is_said"
@@ -73,15 +74,11 @@ ELSEWHERE = {
     "of Debian: apt install fuse3": "tests/mount/test_mount.py::test_without_the_programs_of_fuse",
     "once no other tool copies to {}, {} can be removed": "tests/cli/test_check.py::test_an_unfinished_copy_at_a_store",
     "{}; then: bakup check {}": "tests/acceptance/test_odd_answers.py::test_an_archived_sector_is_not_damaged",
-    "may this user read them? are they in an archive tier? then bring them back from it first": "tests/acceptance/test_odd_answers.py::test_all_denied_is_the_targets",
     "is the host's name right, and the clock? where the certificate is your own: docs/stores.md says how": ANSWERS,
     "is this computer's clock right? it says {}": ANSWERS,
-    "is the host's name right, and the network there?": ANSWERS,
-    "is the port right, and a server running there?": ANSWERS,
     "is it another region? --store-option client_kwargs.region_name=REGION": ANSWERS,
     "is the port that of a web console, or does a network in between want a log-in?": ODD,
     "give that address": WEBDAV,
-    "is its name right?": "tests/flows/test_emptied.py::test_a_source_that_is_suddenly_empty_is_asked_about",
     "where it speaks WebDAV, write webdav:// for https://": WEBDAV,
     "is it the address for WebDAV? often a path such as /remote.php/dav belongs to it": WEBDAV,
     "if a proxy ends TLS before it, let the proxy write http: for https: in the header Destination": "tests/store/test_webdav.py::test_where_to_is_said_as_a_server_behind_a_proxy_understands_it",
@@ -93,7 +90,6 @@ ELSEWHERE = {
     "make room and run the same command again": "tests/circumstances/test_full_disks.py::test_full_catalog",
     "make room and run the same command again: it goes on where it stopped": "tests/circumstances/test_full_disks.py::test_full_target",
     "run the same command again when that is mended: it goes on where it stopped": "tests/circumstances/test_full_disks.py::test_full_destination",
-    "run the same command again: it goes on where it stopped": "tests/transcripts/test_trouble.py::test_ctrl_c_and_the_run_after_it",
     "try it before you need it: bakup restore {} {}": "tests/transcripts/test_backing_up.py::test_the_first_run",
     "was it killed, or out of memory? run the same command again": "tests/source/test_ahead.py::test_a_process_that_dies_is_an_error_and_not_an_end",
     "was something mounted or moved? run the same command again": "tests/source/test_scan.py::test_a_root_that_goes_away_is_an_error_and_deletes_nothing",
@@ -671,6 +667,42 @@ TABLE = (
         PASTED,
         "diff -r kept out",
         "cp -r src kept; rm -r src/*; bakup sync src t --allow-empty",
+    ),
+    # what is not reached, or was cut off
+    Hint(
+        "may this user read them? are they in an archive tier? then bring them back from it first",
+        "as_user bakup ls t",
+        "chmod 600 t/*.bakup",
+        AGAIN,
+        "rm home/*.db*; chmod 0 t/*.bakup",
+    ),
+    Hint(
+        "run the same command again: it goes on where it stopped",
+        "timeout -s INT 3 bakup sync src new --sector-size 16MiB --limit-upload 6MiB",
+        "bakup sync src new --sector-size 16MiB 2>&1 | grep 'going on from the run'",
+        "bakup restore new out; diff -r src out",
+        "head -c 60M /dev/urandom > src/big",
+    ),
+    Hint(
+        "is the port right, and a server running there?",
+        "bakup sync http://127.0.0.1:$(cat port)/ t --retry-for 0s",
+        'serve src && eval "$AGAIN" && stop',
+        "bakup ls t . --source http://127.0.0.1:$(cat port)/ | grep b/",
+        FREE_PORT,
+    ),
+    Hint(
+        "is the host's name right, and the network there?",
+        "bakup sync http://nowhere.invalid:$(cat port)/ t --retry-for 0s",
+        'serve src && eval "${AGAIN/nowhere.invalid/127.0.0.1}" && stop',
+        "bakup ls t . --source http://127.0.0.1:$(cat port)/ | grep b/",
+        FREE_PORT,
+    ),
+    Hint(
+        "is its name right?",
+        "serve empty && bakup sync http://127.0.0.1:$(cat port)/ t; stop",
+        "serve src && bakup sync http://127.0.0.1:$(cat port)/ t && stop",
+        "bakup ls t . --source http://127.0.0.1:$(cat port)/ | grep b/",
+        f"{FREE_PORT}; serve src && bakup sync http://127.0.0.1:$(cat port)/ t && stop; mkdir empty",
     ),
     # local state
     Hint(

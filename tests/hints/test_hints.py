@@ -19,6 +19,13 @@ as_user() {  # one who is denied what a mode denies
   if test $(id -u) = 0; then setpriv --bounding-set -all --inh-caps -all "$@"; else "$@"; fi
 }
 """
+PRELUDE += """
+serve() {  # a folder, over HTTP at the port that stands in `port`
+  python -m http.server --bind 127.0.0.1 --directory $1 $(cat port) > /dev/null 2>&1 & echo $! > server
+  for _ in $(seq 100); do (: < /dev/tcp/127.0.0.1/$(cat port)) 2> /dev/null && return; sleep 0.05; done; return 1
+}
+stop() { kill $(cat server); }
+"""
 FIRST = """
 mkdir -p src/b && echo a > src/a && echo c > src/b/c.txt
 bakup account new --words-file card && bakup sync src t

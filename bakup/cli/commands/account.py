@@ -52,8 +52,8 @@ It never replaces an account, and writes the words nowhere but on the terminal
 or into --words-file.
 """
 SHOW_TEXT = """
-Say which account this is: its id, the fingerprints of its public keys, how its
-secret is kept; with --keys the public keys themselves.
+Say which account this is: its id, the fingerprints of its public keys, how
+its secret is kept; with --keys the public keys themselves.
 
 It never shows a secret.
 """
