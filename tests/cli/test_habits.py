@@ -38,7 +38,6 @@ def answer(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         ("unlock", "the target has no locks"),
         ("prune", "nothing is deleted at a target; to offer less of it: bakup forget"),
         ("restor", "did you mean: bakup restore"),
-        ("mount", "the commands: bakup --help"),
         ("zzz", "the commands: bakup --help"),
     ],
 )
