@@ -10,7 +10,7 @@ PYTEST := $(PY) -m pytest
 NONE_IS_FINE := || test $$? -eq 5
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lock demo test test-peers servers soak check format bench bench-remote wheel wheels clean
+.PHONY: help venv lock demo test test-peers servers soak check format bench bench-remote bench-mount wheel wheels clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -84,6 +84,10 @@ bench-remote: $(READY) ## stores over the network, beside restic: ROWS=stream,fa
 	$(PY) -m bench.remote $(if $(ROWS),--rows $(ROWS)) $(if $(RUNS),--runs $(RUNS)) $(if $(GIB),--gib $(GIB)) \
 	    $(if $(UPLOAD_MIB),--upload-mib $(UPLOAD_MIB)) \
 	    $(if $(SECTORS),--sectors $(SECTORS))
+
+bench-mount: $(READY) ## grep -r over a mounted backup, beside restic: ARGS="/usr/share/doc --runs 3"
+	bash bench/install.sh
+	$(PY) -m bench.mount $(ARGS)
 
 wheel: $(READY) ## dist/bakup-*.whl
 	rm -rf dist build/lib build/bdist.*
