@@ -233,10 +233,11 @@ def _why(source: SourceReport) -> str:
     if any(count.files for count in (source.new, source.changed, source.deleted, source.stored_again)):
         return ""
     if source.others:
-        told.append(f"{numbers.count(source.others, 'folder or the like', 'folders or the like')} changed")
+        told.append(f"{numbers.count(source.others, 'folder or link', 'folders or links')} changed")
     if source.noted:
-        told.append(f"{numbers.count(source.noted, 'path')} with another inode or time, and alike in all else")
-    return ", ".join(told)
+        differ = "differs" if source.noted == 1 else "differ"
+        told.append(f"{numbers.count(source.noted, 'path')} {differ} in inode or change time alone")
+    return "; ".join(told)
 
 
 def _time_of_the_look(report: SyncReport, source: SourceReport) -> str:
