@@ -16,8 +16,9 @@ This page is made by `tools/reference.py` from the help of each command; `make c
 What the codes mean that a command exits with: [exit-codes.md](exit-codes.md). What `--json` writes: [json.md](json.md).
 
 Options stand before, between or after arguments; `--` ends them. Each has a variable, `BAKUP_` and its name
-(`BAKUP_SECTOR_SIZE` for `--sector-size`); a flag's is `yes` or `no` (or `1`, `true`, `on`; `0`, `false`, `off`): `BAKUP_QUIET=yes`.
-An option that may stand several times takes a value a line. What is typed wins over a variable. `BAKUP_HOME` is the folder of all local state: account, catalog, state.
+(`BAKUP_SECTOR_SIZE` for `--sector-size`). A flag's is `yes` or `no`, as in `BAKUP_QUIET=yes`; `1`, `true`, `on` and
+`0`, `false`, `off` mean the same. That of an option that may stand several times takes a value a line. What is typed
+wins over a variable. `BAKUP_HOME` is the folder of all local state: account, catalog, state.
 """
 
 
