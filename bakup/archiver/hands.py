@@ -24,6 +24,7 @@ from bakup.archiver.scanning import Job
 from bakup.archiver.storing import Counted, SourceStoring
 from bakup.catalog import recording
 from bakup.catalog.database import reader
+from bakup.format.constants import LANES
 from bakup.layouts.checkpoint_writer import Outcome
 from bakup.layouts.interface import Begun, Bench, Layout, Making
 from bakup.model import LaneLine
@@ -37,6 +38,8 @@ FILES_EACH = 4_000
 """... files that each of them has at least."""
 ATTEMPTS = 4
 """Lanes that a slice may take: so often it is given out."""
+_BATCHES = LANES // ATTEMPTS
+"""More of a plan have no lanes. (Two thousand million paths.)"""
 _WAIT_S = 0.5
 
 
@@ -138,7 +141,7 @@ class Hands:
 
 def hands_for(jobs: Sequence[Job], asked: int | None) -> tuple[int, Sequence[Job]]:
     """How many workers, and for which jobs; fewer than two: none are worth it. `asked`: so many, where any are."""
-    large = [job for job in jobs if job.tree.forks and job.files_to_store >= FILES]
+    large = [job for job in jobs if job.tree.forks and job.files_to_store >= FILES and job.spool.batches < _BATCHES]
     if asked is not None:
         return asked if large else 0, large
     size = sum(job.bytes_to_store for job in large)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
 from bakup.catalog import shard
@@ -17,14 +17,13 @@ from bakup.layouts.sectors.dedup import Answer
 from bakup.layouts.sectors.populate import Filling, Lane, Stream
 from bakup.layouts.sectors.transfer import Transfer
 from bakup.model import LaneLine, SectorLine
-from bakup.processes import Line
+from bakup.processes import Line, workers
 from bakup.sector.writer import FinishedSector
 from bakup.source.interface import Source
 from bakup.store.target import Locator
 
 SHARD_LANES = 8
 """Lanes after which rows go to the catalog, though their sector still grows: so its memory of claims stays small."""
-IN_FLIGHT = 1
 
 
 class RemoteClaims:
@@ -111,6 +110,8 @@ class Bench:
         self._claims = claims
         self._filling = filling
         self._level = level
+        # For large files: the other workers may have come to their end long before this one.
+        self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
         self._stream: Stream | None = None
         self._transfer: Transfer | None = None
         self._lanes = 0
@@ -136,9 +137,9 @@ class Bench:
             self._stream,
             self._filling,
             self._claims,
-            Inline(),
+            self._pool,
             level=self._level,
-            in_flight=IN_FLIGHT,
+            for_small=Inline(),
             on_drained=on_progress,
         )
         return self._transfer

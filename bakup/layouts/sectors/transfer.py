@@ -71,7 +71,12 @@ class Batch(Struct):
 
 
 class Transfer(ReadingSink):
-    """Stores the changes of one source into the sectors of a run; entries are given in key order."""
+    """Stores the changes of one source into the sectors of a run; entries are given in key order.
+
+    Args:
+        pool: compresses packs.
+        for_small: those without bytes of large files, if others shall.
+    """
 
     def __init__(
         self,
@@ -82,7 +87,7 @@ class Transfer(ReadingSink):
         pool: Executor,
         *,
         level: int | None,
-        in_flight: int = IN_FLIGHT,
+        for_small: Executor | None = None,
         on_drained: Callable[[], None],
     ) -> None:
         super().__init__(source, SMALL_FILE)
@@ -91,8 +96,8 @@ class Transfer(ReadingSink):
         self._filling = filling
         self._claims = claims
         self._pool = pool
+        self._for_small = for_small or pool
         self._level = level
-        self._in_flight = in_flight
         self._cutter = Cutter(stream.checkpoint.chunker)
         self._batch = Batch()
         self._queue: deque[Batch] = deque()
@@ -266,7 +271,7 @@ class Transfer(ReadingSink):
         self._queue.append(batch)
         self._asked.append(batch)
         self._pack_asked(self._claims.ahead)
-        while len(self._queue) > self._in_flight or (self._queue and _ready(self._queue[0])):
+        while len(self._queue) > IN_FLIGHT or (self._queue and _ready(self._queue[0])):
             self._drain()
 
     def _pack_asked(self, most: int) -> None:
@@ -286,7 +291,8 @@ class Transfer(ReadingSink):
             if batch.run is not None and len(new) == len(batch.chunks):
                 buffer, start, end = batch.run
                 parts = [buffer.view[start:end]]
-            batch.pack = self._pool.submit(pack_action, parts, self._level)
+            pool = self._pool if batch.buffers else self._for_small
+            batch.pack = pool.submit(pack_action, parts, self._level)
         batch.answer, batch.chunks = None, {}
 
     def _drain(self) -> None:
