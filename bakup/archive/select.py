@@ -48,6 +48,7 @@ def choose_source(connection: sqlite3.Connection, target: int, name: str | None,
             code="nothing",
         )
     if name is not None:
+        name = name.rstrip("/") or name  # as it means nothing behind a SRC
         fitting = [source for source in found if name in _whole_names(source)]
         fitting = fitting or [one for one in found if _means(one, name) or _means(one, known_as(name))]
         if not fitting:

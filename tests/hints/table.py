@@ -678,7 +678,8 @@ TABLE = (
     ),
     Hint(
         "run the same command again: it goes on where it stopped",
-        "timeout -s INT 3 bakup sync src new --sector-size 16MiB --limit-upload 6MiB",
+        "bakup sync src new --sector-size 16MiB --limit-upload 20MiB --log-file log &"
+        " until grep -q sector-stored log; do sleep 0.05; done; kill -TERM $!; wait $!",
         "bakup sync src new --sector-size 16MiB 2>&1 | grep 'going on from the run'",
         "bakup restore new out; diff -r src out",
         "head -c 60M /dev/urandom > src/big",
