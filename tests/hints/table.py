@@ -91,6 +91,7 @@ ELSEWHERE = {
     "make room and run the same command again: it goes on where it stopped": "tests/circumstances/test_full_disks.py::test_full_target",
     "run the same command again when that is mended: it goes on where it stopped": "tests/circumstances/test_full_disks.py::test_full_destination",
     "try it before you need it: bakup restore {} {}": "tests/transcripts/test_backing_up.py::test_the_first_run",
+    "were they killed, or out of memory? run the same command again": "tests/flows/test_many_hands.py::test_when_all_workers_die_the_next_run_goes_on",
     "was it killed, or out of memory? run the same command again": "tests/source/test_ahead.py::test_a_process_that_dies_is_an_error_and_not_an_end",
     "was something mounted or moved? run the same command again": "tests/source/test_scan.py::test_a_root_that_goes_away_is_an_error_and_deletes_nothing",
     "when it answers, run the same command again: it goes on where it stopped": "tests/faults/test_bad_network.py::test_a_network_that_stays_away",
