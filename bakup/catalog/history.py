@@ -170,14 +170,13 @@ def versions_at(
     ordinal: int,
     path: bytes = b"",
     *,
-    recursive: bool = True,
     kinds: tuple[Kind, ...] = (),
     plain: bool = True,
     descending: bool = False,
 ) -> Iterator[Version]:
     """Versions that stand at `ordinal`, at or below `path`, in key order or backwards.
 
-    Not recursive: direct children only. With `kinds` only those; without `plain` no plain files (see `versions`).
+    With `kinds` only those; without `plain` no plain files (see `versions`).
     """
     key = path_key(path)
     low, high = (key + b"\0", key + b"\1") if key else (b"", LAST_KEY)
@@ -186,11 +185,9 @@ def versions_at(
         where += f" AND kind IN ({', '.join(str(int(kind)) for kind in kinds)})"
     if not plain:
         where += " AND NOT plain"
-    if not recursive:
-        where += f" AND key <> x'' AND instr(substr(key, {len(low) + 1}), x'00') = 0"
     sql = f"SELECT {VERSION_COLUMNS} FROM versions WHERE {where} AND"
     arguments = [source, ordinal, ordinal]
-    itself = connection.execute(f"{sql} key = ?", [*arguments, key]) if recursive and key else iter(())
+    itself = connection.execute(f"{sql} key = ?", [*arguments, key]) if key else iter(())
     below = connection.execute(
         f"{sql} key >= ? AND key < ? ORDER BY key {'DESC' if descending else ''}", [*arguments, low, high]
     )

@@ -150,11 +150,21 @@ def _name(glob: bytes) -> Callable[[str], object]:
 
 
 def _fits(path: Sequence[_Segment], names: Sequence[str]) -> bool:
-    if not path:
-        return not names
-    if path[0] is None:
-        return any(_fits(path[1:], names[skipped:]) for skipped in range(len(names) + 1))
-    return bool(names and path[0](names[0]) and _fits(path[1:], names[1:]))
+    """All places in `path` to which the names so far may lead are followed at once: `**` costs no more than a name."""
+    reached = _with_skipped(path, {0})
+    for name in names:
+        stays = {at for at in reached if at < len(path) and path[at] is None}
+        goes = {at + 1 for at in reached if at < len(path) and (segment := path[at]) is not None and segment(name)}
+        reached = _with_skipped(path, stays | goes)
+    return len(path) in reached
+
+
+def _with_skipped(path: Sequence[_Segment], places: set[int]) -> set[int]:
+    """The places, and those behind a `**` that stands for nothing."""
+    for at, segment in enumerate(path):
+        if segment is None and at in places:
+            places.add(at + 1)
+    return places
 
 
 def _text(raw: bytes) -> str:

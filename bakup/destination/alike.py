@@ -11,19 +11,21 @@ class OtherName(str):
 
 
 def alike(paths: Callable[[], Iterable[bytes]]) -> dict[bytes, bytes]:
-    """Of paths that may be one somewhere, each but the first, with the first.
+    """Of paths that may be one somewhere, each but the first, with the first: two names in one folder.
+
+    What is below a folder that is another's is not compared: see `above`.
 
     Args:
-        paths: gives all of them, twice in the same order.
+        paths: gives all of them twice in key order; the folders that they are in need not be among them.
     """
     seen: set[int] = set()
     again: set[int] = set()
-    for path in paths():
+    for path in _with_folders(paths()):
         number = hash(_folded(path))
         (again if number in seen else seen).add(number)
-    firsts: dict[str, bytes] = {}
+    firsts: dict[bytes, bytes] = {}
     found: dict[bytes, bytes] = {}
-    for path in paths() if again else ():
+    for path in _with_folders(paths()) if again else ():
         folded = _folded(path)
         if hash(folded) in again and (first := firsts.setdefault(folded, path)) != path:
             found[path] = first
@@ -31,10 +33,9 @@ def alike(paths: Callable[[], Iterable[bytes]]) -> dict[bytes, bytes]:
 
 
 def parted(first: bytes, second: bytes) -> tuple[bytes, bytes, bytes]:
-    """The folder that two paths have in common, and the names in it by which they part."""
-    names, others = first.split(b"/"), second.split(b"/")
-    at = next(number for number, (name, other) in enumerate(zip(names, others, strict=True)) if name != other)
-    return b"/".join(names[:at]), names[at], others[at]
+    """The folder that two paths that are alike have in common, and their names in it."""
+    folder, _, name = second.rpartition(b"/")
+    return folder, first.rpartition(b"/")[2], name
 
 
 def above(path: bytes) -> Iterator[bytes]:
@@ -50,10 +51,28 @@ def variants(name: bytes) -> set[bytes]:
     return {other.encode("utf-8", "surrogateescape") for other in found} - {name}
 
 
-def _folded(path: bytes) -> str:
-    return "/".join(map(_folded_name, path.decode("utf-8", "surrogateescape").split("/")))
+def _with_folders(paths: Iterable[bytes]) -> Iterator[bytes]:
+    """Paths in key order, each after the folders that it is in."""
+    before = b""
+    for path in paths:
+        folder = path.rpartition(b"/")[0]
+        missing = []
+        while folder and folder != before and not before.startswith(folder + b"/"):
+            missing.append(folder)
+            folder = folder.rpartition(b"/")[0]
+        yield from reversed(missing)
+        yield path
+        before = path
 
 
-def _folded_name(name: str) -> str:
-    kept = name.rstrip(". ") or name
-    return kept.lower() if kept.isascii() else normalize("NFKC", normalize("NFKC", kept).casefold())
+def _folded(path: bytes) -> bytes:
+    folder, separator, name = path.rpartition(b"/")
+    return folder + separator + _folded_name(name)
+
+
+def _folded_name(raw: bytes) -> bytes:
+    kept = raw.rstrip(b". ") or raw
+    if kept.isascii():
+        return kept.lower()
+    text = kept.decode("utf-8", "surrogateescape")
+    return normalize("NFKC", normalize("NFKC", text).casefold()).encode("utf-8", "surrogateescape")

@@ -21,6 +21,7 @@ from bakup.archive.opening import attach
 from bakup.archive.select import choose_checkpoint, choose_source, inner_path, is_lacking, line_of
 from bakup.archive.suffering import suffering
 from bakup.catalog import damage, difference, history, incomplete, places
+from bakup.catalog.children import versions_in
 from bakup.catalog.difference import Unread
 from bakup.catalog.rows import Version, known_as
 from bakup.errors import Failed
@@ -139,7 +140,10 @@ def _not_whole(
 
 
 def _below(home: Home, source: int, ordinal: int, path: bytes, *, recursive: bool) -> Iterator[Version]:
-    for version in history.versions_at(home.catalog, source, ordinal, path, recursive=recursive):
+    if not recursive:
+        yield from versions_in(home.catalog, source, ordinal, path)
+        return
+    for version in history.versions_at(home.catalog, source, ordinal, path):
         if version.path != path:
             yield version
 

@@ -177,22 +177,16 @@ class Sink:
         self._wire = wire
         self._pieces: list[bytes] = []
 
-    def take(self, piece: bytes) -> None:
-        """A piece came; waits as the rate wants it."""
+    def take(self, piece: bytes, came: int | None = None) -> None:
+        """A piece came; waits as the rate wants it. `came`: bytes, with those that nobody asked for."""
         self._keep(piece)
-        self._wire.took(len(piece))
+        self._wire.took(len(piece) if came is None else came)
         self.moved_at = time.monotonic()
 
-    async def take_soon(self, piece: bytes) -> None:
+    async def take_soon(self, piece: bytes, came: int | None = None) -> None:
         """As `take`, in a coroutine; to wait for the rate is no silence of the store."""
         self._keep(piece)
-        async for _ in self._wire.took_soon(len(piece)):
-            self.moved_at = time.monotonic()
-        self.moved_at = time.monotonic()
-
-    async def pass_soon(self, size: int) -> None:
-        """Bytes that nobody asked for came, and are not kept."""
-        async for _ in self._wire.took_soon(size):
+        async for _ in self._wire.took_soon(len(piece) if came is None else came):
             self.moved_at = time.monotonic()
         self.moved_at = time.monotonic()
 
@@ -201,7 +195,8 @@ class Sink:
         return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
     def _keep(self, piece: bytes) -> None:
-        self._pieces.append(piece)
+        if piece:
+            self._pieces.append(piece)
         self.size += len(piece)
         self.moved_at = time.monotonic()
 

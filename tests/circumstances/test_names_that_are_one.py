@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disks import LoopDisk
+from disks import LoopDisk, command
 from place import Place
 
 pytestmark = pytest.mark.peer
@@ -50,3 +50,27 @@ def test_no_file_is_lost_to_another(disk: LoopDisk, tmp_path: Path, layout: str,
         assert os.readlink(out / "L") == "to upper"
         assert sorted(os.listdir(out / "docs")) == ["x"]
         assert not [name for _, _, names in os.walk(out) for name in names if name.startswith(".bakup")]
+
+
+def test_a_folder_deeper_inside_is_asked_by_itself(disk: LoopDisk, tmp_path: Path) -> None:
+    """OUT tells case apart, and another file system that is mounted in it does not."""
+    place = Place(tmp_path)
+    for name in ("on/IT/x", "on/it/README", "on/it/y", "on/it2/README", "on/it2/readme", "off/README", "off/readme"):
+        path = place.source / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(name.encode())
+    place.computer.call("sync", place.source, place.target)
+    out = tmp_path / "out"
+    (out / "on").mkdir(parents=True)
+    (out / "off").mkdir()
+    command("mount", "--bind", disk.path, out / "on")
+    try:
+        for options in ((), ("--overwrite", "always")):
+            said = " ".join(place.computer.run("restore", place.target, out, *options, code=3).err.split())
+            for line in ("on/it IT is there", "on/it/README IT is there", "on/it2/readme README is there"):
+                assert line in said
+            assert sorted(os.listdir(out / "off")) == ["README", "readme"]
+            assert os.listdir(out / "on" / "it") == ["x"]
+            assert (out / "on" / "it2" / "README").read_bytes() == b"on/it2/README"
+    finally:
+        command("umount", "-l", out / "on")

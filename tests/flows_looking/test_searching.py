@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 from look import Look, ends, touch, uuid_text
-from rig import SMALL_SECTOR
+from rig import SMALL_SECTOR, Answers
 from trees import noise, write
 
+from bakup.api.reports import TargetOptions
 from bakup.archive.when import span_of
 from bakup.catalog.history import CheckpointRow
 from bakup.catalog.search import Timeline, matcher
 from bakup.errors import Failed, Usage
+from bakup.flows import ls
 
 ODD = {"caf\udce9.jpg": b"1", "new\nline": b"2", "[a]": b"3", "-n": b"4", "café.jpg": b"5", " ": b"6"}
 
@@ -252,3 +254,31 @@ def test_memory_is_flat(look: Look, tmp_path: Path) -> None:
         tracemalloc.stop()
     assert count == 2999
     assert peak < 300_000
+
+
+def test_a_folder_is_listed_without_what_is_below(look: Look) -> None:
+    uuid = look.sync({**{f"wide/many/{number}": b"" for number in range(300)}, "wide/one": b"1", "wide.x": b"2"})
+
+    def listed(path: bytes, recursive: bool) -> tuple[list[bytes], int]:
+        steps: list[None] = []
+        with look.rig.open("ls") as home:
+            found = ls.entries(
+                home,
+                look.dst,
+                path,
+                at=uuid.hex(),
+                source=None,
+                recursive=recursive,
+                target=TargetOptions(),
+                watch=look.rig.watch,
+                ask=Answers(),
+            )
+            home.catalog.set_progress_handler(lambda: steps.append(None), 1)
+            names = [one.path for one in found.entries]
+        return names, len(steps)
+
+    assert listed(b"wide", recursive=False)[0] == [b"many", b"one"]
+    assert listed(b"", recursive=False)[0] == [b"wide", b"wide.x"]
+    many, all_steps = listed(b"wide", recursive=True)
+    assert len(many) == 302
+    assert listed(b"wide", recursive=False)[1] * 10 < all_steps

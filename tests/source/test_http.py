@@ -1,7 +1,8 @@
-"""A web server as a source: sizes that are not told, ranges that are not given."""
+"""A web server as a source: sizes that are not told, ranges that are not given, or others."""
 
 from __future__ import annotations
 
+import gzip
 import os
 from base64 import b64encode
 from collections.abc import Iterator
@@ -14,19 +15,28 @@ import pytest
 from bakup.errors import NoTarget, StoreError
 from bakup.model import Kind
 from bakup.source.bucket.bucket import BucketSource
+from bakup.source.interface import Unreadable
 from bakup.source.opening import open_source
 from bakup.source.tree.filters import Rules
 from bakup.store.buckets.interface import Listed
 from bakup.store.buckets.opening import open_bucket
 
 LARGE = os.urandom(9 << 20)
-FILES = {"/known": b"content", "/large": LARGE, "/sizeless": b"grown while it is sent"}
+SHIFTED = os.urandom(100_000)
+PACKED = b"packed for the way " * 1000
+FILES = {
+    "/known": b"content",
+    "/large": LARGE,
+    "/sizeless": b"grown while it is sent",
+    "/shifted": SHIFTED,
+    "/packed": PACKED,
+}
 ANA = "Basic " + b64encode(b"ana:s3cr@t").decode()
 INDEX = "".join(f'<a href="{path[1:]}">{path}</a>' for path in FILES).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Knows no ranges, and of one file no size."""
+    """Knows no ranges, but for one file, of which it gives another; of one file it knows no size, one it packs."""
 
     protocol_version = "HTTP/1.1"
 
@@ -44,7 +54,13 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(401)
             return
         body = FILES.get(self.path, b"" if self.path.startswith("/empty") else INDEX)
+        if self.path == "/shifted" and with_body:
+            self._shifted(body)
+            return
         self.send_response(200)
+        if self.path == "/packed" and "gzip" in self.headers.get("Accept-Encoding", ""):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
         if self.path == "/sizeless":
             self.send_header("Transfer-Encoding", "chunked")
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
@@ -54,6 +70,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             self.wfile.write(body)
+
+    def _shifted(self, body: bytes) -> None:
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes 1-{len(body) - 1}/{len(body)}")
+        self.send_header("Content-Length", str(len(body) - 1))
+        self.end_headers()
+        self.wfile.write(body[1:])
 
 
 @pytest.fixture(name="source")
@@ -84,6 +107,18 @@ def test_a_large_file_is_whole_where_the_server_gives_no_ranges(source: BucketSo
             filled += count
         assert file.consistent()
     assert read == LARGE
+
+
+def test_another_range_than_was_asked_for_is_not_taken_for_the_file(source: BucketSource) -> None:
+    found = {one.path: one for one in source.entries()}
+    with pytest.raises(Unreadable, match="sent bytes 1-99999/100000 in place of bytes 0-99999"):
+        source.read_small(found[b"shifted"])
+
+
+def test_a_file_comes_as_it_is_stored_from_a_server_that_packs_it(source: BucketSource) -> None:
+    found = {one.path: one for one in source.entries()}
+    assert bytes(source.read_small(found[b"packed"]).data) == PACKED
+    assert source.bucket.read(Listed("packed", len(PACKED), 0), 7, 10) == PACKED[7:17]
 
 
 def test_the_url_of_a_file_is_a_source_of_one_file(source: BucketSource) -> None:

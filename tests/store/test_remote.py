@@ -37,7 +37,7 @@ def test_unknown_kinds_of_store() -> None:
 
 def test_a_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     for loaded in ("s3", "s3_client"):
-        monkeypatch.delitem(sys.modules, f"bakup.store.{loaded}", raising=False)
+        monkeypatch.delitem(sys.modules, f"bakup.store.backends.{loaded}", raising=False)
     monkeypatch.setitem(sys.modules, "s3fs", None)
     with pytest.raises(Usage, match="s3:// needs a package") as caught:
         open_target("s3://bucket/x")

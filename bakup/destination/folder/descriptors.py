@@ -10,7 +10,7 @@ import sys
 from collections import OrderedDict
 from typing import NamedTuple
 
-from bakup.destination.alike import OtherName, parted, variants
+from bakup.destination.alike import OtherName, above, parted, variants
 from bakup.destination.folder import names
 from bakup.destination.folder.unfinished import EVERY_FOLDER, RestoreRun
 from bakup.errors import Failed
@@ -84,33 +84,38 @@ class Folders:
             os.close(folder.descriptor)
         self._open.clear()
 
-    def folds(self, *, trial: bool) -> bool:
-        """Whether names that differ are one name here: by what is in the root, or, in a `trial`, by a file that is made
-        in it and removed."""
+    def folds(self, path: bytes = b"", *, trial: bool) -> bool:
+        """Whether names that differ are one name in the folder at a path, or in the nearest above it that stands: by
+        what is in it, or, in a `trial`, by a file that is made in it and removed."""
         with contextlib.suppress(OSError):
-            at = self._root.descriptor
-            with os.scandir(at) as entries:
+            folder = self._nearest(path)
+            with os.scandir(folder.descriptor) as entries:
                 for entry in entries:
                     name = os.fsencode(entry.name)
                     if others := variants(name):
-                        return any(_are_one(at, name, other) for other in others)
-            return trial and self._folds_in_trial(self._root, "A\N{LATIN SMALL LETTER E WITH ACUTE}".encode())
+                        return any(_are_one(folder.descriptor, name, other) for other in others)
+            return trial and self._folds_in_trial(folder, "A\N{LATIN SMALL LETTER E WITH ACUTE}".encode())
         return False
+
+    def _nearest(self, path: bytes) -> Folder:
+        for standing in (path, *above(path)):
+            with contextlib.suppress(OSError, Refused):
+                return self.open(standing, make=False)
+        return self._root
 
     def expect_own(self, folder: Folder, path: bytes) -> None:
         """Raise Another if a path to be made in a folder has a name that is another's here: as the system says of two
         such names in a folder that is made for that, and removed."""
         first = self._run.alike.get(path)
-        if first is not None and parted(first, path)[0] == path.rpartition(b"/")[0]:
+        if first is not None:
             _, other, name = parted(first, path)
             if self._folds_in_trial(folder, other, name):
                 raise Another(other)
 
     def is_one(self, folder: Folder, first: bytes, path: bytes) -> bool:
         """Whether the first of two paths that stand, the second in a folder, is there by the same name."""
-        common, other, name = parted(first, path)
-        in_folder = common == path.rpartition(b"/")[0]
-        return in_folder and _are_one(folder.descriptor, self.name(other), self.name(name))
+        _, other, name = parted(first, path)
+        return _are_one(folder.descriptor, self.name(other), self.name(name))
 
     def _folds_in_trial(self, folder: Folder, name: bytes, *others: bytes) -> bool:
         trial = self._run.temporary_name()

@@ -18,7 +18,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 
-from bakup.destination.alike import alike
+from bakup.destination.alike import alike, parted
 from bakup.destination.folder import names
 from bakup.destination.folder.attributes import Held, same_time, without_acls
 from bakup.destination.folder.descriptors import Another, Folder, Refused
@@ -94,9 +94,19 @@ class Destination:
         return not self._places.run.alike
 
     def expect(self, paths: Callable[[], Iterable[bytes]]) -> None:
-        """Find out which of the paths that are wanted are one name here: of those only the first is made."""
-        if self._folders.folds(trial=self.fresh and self._places.begun):
-            self._places.run.alike = alike(paths)
+        """Find out which of the paths that are wanted are one name here: of those only the first is made.
+
+        What stands here may hold other file systems, and folders that are not as the one above: each is asked."""
+        trial = self._places.begun
+        if self.fresh:
+            self._places.run.alike = alike(paths) if self._folders.folds(trial=trial) else {}
+            return
+        found = alike(paths)
+        folds = {
+            folder: self._folders.folds(folder, trial=trial)
+            for folder in {parted(found[path], path)[0] for path in found}
+        }
+        self._places.run.alike = {path: first for path, first in found.items() if folds[parted(first, path)[0]]}
 
     @property
     def problems(self) -> list[tuple[bytes, str]]:

@@ -45,7 +45,7 @@ def ingest(
     found = Ingested()
     foreign = sum(not locator.endswith(".bakup") for locator, _ in objects)
     if foreign and "://" in target.url:
-        watch.note(f"reading the first 16 KiB of {foreign:,} objects under {target.url}")
+        watch.note(f"reading the first 16 KiB of {foreign:,} object{'s' * (foreign > 1)} under {target.url}")
     with ThreadPoolExecutor(target.at_once.heads, thread_name_prefix="read") as pool:
         for done, (locator, size, result) in enumerate(_read_all(pool, target, objects, trust), 1):
             if announce and isinstance(result, tuple):

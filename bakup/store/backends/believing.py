@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from bakup.store.wire import Sink
-
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _ROOT = re.compile(rb"^(?:\xef\xbb\xbf)?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<([^\s/>]+)", re.DOTALL)
 WHOLE, _PART = 200, 206
@@ -17,6 +15,10 @@ WHOLE, _PART = 200, 206
 
 class NotTheStore(Exception):
     """An answer that this kind of store does not give to what was asked."""
+
+
+class OtherRange(Exception):
+    """A part of one object that is not the one that was asked for."""
 
 
 def expect_root(body: bytes, name: str, operation: str) -> None:
@@ -45,17 +47,16 @@ class Slice:
     """The bytes of a range, out of an answer to it.
 
     Args:
-        sink: takes them.
         offset, length: what was asked for.
         status: of the answer; where that is the whole object (RFC 9110, section 14.2), what is around is passed over.
         content_range: the header. A part has one, and some servers say a part with the status of the whole.
 
-    Raises NotTheStore for another range.
+    Raises OtherRange.
     """
 
-    def __init__(self, sink: Sink, offset: int, length: int, status: int, content_range: str | None) -> None:
-        self._sink = sink
+    def __init__(self, offset: int, length: int, status: int, content_range: str | None) -> None:
         self._skip = 0
+        self._came = 0
         self._left = length
         self._told: int | None = None
         if status == WHOLE and content_range is None:
@@ -63,7 +64,9 @@ class Slice:
             return
         found = _CONTENT_RANGE.fullmatch(content_range or "")
         if status not in (WHOLE, _PART) or found is None or int(found[1]) != offset:
-            raise NotTheStore(f"it sent {content_range or 'no range'} in place of bytes {offset}-{offset + length - 1}")
+            raise OtherRange(
+                f"the store sent {content_range or 'no range'} in place of bytes {offset}-{offset + length - 1}"
+            )
         self._told = min(length, int(found[2]) - offset + 1)
         if found[3] != "*":
             self._told = max(self._told, min(length, int(found[3]) - offset))
@@ -73,17 +76,16 @@ class Slice:
         """Whether all came that was asked for: the rest need not be read."""
         return not self._left
 
-    async def take(self, piece: bytes) -> None:
-        """The next bytes of the answer."""
+    def cut(self, piece: bytes) -> bytes:
+        """Of the next bytes of the answer those that were asked for."""
         passed = min(self._skip, len(piece))
         self._skip -= passed
-        if passed:
-            await self._sink.pass_soon(passed)
-        if wanted := piece[passed : passed + self._left]:
-            self._left -= len(wanted)
-            await self._sink.take_soon(wanted)
+        wanted = piece[passed : passed + self._left]
+        self._left -= len(wanted)
+        self._came += len(wanted)
+        return wanted
 
     def end(self) -> None:
         """No more comes. Raises ConnectionError when less came than the answer says that there is."""
-        if self._told is not None and self._sink.size < self._told:
-            raise ConnectionError(f"{self._sink.size} bytes came of {self._told}")
+        if self._told is not None and self._came < self._told:
+            raise ConnectionError(f"{self._came} bytes came of {self._told}")

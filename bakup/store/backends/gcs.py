@@ -155,9 +155,9 @@ class Gcs:
             answer.raise_for_status()
             if answer.content_type == "text/html":  # an object may be a page too, and has its facts beside it
                 expect_any(answer.headers, ("etag", "last-modified"), "x-goog-")
-            wanted = Slice(sink, offset, length, answer.status, answer.headers.get("Content-Range"))
+            wanted = Slice(offset, length, answer.status, answer.headers.get("Content-Range"))
             async for piece in answer.content.iter_chunked(sink.piece):
-                await wanted.take(piece)
+                await sink.take_soon(wanted.cut(piece), len(piece))
                 if wanted.full:
                     return
             wanted.end()

@@ -178,12 +178,16 @@ class S3Client:
                     await sink.take_soon(piece)
                 return found
             status = found["ResponseMetadata"]["HTTPStatusCode"]
-            wanted = Slice(sink, *part, status, found.get("ContentRange"))
-            while not wanted.full and (piece := await stream.read(sink.piece)):
-                await wanted.take(piece)
-            wanted.end()
-            if not wanted.full or status == WHOLE:
-                stream.close()
+            to_its_end = False
+            try:
+                wanted = Slice(*part, status, found.get("ContentRange"))
+                while not wanted.full and (piece := await stream.read(sink.piece)):
+                    await sink.take_soon(wanted.cut(piece), len(piece))
+                wanted.end()
+                to_its_end = wanted.full and status != WHOLE
+            finally:
+                if not to_its_end:
+                    stream.close()
         return found
 
     async def _endpoint(self) -> str:

@@ -11,6 +11,7 @@ import httpx
 from webdav4.client import HTTPError, ResourceAlreadyExists, ResourceNotFound
 
 from bakup.store.backend import Page, half_name
+from bakup.store.backends.believing import Slice
 from bakup.store.backends.certificates import checking
 from bakup.store.backends.coroutines import CONNECT_S, SILENCE_S
 from bakup.store.backends.folders import Folders
@@ -21,7 +22,7 @@ from bakup.store.target import Capabilities
 from bakup.store.url.inside import address as where
 from bakup.store.wire import PIECE, Body, Sink, Wire
 
-_PARTIAL, _OUT_OF_RANGE = 206, 416
+_OUT_OF_RANGE = 416
 
 
 class Webdav:
@@ -87,13 +88,12 @@ class Webdav:
             if answer.status_code == _OUT_OF_RANGE:
                 return b""
             answer.raise_for_status()
-            part = answer.status_code == _PARTIAL or "Content-Range" in answer.headers
-            left = 0 if part else offset
+            wanted = Slice(offset, length, answer.status_code, answer.headers.get("Content-Range"))
             for piece in answer.iter_raw(sink.piece):
-                sink.take(piece[left : left + length - sink.size])
-                left = max(0, left - len(piece))
-                if sink.size >= length:
-                    break
+                sink.take(wanted.cut(piece), len(piece))
+                if wanted.full:
+                    return sink.content()
+            wanted.end()
         return sink.content()
 
     def put(self, key: str, body: Body) -> None:
