@@ -564,46 +564,54 @@ def unpacked(compressed, content, most, rule):
 # A shape takes bytes and a place in them, and gives a value and the place after it.
 
 INT, BIN, STR, LIST, NIL, BOOL = "integer", "bytes", "text", "array", "nil", "boolean"
-# first byte: type, bytes of length or value, least number that is not written shorter
-WIDE = {
-    0xC4: (BIN, 1, 0), 0xC5: (BIN, 2, 1 << 8), 0xC6: (BIN, 4, 1 << 16),
-    0xCC: (INT, 1, 128), 0xCD: (INT, 2, 1 << 8), 0xCE: (INT, 4, 1 << 16), 0xCF: (INT, 8, 1 << 32),
-    0xD9: (STR, 1, 32), 0xDA: (STR, 2, 1 << 8), 0xDB: (STR, 4, 1 << 16),
-    0xDC: (LIST, 2, 16), 0xDD: (LIST, 4, 1 << 16),
-}  # fmt: skip
-NEGATIVE = {0xD0: (1, -32), 0xD1: (2, -(1 << 7)), 0xD2: (4, -(1 << 15)), 0xD3: (8, -(1 << 31))}
-SIMPLE = {0xC0: (NIL, None), 0xC2: (BOOL, False), 0xC3: (BOOL, True)}
+LENGTHS = ((BIN, 0xC4, 0), (STR, 0xD9, 32), (LIST, 0xDC, 16))  # type, first byte of the least form, what fits no less
+
+
+def forms():
+    """By first byte: type, bytes that follow and are a number, and their range where no shorter form serves; or value."""
+    table = [None] * 256
+    for n in range(16):
+        table[0x90 + n] = LIST, 0, n
+    for n in range(32):
+        table[0xA0 + n], table[0xE0 + n] = (STR, 0, n), (INT, 0, n - 32)
+    for n in range(128):
+        table[n] = INT, 0, n
+    table[0xC0], table[0xC2], table[0xC3] = (NIL, 0, None), (BOOL, 0, False), (BOOL, 0, True)
+    for n, width in enumerate((1, 2, 4, 8)):
+        least = 128 if n == 0 else 1 << 4 * width
+        table[0xCC + n] = INT, width, range(least, 1 << 8 * width)
+        least = -32 if n == 0 else -(1 << 4 * width - 1)
+        table[0xD0 + n] = INT, width, range(-(1 << 8 * width - 1), least)
+    for kind, first, least in LENGTHS:
+        for n, width in enumerate((2, 4) if kind is LIST else (1, 2, 4)):
+            table[first + n] = kind, width, range(least if n == 0 else 1 << 4 * width, 1 << 8 * width)
+    return table
+
+
+FORMS = forms()
 
 
 def token(data, at):
     """The type and value, or length, of what begins here; not in its shortest encoding it is refused."""
     if at >= len(data):
         raise Bad("shape", "a structure is cut short")
-    first, at = data[at], at + 1
-    if first < 0x80:
-        return INT, first, at
-    if first >= 0xE0:
-        return INT, first - 256, at
-    if 0x90 <= first < 0xC0:
-        return (LIST, first & 15, at) if first < 0xA0 else (STR, first & 31, at)
-    if first in SIMPLE:
-        return *SIMPLE[first], at
-    if first in WIDE:
-        kind, width, least = WIDE[first]
-        number, after = int.from_bytes(data[at : at + width], "big"), at + width
-        if after > len(data) or number < least:
-            raise Bad("shape", "a value is cut short, or not in its shortest encoding")
-        return kind, number, after
-    if first in NEGATIVE:
-        width, limit = NEGATIVE[first]
-        number, after = int.from_bytes(data[at : at + width], "big", signed=True), at + width
-        if after > len(data) or number >= limit:
-            raise Bad("shape", "a value is cut short, or not in its shortest encoding")
-        return INT, number, after
-    raise Bad("shape", f"a value of a type that has no place here ({first:#04x})")
+    form = FORMS[data[at]]
+    if form is None:
+        raise Bad("shape", f"a value of a type that has no place here ({data[at]:#04x})")
+    kind, width, value = form
+    if not width:
+        return kind, value, at + 1
+    after = at + 1 + width
+    number = int.from_bytes(data[at + 1 : after], "big", signed=value.start < 0)
+    if after > len(data) or number not in value:
+        raise Bad("shape", "a value is cut short, or not in its shortest encoding")
+    return kind, number, after
 
 
 def expect(wanted, data, at):
+    form = FORMS[data[at]] if at < len(data) else None
+    if form and form[0] is wanted and not form[1]:  # by far the most
+        return form[2], at + 1
     kind, value, at = token(data, at)
     if kind is not wanted:
         raise Bad("shape", f"{kind} where {wanted} should be")
@@ -995,7 +1003,7 @@ def file_digest(runs):
 # --- 7.3 Everything found --------------------------------------------------------------------------------
 
 TABLES = """
-PRAGMA temp_store = FILE; PRAGMA cache_size = -32768;
+PRAGMA temp_store = FILE; PRAGMA cache_size = -32768; PRAGMA journal_mode = MEMORY;
 CREATE TABLE sector (id INTEGER PRIMARY KEY, digest UNIQUE);
 CREATE TABLE cp (id INTEGER PRIMARY KEY, signer, uuid, UNIQUE (signer, uuid));
 CREATE TABLE header (id INTEGER PRIMARY KEY, cp INTEGER, digest, content, UNIQUE (cp, digest));
@@ -1013,6 +1021,7 @@ CREATE TABLE record (cp INTEGER, content);
 CREATE TABLE refused (rule, sector, cp, path, why);
 CREATE TABLE state (key PRIMARY KEY, entry INTEGER) WITHOUT ROWID;
 CREATE TABLE unread (key PRIMARY KEY, raw) WITHOUT ROWID;
+CREATE TABLE named (sector INTEGER PRIMARY KEY);
 """
 INDEXES = """
 CREATE INDEX entry_box ON entry (box);
@@ -1053,7 +1062,7 @@ class Found:
 
     def add_object(self, path, name):
         """Section 7 steps 2 and 3, for one object."""
-        self.run("BEGIN")
+        self.run("SAVEPOINT object")
         self.names[path], sector = name, None
         try:
             with open(path, "rb") as file:
@@ -1061,24 +1070,25 @@ class Found:
                 verdict = (name, "good", None) if sector else (name, "other", "R1")
                 if sector:
                     self.add_sector(file, path, name, sector)
-            self.run("COMMIT")
         except (Refused, OSError) as why:
-            self.run("ROLLBACK")
+            self.run("ROLLBACK TO object")
             rule = why.rule if isinstance(why, Refused) else None
             digest = sector.digest if sector else getattr(why, "digest", None)
             self.bad_copies.append((digest, uuid_told(path)))
             verdict = name, RULES[rule][1] if rule else "damaged", rule
             say("note" if verdict[1] == "foreign" else "refused", f"{show(path)}: {why}")
+        self.run("RELEASE object")
         self.verdicts.append(verdict)
 
     def refused(self):
         return sum(kind in ("damaged", "untrusted") for _, kind, _ in self.verdicts)
 
-    def lost_sectors(self):
-        """Refused ones that may have held what nobody knows: not those of which a copy is good, or which END lists."""
-        listed = {uuid for (uuid,) in self.run("SELECT uuid FROM line WHERE header IS NOT NULL")} | {
-            one.uuid for one in self.sectors
-        }
+    def lost_sectors(self, points):
+        """Refused ones that may have held what nobody knows: not those of which a copy is good, or which an END lists."""
+        listed = {one.uuid for one in self.sectors}
+        for cp in points.all if self.bad_copies else ():
+            query = f"SELECT uuid FROM line WHERE header IS NOT NULL AND part IN {PARTS_OF}"
+            listed.update(uuid for (uuid,) in self.run(query, (cp.inside,)))
         known = sum(digest in self.by_digest or uuid in listed for digest, uuid in self.bad_copies)
         return max(0, self.refused() - known)
 
@@ -1175,9 +1185,8 @@ class Ingest:
     def number(self, table, names, values, more="", extra=()):
         """The number of a row, which is made if it is not there."""
         marks = ",".join("?" * len(values + extra))
-        self.run(f'INSERT OR IGNORE INTO "{table}" ({names}{more}) VALUES ({marks})', values + extra)
-        where = " AND ".join(f"{name} = ?" for name in names.split(", "))
-        return self.run(f'SELECT id FROM "{table}" WHERE {where}', values).fetchone()[0]
+        insert = f"INSERT INTO {table} ({names}{more}) VALUES ({marks})"
+        return self.run(f"{insert} ON CONFLICT DO UPDATE SET id = id RETURNING id", values + extra).fetchone()[0]
 
     def own(self, _, content):
         """A box of the sector itself."""
@@ -1264,7 +1273,7 @@ class Ingest:
                 self.place(chunk, length, self.table.of_box(uuid, name), start, uuid, path)
             if fault:
                 self.refuse(Refused(*fault), uuid, path)
-            damaged |= bool(fault)
+            damaged |= bool(fault and fault[0] == "R58")  # the others are missed where they stand
             marked |= is_marked
             if record and new:
                 self.run("INSERT INTO record VALUES (?,?)", (cp, record))
@@ -1276,6 +1285,9 @@ class Ingest:
 
 
 # --- 6.2 Which END counts, and what a lane holds ---------------------------------------------------------
+
+
+PARTS_OF = "(SELECT value FROM json_each(?))"
 
 
 def numbers_of(node):
@@ -1337,6 +1349,11 @@ class CheckPoint:
     gaps: bool = False
     damaged: bool = False
     settled: tuple | None = None  # what it was judged with
+
+    @property
+    def inside(self):
+        """Its END parts, for a query."""
+        return json.dumps(self.parts)
 
     @property
     def complete(self):
@@ -1530,7 +1547,7 @@ class Points:
     def must_understand(self, cp):
         """R34."""
         marked = self.run("SELECT max(marked), max(damaged) FROM box WHERE cp=? AND counts", (cp.number,)).fetchone()
-        ends = self.run(f'SELECT max(marked) FROM "end" WHERE id IN ({",".join(map(str, cp.parts))})').fetchone()
+        ends = self.run(f'SELECT max(marked) FROM "end" WHERE id IN {PARTS_OF}', (cp.inside,)).fetchone()
         need(
             not (cp.marked or marked[0] or ends[0]), "R34", "something in it that a reader must know, and this does not"
         )
@@ -1645,14 +1662,12 @@ class Lanes:
     def __init__(self, points, cp, revoked):
         self.points, self.run, self.cp, self.revoked = points, points.run, cp, revoked
         self.db = points.found.db
-        self.run("CREATE TEMP TABLE IF NOT EXISTS named (sector INTEGER PRIMARY KEY)")
         self.run("DELETE FROM named")
-        if cp.parts:
-            inside = ",".join(map(str, cp.parts))
-            self.run(
-                "INSERT OR IGNORE INTO named SELECT sector.id FROM line JOIN sector ON line.header = sector.digest "
-                f"WHERE line.part IN ({inside})"
-            )
+        self.run(
+            "INSERT OR IGNORE INTO named SELECT sector.id FROM line JOIN sector ON line.header = sector.digest "
+            f"WHERE line.part IN {PARTS_OF}",
+            (cp.inside,),
+        )
         self.lines = None
 
     BOXES = (
@@ -1668,8 +1683,9 @@ class Lanes:
         if cp.header != headers[0][0]:
             self.points.take_header(cp, headers[0][0])
         if cp.parts:
-            inside = ",".join(map(str, cp.parts))
-            lanes = self.run(f"SELECT lane, length, digest FROM lane WHERE part IN ({inside}) ORDER BY lane")
+            lanes = self.run(
+                f"SELECT lane, length, digest FROM lane WHERE part IN {PARTS_OF} ORDER BY lane", (cp.inside,)
+            )
         else:
             lanes = self.run(
                 "SELECT DISTINCT lane, NULL, NULL FROM box WHERE cp=? ORDER BY lane", (cp.number,)
@@ -1691,9 +1707,8 @@ class Lanes:
     def decide(self, headers):
         """R33: lane 0's digest decides between several headers."""
         if self.cp.parts:
-            inside = ",".join(map(str, self.cp.parts))
             length, wanted = self.run(
-                f"SELECT length, digest FROM lane WHERE lane = 0 AND part IN ({inside})"
+                f"SELECT length, digest FROM lane WHERE lane = 0 AND part IN {PARTS_OF}", (self.cp.inside,)
             ).fetchone()
             ways = Ways()
             for header in headers:
@@ -1792,10 +1807,10 @@ class Lanes:
     def gap(self, before, after, rule="R39"):
         """6.5, R39: between which paths something may be missing."""
         if self.lines is None:
-            inside = ",".join(map(str, self.cp.parts))
             self.lines = self.run(
-                f"SELECT uuid, entries, first, last FROM line WHERE part IN ({inside}) AND entries AND header NOT NULL "
-                "AND header NOT IN (SELECT digest FROM sector)"
+                f"SELECT uuid, entries, first, last FROM line WHERE part IN {PARTS_OF} AND entries "
+                "AND header NOT NULL AND header NOT IN (SELECT digest FROM sector)",
+                (self.cp.inside,),
             ).fetchall()
             for uuid, count, first, last in self.lines:
                 between = f"{count} entries from {show(first)} to {show(last)}"
@@ -1909,12 +1924,13 @@ def open_pack(sector, path, position, size, raw, name):
         actions = parse_actions(box[BOX.size :], {PACK}, alone=True)
         need(actions, "R51", "a box without PACK")
         data = unpacked(*actions[0][1:], RAW_MAX, "R51")
-        need(box[: BOX.size] == name + U64.pack(size) and len(data) == raw, "R51", "not as the row of the table says")
+        need(len(data) == raw, "R51", "not the raw length that the table says")
     except Refused as refused:
         if size == ACTION.size + U64.size + raw:  # as they are: compression never adds
             return box[-raw:], str(refused)
         raise Refused("R51", str(refused)) from None
-    return data, None
+    same = box[: BOX.size] == name + U64.pack(size)
+    return data, None if same else "not the box that the table says"
 
 
 # --- 7.6, 7.7 Files --------------------------------------------------------------------------------------
@@ -2501,8 +2517,10 @@ def opened(options):
 def collect(found, options):
     """Section 7, steps 2 and 3."""
     account = found.account
+    found.run("BEGIN")
     for path, name in objects(options):
         found.add_object(path, show(name))
+    found.run("COMMIT")
     for rule, sector, path, why in found.run("SELECT rule, sector, path, why FROM refused"):
         if RULES[rule][1] != "skipped" or rule == "R58":
             say("refused", f"{RULES[rule][0]} in {sector}{f', {show(path)}' if path is not None else ''}: {why}")
@@ -2559,7 +2577,7 @@ def restore(found, points, options):
     if (
         lost or options.sectors or any(cp in newest for cp in chosen)
     ):  # 6.5: an older one that is whole is all there was
-        lost += found.lost_sectors()
+        lost += found.lost_sectors(points)
     if not chosen:
         raise Stop(3 if lost else 1, "nothing was restored", points.hint)
     return lost
@@ -2577,7 +2595,7 @@ def main(argv=None):
                 return 0
             if options.list:
                 list_all(points)
-                return 3 if found.lost_sectors() else 0
+                return 3 if found.lost_sectors(points) else 0
             lost = restore(found, points, options)
         if not lost:
             return 0

@@ -65,18 +65,28 @@ def refused(connection: sqlite3.Connection, target: int) -> list[Refused]:
     ).fetchall()
     if not rows:
         return []
-    lost = {line.sector for line in missing_lines(connection, target)}
+    lost, listed = {line.sector for line in missing_lines(connection, target)}, _listed(connection, target)
     found = []
     for locator, size, reason, detail, uuid in rows:
         claims = {one for one in (uuid, _named(locator)) if one is not None}
-        serves = _serves(connection, target, locator, claims, lost)
+        serves = _serves(connection, target, locator, claims, lost | listed)
         sector = min(claims & lost, default=uuid or _named(locator))
         found.append(Refused(locator, size, reason, detail, sector, serves))
     return found
 
 
+def _listed(connection: sqlite3.Connection, target: int) -> set[bytes]:
+    """Uuids of the sectors that ENDs name: what they held is known, also where copies of their boxes serve instead."""
+    rows = connection.execute(
+        "SELECT DISTINCT l.sector FROM lines l JOIN checkpoints c ON c.id = l.checkpoint JOIN sources s"
+        " ON s.id = c.source WHERE s.target = ? AND c.complete AND l.header_digest IS NOT NULL",
+        [target],
+    )
+    return {sector for (sector,) in rows}
+
+
 def _serves(
-    connection: sqlite3.Connection, target: int, locator: str, claims: set[bytes], lost: set[bytes]
+    connection: sqlite3.Connection, target: int, locator: str, claims: set[bytes], known: set[bytes]
 ) -> Literal["whole", "lost", "unknown"]:
     states = {
         state
@@ -88,7 +98,7 @@ def _serves(
     at_home = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM sectors WHERE target = ? AND locator = ?)", [target, locator]
     ).fetchone()[0]
-    return "lost" if states or claims & lost or at_home else "unknown"
+    return "lost" if states or claims & known or at_home else "unknown"
 
 
 def _named(locator: str) -> bytes | None:
