@@ -36,6 +36,8 @@ PUBLIC_KEY = Struct("<H1216sH")
 TABLE_LENGTH_SIZE = 8
 
 _START = Struct("<4sHII")
+UUID_AT = slice(_START.size, _START.size + 16)
+"""Where the sector uuid stands, of one that is cut short too."""
 _FLAGS_MAX = int(SectorFlag.ENCRYPTED | SectorFlag.SIGNED)
 _CONTEXT = b"bakup/1 sector\0"
 

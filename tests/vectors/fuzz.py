@@ -10,6 +10,7 @@ files with the same bytes, and agree whether that was all.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import shutil
 import struct
@@ -57,6 +58,8 @@ NUMBERS = [
 NOT_SO = (b"\xc1", b"\x80", b"\xcb" + bytes(8), b"\xcc\x01", b"\xa1\xff")
 """No MessagePack, a map, a float, a number in a longer form, text that is no UTF-8."""
 BYTES = (b"", b"a", b"/", b"..", b"a/../b", bytes(16), bytes(32), bytes(31))
+NOT_WRITTEN = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError, struct.error)
+"""What comes of a value that no bytes can say."""
 VALUES: list[Any] = [None, True, False, *BYTES, "", "text", [], [[]], [None], *map(Raw, NOT_SO)]
 
 
@@ -408,19 +411,8 @@ def made(seed: int) -> tuple[Scene, dict[str, bytes]]:
     done = {}
     for name, sector in scene.sectors.items():
         if sector is not None:
-            try:
+            with contextlib.suppress(*NOT_WRITTEN):
                 done[name] = sector.bytes()
-            except (
-                ValueError,
-                TypeError,
-                OverflowError,
-                IndexError,
-                AttributeError,
-                KeyError,
-                RecursionError,
-                struct.error,
-            ):
-                continue  # nothing can be written so
     return scene, done
 
 
@@ -433,8 +425,10 @@ def disagreements(seed: int, folder: Path) -> list[str]:
         place.mkdir()
         places.append(reader.place(place, objects, scene.accepts))
     found = []
-    for at in [*_latest(scene), *(_text(point.uuid) for point in scene.points)]:
+    for at in ["latest", *(_text(point.uuid) for point in scene.points)]:
         one, other = (place.restore(at=at) for place in places)
+        if other.said.count(" bytes of check point ") > 1:
+            continue  # two sources of one name: bakup restores the newer, as one that was begun anew
         files = _apart(one.released, other.released), _apart(other.released, one.released)
         if files[0] != files[1] or (one.whole != other.whole and (one.released or other.released)):
             told = (
@@ -443,11 +437,6 @@ def disagreements(seed: int, folder: Path) -> list[str]:
             )
             found.append("\n".join((f"seed {seed} at {at}:", *told)))
     return found
-
-
-def _latest(scene: Scene) -> list[str]:
-    """Not of two sources of one name: bakup takes that for one that was begun anew, and restores the newer one."""
-    return ["latest"] if all(b"\xc4\x10" + SOURCE in point.header.actions[0].content for point in scene.points) else []
 
 
 def _apart(released: dict[str, bytes], other: dict[str, bytes]) -> dict[str, bytes]:

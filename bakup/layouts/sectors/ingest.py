@@ -13,7 +13,7 @@ from bakup.api.watch import Progress, Watch
 from bakup.catalog import recording
 from bakup.catalog.listing import NewObjects
 from bakup.errors import Damaged, Foreign, StoreError, Untrusted, Withheld
-from bakup.format.header import FIXED
+from bakup.format.header import UUID_AT
 from bakup.layouts.ingested import Gone, Ingested, apply_complete, aside
 from bakup.layouts.sectors.recording import record_sector, sift
 from bakup.sector.meta import MetaRegion
@@ -125,8 +125,8 @@ def _caught(target: Target, locator: Locator, size: int, work: Callable[[], Resu
 
 
 def _claimed(target: Target, locator: Locator, size: int) -> bytes | None:
-    start = target.read(locator, 0, min(size, FIXED.size))
-    return bytes(FIXED.unpack_from(start)[4]) if len(start) == FIXED.size else None
+    start = target.read(locator, 0, min(size, UUID_AT.stop))
+    return start[UUID_AT] if len(start) == UUID_AT.stop else None
 
 
 def _take(
