@@ -77,26 +77,30 @@ CREATE TABLE writers (
     PRIMARY KEY (target, signer, writer)
 ) STRICT, WITHOUT ROWID;
 
--- What the account said of writers: after these check points of their sources nothing is believed. record: digest of
--- what it said; writer: uuid or signer id; of a source that it does not name, source and digest are empty.
+-- What the account said of writers: after these check points of their sources nothing is believed. checkpoint: where it
+-- was said; record: digest of it; writer: uuid or signer id; of a source that it does not name, source and digest are
+-- empty.
 CREATE TABLE revocations (
     target INTEGER NOT NULL REFERENCES targets(id),
+    checkpoint INTEGER NOT NULL,
     record BLOB NOT NULL,
     writer BLOB NOT NULL,
     source BLOB NOT NULL,
     digest BLOB NOT NULL,
-    PRIMARY KEY (target, record, source, digest)
+    PRIMARY KEY (target, checkpoint, record, source, digest)
 ) STRICT, WITHOUT ROWID;
 
--- Check points that were dropped on purpose. by: signer id of who said so; account: whether that is the account.
+-- Check points that were dropped on purpose. checkpoint: where that was said; by: signer id of who said so; account:
+-- whether that is the account.
 CREATE TABLE forgotten (
     target INTEGER NOT NULL REFERENCES targets(id),
+    checkpoint INTEGER NOT NULL,
     signer BLOB NOT NULL,
     uuid BLOB NOT NULL,
     digest BLOB NOT NULL,
     by BLOB NOT NULL,
     account INTEGER NOT NULL,
-    PRIMARY KEY (target, signer, uuid, digest, by)
+    PRIMARY KEY (target, checkpoint, signer, uuid, digest, by)
 ) STRICT, WITHOUT ROWID;
 
 -- ordinal: order in which check points were applied; NULL until a check point is complete.
@@ -128,6 +132,14 @@ CREATE TABLE checkpoints (
 ) STRICT;
 CREATE INDEX checkpoints_replacing ON checkpoints (source, substr(replaces, 33, 16)) WHERE replaces IS NOT NULL;
 CREATE INDEX checkpoints_by_previous ON checkpoints (source, previous_uuid);
+
+-- Headers of check points that others made, each content once; of several one counts.
+CREATE TABLE headers (
+    checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
+    digest BLOB NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (checkpoint, digest)
+) STRICT, WITHOUT ROWID;
 
 -- The sectors that a check point's END lists, in order.
 CREATE TABLE lines (
@@ -163,7 +175,7 @@ CREATE TABLE lanes (
 
 -- Boxes of metadata: which part of a check point's lanes stands in which sector, and where in its meta region.
 -- offset: lane and place in it; -1 for the check point's header. digest: of the content. refused: why nothing of it, or
--- of a part of it, could be used.
+-- of a part of it, could be used; beyond: what in it must be understood, and is not.
 CREATE TABLE boxes (
     sector INTEGER NOT NULL REFERENCES sectors(id),
     checkpoint INTEGER NOT NULL REFERENCES checkpoints(id),
@@ -171,9 +183,11 @@ CREATE TABLE boxes (
     length INTEGER NOT NULL,
     digest BLOB NOT NULL,
     refused TEXT,
+    beyond TEXT,
     PRIMARY KEY (checkpoint, offset, sector, digest)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX boxes_by_sector ON boxes (sector);
+CREATE INDEX boxes_beyond ON boxes (checkpoint) WHERE beyond IS NOT NULL;
 
 -- Boxes of data: each is one pack. position: of the box in the region's plaintext; length: of its content.
 -- damaged: 1 as a whole; 2 in some chunks, which are marked; 3 not as it was written, yet chunks of it have their ids.
@@ -250,7 +264,8 @@ CREATE TABLE removals (
     PRIMARY KEY (checkpoint, key, subtree)
 ) STRICT, WITHOUT ROWID;
 
--- Extents of files with more than one: runs of (length u64, chunk id; zeros for a hole), little-endian.
+-- Extents of files with more than one: runs of (length u64, chunk id; zeros for a hole), little-endian. place: offset of
+-- the box, by which the last of several parts of one offset is told.
 CREATE TABLE parts (
     checkpoint INTEGER NOT NULL,
     key BLOB NOT NULL,
@@ -258,6 +273,7 @@ CREATE TABLE parts (
     offset INTEGER NOT NULL,
     length INTEGER NOT NULL,
     extents BLOB NOT NULL,
+    place INTEGER NOT NULL,
     PRIMARY KEY (checkpoint, key, file_id, offset)
 ) STRICT, WITHOUT ROWID;
 

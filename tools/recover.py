@@ -568,7 +568,7 @@ LENGTHS = ((BIN, 0xC4, 0), (STR, 0xD9, 32), (LIST, 0xDC, 16))  # type, first byt
 
 
 def forms():
-    """By first byte: type, bytes that follow and are a number, and their range where no shorter form serves; or value."""
+    """By first byte: type, bytes that follow and are a number, its range where no shorter form serves; or value."""
     table = [None] * 256
     for n in range(16):
         table[0x90 + n] = LIST, 0, n
@@ -1084,7 +1084,7 @@ class Found:
         return sum(kind in ("damaged", "untrusted") for _, kind, _ in self.verdicts)
 
     def lost_sectors(self, points):
-        """Refused ones that may have held what nobody knows: not those of which a copy is good, or which an END lists."""
+        """Refused ones that may have held what nobody knows: not if a copy is good, or an END lists it."""
         listed = {one.uuid for one in self.sectors}
         for cp in points.all if self.bad_copies else ():
             query = f"SELECT uuid FROM line WHERE header IS NOT NULL AND part IN {PARTS_OF}"

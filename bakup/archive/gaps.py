@@ -34,19 +34,20 @@ def span(line: damage.MissingLine) -> str:
     return f"{'1 entry' if line.entries == 1 else f'{line.entries:,} entries'}, {first} to {last}"
 
 
-def history_gap(chain: Container[bytes]) -> Callable[[CheckpointRow], str | None]:
-    """Gives what is said of a check point whose END is lost, or whose base is in no `chain`; None if it is whole."""
+def history_gap(based: Container[int]) -> Callable[[CheckpointRow], str | None]:
+    """Gives what is said of a check point whose END is lost, or whose base is not as it should be; None if it is whole.
+
+    `based`: row ids of those whose base is there.
+    """
 
     def gap(row: CheckpointRow) -> str | None:
         if row.entries_lost == ENTRIES_LOST:
             return f"entries of check point {row.uuid.hex()[:8]} are missing or cannot be read: the rest of it is there"
         if row.entries_lost:
             return f"the end of check point {row.uuid.hex()[:8]} is missing: what else of it is lost is not known"
-        if row.based_on is not None and row.based_on not in chain:
-            base = row.based_on.hex()[:8]
-            return (
-                f"check point {base}, which {row.uuid.hex()[:8]} was made on, is missing: what it changed is not known"
-            )
+        if row.based_on is not None and row.id not in based:
+            base, name = row.based_on.hex()[:8], row.uuid.hex()[:8]
+            return f"check point {base}, which {name} was made on, is missing or another: what it changed is not known"
         return None
 
     return gap

@@ -14,7 +14,7 @@ def suffering(
     checkpoints: Sequence[history.CheckpointRow],
     lost: Iterable[LostVersion],
     missing: Iterable[MissingLine],
-    bases: Container[bytes],
+    based: Container[int],
     known: Collection[bytes] = (),
 ) -> set[int]:
     """Row ids of those that miss something.
@@ -23,11 +23,11 @@ def suffering(
         checkpoints: all complete ones of some sources.
         lost: versions of files that are not whole.
         missing: lines whose sectors are not there.
-        bases: uuids of check points that others may stand on.
+        based: row ids of those whose base is there (see `history.based`).
         known: uuids of check points whose own gap does not count.
     """
     blind = {line.checkpoint for line in missing if not line.known and line.entries}
-    gap = history_gap(bases)
+    gap = history_gap(based)
     blind |= {row.uuid for row in checkpoints if row.uuid not in known and gap(row) is not None}
     return _made_on(checkpoints, blind) | _missing_files(checkpoints, lost)
 

@@ -39,7 +39,7 @@ def unknown(
             for line in damage.missing_lines(connection, target)
             if not line.known and line.entries and (line.source, line.checkpoint) in chain
         ]
-        found += [gap for gap in map(history_gap(history.bases(connection, target)), rows) if gap]
+        found += [gap for gap in map(history_gap(history.based(connection, target)), rows) if gap]
     found += [line for row in rows for line in not_there(connection, row)]
     if every:
         told = {row.uuid for row in rows}

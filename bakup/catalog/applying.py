@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
+from bakup.catalog import lineage
 from bakup.catalog.history import LAST_KEY
+from bakup.catalog.lanes import COVERED
 from bakup.catalog.places import lost_keys
 from bakup.catalog.recording import VERSION_VALUES
 
@@ -52,18 +54,20 @@ def strike_open(connection: sqlite3.Connection, target: int) -> list[int]:
     return [int(row[0]) for row in rows]
 
 
-def mark_complete(connection: sqlite3.Connection, target: int) -> list[int]:
+def mark_complete(connection: sqlite3.Connection, target: int, silent: Collection[int]) -> list[int]:
     """Check points that are complete but not applied, in the order to apply them (spec sections 6.2 and 6.4).
 
-    Complete: the END is known, or a later check point of the same source and signer names the digest.
+    Complete: the END is known, or a later check point of the same source and signer, not `silent`, names the digest.
     """
     connection.execute(
         "UPDATE checkpoints SET digest = (SELECT n.previous_digest FROM checkpoints n WHERE n.source ="
-        " checkpoints.source AND n.previous_uuid = checkpoints.uuid LIMIT 1), entries_lost = 1"
+        " checkpoints.source AND n.previous_uuid = checkpoints.uuid AND n.id NOT IN (SELECT value FROM json_each(:s))"
+        " LIMIT 1), entries_lost = 1"
         " WHERE digest IS NULL AND refused IS NULL AND EXISTS (SELECT 1 FROM checkpoints n"
-        " WHERE n.source = checkpoints.source AND n.previous_uuid = checkpoints.uuid)"
-        " AND source IN (SELECT id FROM sources WHERE target = ?)",
-        [target],
+        " WHERE n.source = checkpoints.source AND n.previous_uuid = checkpoints.uuid"
+        " AND n.id NOT IN (SELECT value FROM json_each(:s)))"
+        " AND source IN (SELECT id FROM sources WHERE target = :t)",
+        {"t": target, "s": json.dumps(list(silent))},
     )
     rows = connection.execute(
         "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source"
@@ -82,13 +86,16 @@ def by_checkpoint(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("DROP INDEX staged_by_checkpoint")
 
 
-def apply_staged(connection: sqlite3.Connection, checkpoint: int) -> None:
-    """Apply a complete check point that another run made: its staged entries become versions."""
+def apply_staged(connection: sqlite3.Connection, checkpoint: int, silent: Collection[int]) -> None:
+    """Apply a complete check point that another run made: its staged entries become versions.
+
+    `silent`: row ids of those that are not believed or refused, and so are no base.
+    """
     source, based_on = connection.execute(
         "SELECT source, based_on FROM checkpoints WHERE id = ?", [checkpoint]
     ).fetchone()
-    if based_on is not None:
-        _stand_at(connection, source, based_on)
+    if based_on is not None and (base := _base(connection, checkpoint, silent)) is not None:
+        _stand_at(connection, source, base)
     ordinal = next_ordinal(connection)
     connection.execute(
         f"INSERT OR REPLACE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
@@ -124,7 +131,7 @@ def settle_current(connection: sqlite3.Connection, target: int) -> None:
     """Make each source's standing versions those of its latest check point that is offered (spec section 6.4)."""
     for (source,) in connection.execute("SELECT id FROM sources WHERE target = ?", [target]).fetchall():
         row = connection.execute(
-            "SELECT uuid FROM checkpoints WHERE source = ? AND complete = 1 AND hidden IS NULL"
+            "SELECT id FROM checkpoints WHERE source = ? AND complete = 1 AND hidden IS NULL"
             " ORDER BY sequence DESC, time_ns DESC, uuid DESC LIMIT 1",
             [source],
         ).fetchone()
@@ -154,19 +161,39 @@ def set_lacking(connection: sqlite3.Connection, source: int, lacking: bool) -> N
     connection.execute("UPDATE sources SET lacking = ? WHERE id = ?", [int(lacking), source])
 
 
-def _stand_at(connection: sqlite3.Connection, source: int, uuid: bytes) -> None:
-    # A fork, or check points found out of order: go back to the state that the next one changes.
+def _base(connection: sqlite3.Connection, checkpoint: int, silent: Collection[int]) -> int | None:
+    """The check point whose state an incremental one changes (spec section 6.4, The base), by its row id."""
     row = connection.execute(
-        "SELECT b.id, b.ordinal, s.current FROM"
-        " (SELECT 0 AS instead, * FROM checkpoints WHERE source = :s AND uuid = :u"
-        " UNION ALL SELECT 1, * FROM checkpoints WHERE source = :s AND replaces IS NOT NULL"
-        " AND substr(replaces, 33, 16) = :u) b JOIN sources s ON s.id = b.source WHERE b.complete = 1"
-        " ORDER BY b.instead, b.uuid DESC",
-        {"s": source, "u": uuid},
+        f"SELECT b.id, {lineage.FITS} AND b.entries_lost = 0 AND {COVERED.format(checkpoint='b.id')} FROM checkpoints c"
+        " JOIN checkpoints b ON b.source = c.source AND b.uuid = c.based_on WHERE c.id = ? AND b.complete = 1",
+        [checkpoint],
     ).fetchone()
-    if row is None or row[0] == row[2]:
+    there = row is not None and row[0] not in silent
+    if there and row[1]:
+        return int(row[0])
+    instead = connection.execute(
+        f"SELECT r.id FROM checkpoints c JOIN checkpoints r ON {lineage.STANDS_IN} WHERE c.id = ? AND r.complete = 1"
+        " AND r.entries_lost = 0 ORDER BY r.uuid DESC",
+        [checkpoint],
+    ).fetchall()
+    found = next((identity for (identity,) in instead if identity not in silent), None)
+    if found is not None or there:
+        return int(row[0] if found is None else found)
+    earlier = connection.execute(
+        "SELECT b.id FROM checkpoints c JOIN checkpoints b ON b.source = c.source AND b.sequence < c.sequence"
+        " WHERE c.id = ? AND b.complete = 1 ORDER BY b.sequence DESC, b.time_ns DESC, b.uuid DESC",
+        [checkpoint],
+    )
+    return next((int(identity) for (identity,) in earlier if identity not in silent), None)
+
+
+def _stand_at(connection: sqlite3.Connection, source: int, base: int) -> None:
+    # A fork, or check points found out of order: go back to the state that the next one changes.
+    base_ordinal, current = connection.execute(
+        "SELECT c.ordinal, s.current FROM checkpoints c JOIN sources s ON s.id = c.source WHERE c.id = ?", [base]
+    ).fetchone()
+    if base == current:
         return
-    base, base_ordinal = row[0], row[1]
     now = next_ordinal(connection)
     connection.execute(
         f"INSERT INTO versions ({COPY}) SELECT {COPY.replace('first, last', '?, NULL')} FROM versions"

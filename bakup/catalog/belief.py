@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Collection, Container
 
 NONE = bytes(32)
 """Stands for no signer in a signer id."""
@@ -11,40 +13,47 @@ _FORGOTTEN = (
     "UPDATE checkpoints SET hidden = 'forgotten' WHERE id IN (SELECT c.id FROM checkpoints c"
     " JOIN sources s ON s.id = c.source JOIN forgotten f ON f.target = s.target AND f.signer = s.signer"
     " AND f.uuid = c.uuid AND (f.account OR f.by = f.signer) AND (f.digest = c.digest OR c.digest IS NULL)"
-    " WHERE s.target = ?)"
+    " WHERE s.target = ? AND f.checkpoint NOT IN (SELECT value FROM json_each(?)))"
 )
 
 
-def settle(connection: sqlite3.Connection, target: int) -> None:
-    """Write down of all check points whether they are offered (spec sections 6.4 and 6.6)."""
+def settle(connection: sqlite3.Connection, target: int, silent: Collection[int]) -> None:
+    """Write down of all check points whether they are offered (spec sections 6.4 and 6.6).
+
+    `silent`: row ids of those whose RECORDs do not count.
+    """
     connection.execute(
         "UPDATE checkpoints SET hidden = NULL WHERE hidden IS NOT NULL"
         " AND source IN (SELECT id FROM sources WHERE target = ?)",
         [target],
     )
     _hide_replaced(connection, target)
-    connection.execute(_FORGOTTEN, [target])
-    hide = unbelieved(connection, target)
+    connection.execute(_FORGOTTEN, [target, json.dumps(list(silent))])
+    hide = unbelieved(connection, target, silent)
     connection.executemany("UPDATE checkpoints SET hidden = 'revoked' WHERE id = ?", [(one,) for one in hide])
 
 
-def revoked(connection: sqlite3.Connection, target: int, signer: bytes) -> bool:
-    """Whether the account said that a signer is not to be believed any more."""
-    row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM revocations r WHERE r.target = :t AND (r.writer = :s OR r.writer IN"
-        " (SELECT w.writer FROM writers w WHERE w.target = :t AND w.signer = :s)))",
+def revoked(connection: sqlite3.Connection, target: int, signer: bytes, silent: Container[int]) -> bool:
+    """Whether the account said that a signer is not to be believed any more, in a check point that is not `silent`."""
+    rows = connection.execute(
+        "SELECT r.checkpoint FROM revocations r WHERE r.target = :t AND (r.writer = :s OR r.writer IN"
+        " (SELECT w.writer FROM writers w WHERE w.target = :t AND w.signer = :s))",
         {"t": target, "s": signer},
-    ).fetchone()
-    return bool(row[0])
+    )
+    return any(checkpoint not in silent for (checkpoint,) in rows)
 
 
-def unbelieved(connection: sqlite3.Connection, target: int) -> set[int]:
-    """Row ids of check points of revoked writers that come after what the account still believes of them."""
+def unbelieved(connection: sqlite3.Connection, target: int, silent: Container[int]) -> set[int]:
+    """Row ids of check points of revoked writers that come after what the account still believes of them.
+
+    What `silent` check points say of writers does not count.
+    """
     records: dict[tuple[bytes, bytes], dict[bytes, set[bytes]]] = defaultdict(lambda: defaultdict(set))
-    for record, writer, source, digest in connection.execute(
-        "SELECT record, writer, source, digest FROM revocations WHERE target = ?", [target]
+    for checkpoint, record, writer, source, digest in connection.execute(
+        "SELECT checkpoint, record, writer, source, digest FROM revocations WHERE target = ?", [target]
     ):
-        records[record, writer][source].add(digest)
+        if checkpoint not in silent:
+            records[record, writer][source].add(digest)
     hide: set[int] = set()
     for (_, writer), last in records.items():
         for source, uuid in connection.execute(
@@ -58,18 +67,19 @@ def unbelieved(connection: sqlite3.Connection, target: int) -> set[int]:
 
 def _after(connection: sqlite3.Connection, source: int, last: set[bytes]) -> set[int]:
     rows = connection.execute(
-        "SELECT id, digest, previous_digest FROM checkpoints WHERE source = ?", [source]
+        "SELECT uuid, id, digest, previous_uuid, previous_digest FROM checkpoints WHERE source = ?", [source]
     ).fetchall()
-    previous = {digest: before for _, digest, before in rows if digest is not None}
-    believed: set[bytes] = set()
-    waiting = list(last)
+    by_uuid = {row[0]: row for row in rows}
+    believed: set[int] = set()
+    waiting = [row for row in rows if row[2] is not None and row[2] in last]
     while waiting:
-        digest = waiting.pop()
-        if digest in previous and digest not in believed:
-            believed.add(digest)
-            if previous[digest] is not None:
-                waiting.append(previous[digest])
-    return {identity for identity, digest, _ in rows if digest not in believed}
+        _, identity, _, previous, named = waiting.pop()
+        if identity not in believed:
+            believed.add(identity)
+            before = by_uuid.get(previous)
+            if before is not None and before[2] in (None, named):
+                waiting.append(before)
+    return {identity for _, identity, *_ in rows} - believed
 
 
 def _hide_replaced(connection: sqlite3.Connection, target: int) -> None:

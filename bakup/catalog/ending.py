@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Container
 from itertools import islice, product
 
 from blake3 import blake3
@@ -22,31 +23,50 @@ def add_part(connection: sqlite3.Connection, checkpoint: int, part: int, content
     )
 
 
-def choose_ends(connection: sqlite3.Connection, target: int) -> None:
-    """Find the END of check points that have parts of one and are not complete yet."""
+def choose_ends(connection: sqlite3.Connection, target: int, silent: Container[int]) -> None:
+    """Find the END of check points that have parts of one and are not complete yet.
+
+    Names of digests in `silent` ones do not count.
+    """
     rows = connection.execute(
-        "SELECT DISTINCT c.id FROM ends e JOIN checkpoints c ON c.id = e.checkpoint JOIN sources s ON s.id = c.source"
-        " WHERE s.target = ? AND c.complete = 0 AND c.ordinal IS NULL AND (c.refused IS NULL OR c.refused = ?)",
-        [target, CONTRADICTED],
+        "SELECT DISTINCT c.id, c.digest IS NOT NULL FROM ends e JOIN checkpoints c ON c.id = e.checkpoint"
+        " JOIN sources s ON s.id = c.source WHERE s.target = ? AND c.complete = 0 AND c.ordinal IS NULL",
+        [target],
     ).fetchall()
-    for (checkpoint,) in rows:
-        recording.refuse_checkpoint(connection, checkpoint, None)
+    for checkpoint, chosen in rows:
+        if chosen:
+            _take_back(connection, checkpoint)
         try:
-            _choose(connection, checkpoint)
+            _choose(connection, checkpoint, silent)
         except Beyond as error:
             recording.refuse_checkpoint(connection, checkpoint, error.message)
 
 
-def _choose(connection: sqlite3.Connection, checkpoint: int) -> None:
+def drop_parts(connection: sqlite3.Connection, target: int) -> None:
+    """Of check points whose END was chosen, the parts are not needed any more."""
+    connection.execute(
+        "DELETE FROM ends WHERE checkpoint IN (SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source"
+        " WHERE s.target = ? AND c.digest IS NOT NULL AND c.refused IS NULL)",
+        [target],
+    )
+
+
+def _take_back(connection: sqlite3.Connection, checkpoint: int) -> None:
+    connection.execute("UPDATE checkpoints SET digest = NULL, files = NULL, bytes = NULL WHERE id = ?", [checkpoint])
+    for table in ("lines", "lanes"):
+        connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
+
+
+def _choose(connection: sqlite3.Connection, checkpoint: int, silent: Container[int]) -> None:
     parts: dict[int, list[bytes]] = {}
     for part, digest in connection.execute(
         "SELECT part, digest FROM ends WHERE checkpoint = ? ORDER BY part, digest", [checkpoint]
     ):
         parts.setdefault(part, []).append(digest)
-    named = _named(connection, checkpoint)
+    named = _named(connection, checkpoint, silent)
     single = all(len(candidates) == 1 for candidates in parts.values())
     if not named and not single:
-        named = _believed(connection, checkpoint)
+        named = _believed(connection, checkpoint, silent)
     if not named and not single:
         recording.refuse_checkpoint(connection, checkpoint, CONTRADICTED)
         return
@@ -66,31 +86,31 @@ def _choose(connection: sqlite3.Connection, checkpoint: int) -> None:
         _record(connection, checkpoint, *ways[0])
 
 
-def _named(connection: sqlite3.Connection, checkpoint: int) -> set[bytes]:
+def _named(connection: sqlite3.Connection, checkpoint: int, silent: Container[int]) -> set[bytes]:
     """Digests by which others name a check point."""
     rows = connection.execute(
-        "SELECT n.previous_digest FROM checkpoints c JOIN checkpoints n ON n.source = c.source"
+        "SELECT n.id, n.previous_digest FROM checkpoints c JOIN checkpoints n ON n.source = c.source"
         " AND n.previous_uuid = c.uuid WHERE c.id = :c"
-        " UNION SELECT substr(n.replaces, 49) FROM checkpoints n CROSS JOIN sources m ON m.id = n.source"
+        " UNION SELECT n.id, substr(n.replaces, 49) FROM checkpoints n CROSS JOIN sources m ON m.id = n.source"
         " CROSS JOIN checkpoints c ON c.id = :c CROSS JOIN sources s ON s.id = c.source"
-        " WHERE n.replaces IS NOT NULL AND n.refused IS NULL"
+        " WHERE n.replaces IS NOT NULL"
         " AND m.target = s.target AND (n.account OR m.signer = s.signer)"
         " AND substr(n.replaces, 33, 16) = c.uuid"
         " AND substr(n.replaces, 1, 32) = CASE s.signer WHEN x'' THEN :none ELSE s.signer END",
         {"c": checkpoint, "none": belief.NONE},
     )
-    return {digest for (digest,) in rows}
+    return {digest for by, digest in rows if by not in silent}
 
 
-def _believed(connection: sqlite3.Connection, checkpoint: int) -> set[bytes]:
+def _believed(connection: sqlite3.Connection, checkpoint: int, silent: Container[int]) -> set[bytes]:
     """What the account still believes of a revoked writer's source: of contradicting ends it names the one."""
     rows = connection.execute(
-        "SELECT r.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN revocations r ON r.target = s.target"
+        "SELECT r.checkpoint, r.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN revocations r ON r.target = s.target"
         " AND r.source = s.uuid WHERE c.id = ? AND (r.writer = s.signer OR r.writer IN"
         " (SELECT w.writer FROM writers w WHERE w.target = s.target AND w.signer = s.signer))",
         [checkpoint],
     )
-    return {digest for (digest,) in rows}
+    return {digest for by, digest in rows if by not in silent}
 
 
 def _is_way(connection: sqlite3.Connection, checkpoint: int, way: tuple[bytes, ...]) -> bool:
@@ -116,7 +136,6 @@ def _record(connection: sqlite3.Connection, checkpoint: int, digest: bytes, way:
         position += len(end.sectors)
         if end.last:
             recording.close_checkpoint(connection, checkpoint, digest, end.files, end.size)
-    connection.execute("DELETE FROM ends WHERE checkpoint = ?", [checkpoint])
 
 
 def _content(connection: sqlite3.Connection, checkpoint: int, part: int, digest: bytes) -> bytes:

@@ -8,6 +8,14 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
+FITS = "(b.digest IS c.previous_digest AND b.sequence < c.sequence)"
+"""Whether a check point `b`, whose uuid an incremental `c` is based on, is the one that it means (spec section 6.4)."""
+STANDS_IN = (
+    "r.source = c.source AND r.replaces IS NOT NULL AND substr(r.replaces, 33, 16) = c.based_on"
+    " AND substr(r.replaces, 49) = c.previous_digest"
+)
+"""Whether a check point `r` is the base of an incremental `c` listed anew."""
+
 
 class Break(Struct, frozen=True):
     """What is wrong between a check point and the one before it, which is `missing` or another than it should be."""

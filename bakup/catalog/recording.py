@@ -147,6 +147,11 @@ def set_header(connection: sqlite3.Connection, checkpoint: int, value: Checkpoin
     )
 
 
+def add_header(connection: sqlite3.Connection, checkpoint: int, digest: bytes, content: bytes) -> None:
+    """A header that a sector has of a check point; there may be several."""
+    connection.execute("INSERT OR IGNORE INTO headers VALUES (?, ?, ?)", [checkpoint, digest, content])
+
+
 def add_pack(connection: sqlite3.Connection, sector: int, row: TableRow) -> int:
     """Row id of a pack that stands in `sector`."""
     cursor = connection.execute(
@@ -162,7 +167,7 @@ def add_box(
 ) -> None:
     """A box of a check point's metadata in a sector; `offset` says lane and place in it, `digest` is its content's."""
     connection.execute(
-        "INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?, ?, NULL)", [sector, checkpoint, offset, length, digest]
+        "INSERT OR IGNORE INTO boxes VALUES (?, ?, ?, ?, ?, NULL, NULL)", [sector, checkpoint, offset, length, digest]
     )
 
 
@@ -176,6 +181,16 @@ def refuse_box(
     )
 
 
+def set_beyond(
+    connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, digest: bytes, what: str
+) -> None:
+    """A box says what must be understood, and is not: if it counts, its check point cannot be used."""
+    connection.execute(
+        "UPDATE boxes SET beyond = ? WHERE sector = ? AND checkpoint = ? AND offset = ? AND digest = ?",
+        [what, sector, checkpoint, offset, digest],
+    )
+
+
 def refuse_checkpoint(connection: sqlite3.Connection, checkpoint: int, why: str | None) -> None:
     """A check point that cannot be used, whatever of it is there (None: it can); its chunks stay good."""
     connection.execute("UPDATE checkpoints SET refused = ? WHERE id = ?", [why, checkpoint])
@@ -186,7 +201,7 @@ def add_entries(
 ) -> None:
     """Rows of entries: straight into `versions` when `ordinal` is reserved (our own run), else staged.
 
-    `place`: the offset of their box, by which the last of several entries of a path is told.
+    `place`: the offset of their box, by which the last of several entries of a path, or parts of a file, is told.
     """
     marks = ", ".join("?" * 13)
     if ordinal is None:
@@ -201,7 +216,11 @@ def add_entries(
             rows.versions,
         )
     connection.executemany("INSERT OR IGNORE INTO chunks (id, pack, offset, length) VALUES (?, ?, ?, ?)", rows.chunks)
-    connection.executemany(f"INSERT OR IGNORE INTO parts VALUES ({checkpoint}, ?, ?, ?, ?, ?)", rows.parts)
+    connection.executemany(
+        f"INSERT INTO parts VALUES ({checkpoint}, ?, ?, ?, ?, ?, {place}) ON CONFLICT DO UPDATE SET"
+        " length = excluded.length, extents = excluded.extents, place = excluded.place WHERE excluded.place >= place",
+        rows.parts,
+    )
     connection.executemany(
         f"INSERT OR IGNORE INTO removals VALUES ({checkpoint}, ?, 1)",
         [(key,) for key in rows.deletes],
@@ -250,22 +269,24 @@ def add_writer(connection: sqlite3.Connection, target: int, signer: bytes, write
     connection.execute("INSERT OR IGNORE INTO writers VALUES (?, ?, ?)", [target, signer, writer])
 
 
-def add_revocation(connection: sqlite3.Connection, target: int, record: bytes, revocation: Revocation) -> None:
-    """The account's word on a writer; `record` is the digest of it."""
+def add_revocation(
+    connection: sqlite3.Connection, target: int, checkpoint: int, record: bytes, revocation: Revocation
+) -> None:
+    """The account's word on a writer, in one of its check points; `record` is the digest of it."""
     writer, last = revocation
     connection.executemany(
-        "INSERT OR IGNORE INTO revocations VALUES (?, ?, ?, ?, ?)",
-        [(target, record, writer, source, digest) for source, digest in (last or ((b"", b""),))],
+        "INSERT OR IGNORE INTO revocations VALUES (?, ?, ?, ?, ?, ?)",
+        [(target, checkpoint, record, writer, source, digest) for source, digest in (last or ((b"", b""),))],
     )
 
 
 def add_forgotten(
-    connection: sqlite3.Connection, target: int, forgotten: Forgotten, *, by: bytes, account: bool
+    connection: sqlite3.Connection, target: int, checkpoint: int, forgotten: Forgotten, *, by: bytes, account: bool
 ) -> None:
-    """Check points dropped on purpose, as `by` (signer id) says."""
+    """Check points dropped on purpose, as `by` (signer id) says in a `checkpoint` of its own."""
     connection.executemany(
-        "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?, ?, ?, ?)",
-        [(target, *names, by, int(account)) for names in forgotten],
+        "INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(target, checkpoint, *names, by, int(account)) for names in forgotten],
     )
 
 
@@ -304,7 +325,7 @@ def drop_target(connection: sqlite3.Connection, target: int) -> None:
     """Forget all that is known of a target; the target itself is not touched."""
     checkpoints = "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = ?"
     packs = "SELECT p.id FROM packs p JOIN sectors s ON s.id = p.sector WHERE s.target = ?"
-    for table in ("lines", "lanes", "ends", "boxes", "staged", "removals", "parts", "unread"):
+    for table in ("headers", "lines", "lanes", "ends", "boxes", "staged", "removals", "parts", "unread"):
         connection.execute(f"DELETE FROM {table} WHERE checkpoint IN ({checkpoints})", [target])
     connection.execute(f"DELETE FROM versions WHERE -source IN ({checkpoints}) AND source < 0", [target])
     connection.execute("DELETE FROM versions WHERE source IN (SELECT id FROM sources WHERE target = ?)", [target])

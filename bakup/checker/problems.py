@@ -53,7 +53,7 @@ def problems_of(
     if not any(problem.range for problem in problems):
         problems += _unlisted(naming, lost, problems)
     rows = history.checkpoints(home.catalog, attached.row, hidden=True)
-    gap_of = history_gap(history.bases(home.catalog, attached.row))
+    gap_of = history_gap(history.based(home.catalog, attached.row))
     for row in rows:
         if row.uuid in scope.told_by and (gap := gap_of(row)) is not None:
             gone = row.uuid if row.entries_lost or row.based_on is None else row.based_on

@@ -197,7 +197,7 @@ def _report(
     forks = [fork for fork in chain.forks if not fork.what <= accepted.keys()]
     lost, missing = _not_accepted(told, lost, missing)
     gaps_known = {problem.checkpoint for problem in told.accepted if problem.checkpoint is not None}
-    bad = suffering(checkpoints, lost, missing, history.bases(connection, attached.row), gaps_known)
+    bad = suffering(checkpoints, lost, missing, history.based(connection, attached.row), gaps_known)
     suffers = [row for row in scope.checkpoints if row.id in bad]
     only_older = bool(scope.checkpoints) and not any(row.uuid in scope.heads for row in suffers)
     only_older = only_older and not any(problem.incomplete for problem in told.rest)

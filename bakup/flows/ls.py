@@ -135,7 +135,7 @@ def _not_whole(
         history.checkpoints(connection, target, hidden=True),
         damage.lost_versions(connection, target),
         damage.missing_lines(connection, target),
-        history.bases(connection, target),
+        history.based(connection, target),
     )
 
 

@@ -258,7 +258,7 @@ def _blind(home: Home, attached: Attached, chosen: Chosen, nameless: Iterable[da
     chain = _chain(connection, attached, chosen)
     causes = [Cause(f"{line.told}: {span(line)}", ()) for line in nameless]
     if chain:
-        gap_of = history_gap(history.bases(connection, attached.row))
+        gap_of = history_gap(history.based(connection, attached.row))
         causes += [Cause(gap, ()) for gap in map(gap_of, chain.values()) if gap]
     causes += [Cause(told, ()) for told in not_there(connection, chosen.checkpoint)]
     if chosen.latest:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from bakup.catalog import applying, belief, ending
+from bakup.catalog import applying, belief, judging
 from bakup.errors import Withheld
 from bakup.store.faults import OBJECT_ARCHIVED
 from bakup.store.target import Locator
@@ -50,22 +50,22 @@ class Ingested(Struct):
 
 
 def apply_complete(
-    connection: sqlite3.Connection, target_row: int, sifted: Callable[[int], object] | None = None
+    connection: sqlite3.Connection, target_row: int, sifted: Callable[[int, set[int]], object] | None = None
 ) -> int:
     """Apply check points that are complete by now; returns how many.
 
-    `sifted` looks first at each of them, by its row: where boxes contradict each other, what does not count is dropped.
+    `sifted` looks first at each of them, by its row, with the rows of those that are silent (see `judging`): where boxes contradict each other, what does not count is dropped.
     """
-    ending.choose_ends(connection, target_row)
-    complete = applying.mark_complete(connection, target_row)
+    silent = judging.judge(connection, target_row)
+    complete = applying.mark_complete(connection, target_row, silent)
     if sifted is not None:
         for checkpoint in complete:
-            sifted(checkpoint)
+            sifted(checkpoint, silent)
     if complete:
         with applying.by_checkpoint(connection):
             for checkpoint in complete:
-                applying.apply_staged(connection, checkpoint)
-    belief.settle(connection, target_row)
+                applying.apply_staged(connection, checkpoint, silent)
+    belief.settle(connection, target_row, silent)
     # Also without a new one: an earlier one may be the latest that is offered now.
     applying.settle_current(connection, target_row)
     if complete:

@@ -57,7 +57,9 @@ def ingest(
                 recording.add_other(connection, target_row, locator, size, *other, sector=claimed)
             watch.progress(Progress("rebuilding", done_sectors=done, total_sectors=len(objects)))
     found.applied = apply_complete(
-        connection, target_row, lambda checkpoint: sift(connection, target_row, checkpoint, target, trust)
+        connection,
+        target_row,
+        lambda checkpoint, silent: sift(connection, target_row, checkpoint, silent, target, trust),
     )
     return found
 

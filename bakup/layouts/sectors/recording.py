@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from blake3 import blake3
 
-from bakup.catalog import belief, ending, lanes, listing, recording
+from bakup.catalog import belief, ending, judging, lanes, listing, recording
 from bakup.catalog.rows import Rows, rows_of, unclosed
 from bakup.errors import BakupError, Beyond, Damaged
 from bakup.format.constants import RecordType
@@ -22,8 +22,6 @@ from bakup.sector.meta import MetaRegion
 from bakup.sector.reader import OpenSector
 from bakup.sector.trust import Trust
 from bakup.store.target import Locator, Target
-
-CONTRADICTED = "its header is told in two ways"
 
 
 class Recorded(NamedTuple):
@@ -130,10 +128,11 @@ class _Sector:
         source = recording.source_id(connection, self._target_row, held.value, signer)
         checkpoint = recording.checkpoint_id(connection, source, held.value, digest, account=account)
         recording.add_box(connection, self._sector, checkpoint, lanes.HEADER, 0, digest)
+        recording.add_header(connection, checkpoint, digest, held.content)
         try:
             expect_known(held.value.facts)
         except Beyond as error:
-            recording.refuse_checkpoint(connection, checkpoint, error.message)
+            recording.set_beyond(connection, self._sector, checkpoint, lanes.HEADER, digest, error.message)
         return checkpoint, source
 
     def _stage(self, box: MetaBox, checkpoint: int, source: int, *, anew: bool) -> None:
@@ -144,7 +143,7 @@ class _Sector:
                 self._connection, rows, checkpoint=checkpoint, source=source, ordinal=None, place=box.offset
             )
             if rows.records and self._opened.header.signed:
-                self._hear(rows.records)
+                self._hear(rows.records, checkpoint)
             for passed in rows.to_come:
                 path = passed.path.decode("utf-8", "backslashreplace")
                 self._refuse(box, checkpoint, f"{path} is of a kind {passed.kind} that only a newer bakup knows")
@@ -168,7 +167,8 @@ class _Sector:
                 expect_understood(entries)
             except Beyond as error:
                 if checkpoint is not None:
-                    recording.refuse_checkpoint(self._connection, checkpoint, error.message)
+                    place = box.offset, box.digest
+                    recording.set_beyond(self._connection, self._sector, checkpoint, *place, error.message)
             yield rows_of(entries, packs)
 
     def _refuse(self, box: MetaBox, checkpoint: int | None, why: str) -> None:
@@ -177,20 +177,25 @@ class _Sector:
             recording.refuse_box(self._connection, self._sector, checkpoint, box.offset, box.digest, why)
             self._connection.execute("UPDATE checkpoints SET entries_lost = 2 WHERE id = ?", [checkpoint])
 
-    def _hear(self, records: Iterable[Record]) -> None:
+    def _hear(self, records: Iterable[Record], checkpoint: int) -> None:
         account = self._opened.certificate is None
         for record in records:
             if record.record == RecordType.REVOKE and account:
                 digest = blake3(record.content).digest()
                 said = decode_revocation(record.content)
-                recording.add_revocation(self._connection, self._target_row, digest, said)
+                recording.add_revocation(self._connection, self._target_row, checkpoint, digest, said)
             elif record.record == RecordType.FORGET:
                 dropped = [
                     (signer.replace(belief.NONE, b""), uuid, digest)
                     for signer, uuid, digest in decode_forgotten(record.content)
                 ]
                 recording.add_forgotten(
-                    self._connection, self._target_row, tuple(dropped), by=self._opened.signer, account=account
+                    self._connection,
+                    self._target_row,
+                    checkpoint,
+                    tuple(dropped),
+                    by=self._opened.signer,
+                    account=account,
                 )
             elif record.record == RecordType.TAGS:
                 tagged = [(one[0].replace(belief.NONE, b""), *one[1:]) for one in decode_tagged(record.content)]
@@ -199,19 +204,13 @@ class _Sector:
                 )
 
 
-def sift(connection: sqlite3.Connection, target_row: int, checkpoint: int, target: Target, trust: Trust) -> None:
+def sift(
+    connection: sqlite3.Connection, target_row: int, checkpoint: int, silent: set[int], target: Target, trust: Trust
+) -> None:
     """Of a complete check point that is not applied yet, keep staged what its END commits to."""
     boxes, headers = lanes.boxes_of(connection, checkpoint)
-    lines = lanes.lanes_of(connection, checkpoint)
-    signer = connection.execute(
-        "SELECT s.signer FROM checkpoints c JOIN sources s ON s.id = c.source WHERE c.id = ?", [checkpoint]
-    ).fetchone()[0]
-    revoked = belief.revoked(connection, target_row, signer)
-    held = lanes.held(boxes, headers, lines or None, revoked=revoked)
+    held = judging.held(connection, target_row, checkpoint, silent)
     counting = {(box.offset, box.digest) for box in held.boxes}
-    heads = [box for box in held.boxes if box.offset == lanes.HEADER]
-    if len(headers) > 1 and not heads:
-        recording.refuse_checkpoint(connection, checkpoint, CONTRADICTED)
     if not counting >= {(box.offset, box.digest) for box in (*boxes, *headers)}:
         for table in ("staged", "parts", "removals", "unread"):
             connection.execute(f"DELETE FROM {table} WHERE checkpoint = ?", [checkpoint])
@@ -251,10 +250,6 @@ def _stage_again(
         except BakupError:
             continue
         sector = _Sector(connection, target_row, row.id, opened, meta)
-        held = meta.checkpoints.get(uuid)
-        if held is not None and (lanes.HEADER, blake3(held.content).digest()) in left:
-            left.discard((lanes.HEADER, blake3(held.content).digest()))
-            recording.set_header(connection, checkpoint, held.value, blake3(held.content).digest())
         for box in meta.boxes:
             if box.checkpoint == uuid and (box.offset, box.digest) in left:
                 left.discard((box.offset, box.digest))
