@@ -264,8 +264,8 @@ CREATE TABLE removals (
     PRIMARY KEY (checkpoint, key, subtree)
 ) STRICT, WITHOUT ROWID;
 
--- Extents of files with more than one: runs of (length u64, chunk id; zeros for a hole), little-endian. place: offset of
--- the box, by which the last of several parts of one offset is told.
+-- Extents of files with more than one: runs of (length u64, chunk id; zeros for a hole), little-endian. place: offset
+-- of the box, by which the last of several parts of one offset is told.
 CREATE TABLE parts (
     checkpoint INTEGER NOT NULL,
     key BLOB NOT NULL,

@@ -105,8 +105,8 @@ def _named(connection: sqlite3.Connection, checkpoint: int, silent: Container[in
 def _believed(connection: sqlite3.Connection, checkpoint: int, silent: Container[int]) -> set[bytes]:
     """What the account still believes of a revoked writer's source: of contradicting ends it names the one."""
     rows = connection.execute(
-        "SELECT r.checkpoint, r.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN revocations r ON r.target = s.target"
-        " AND r.source = s.uuid WHERE c.id = ? AND (r.writer = s.signer OR r.writer IN"
+        "SELECT r.checkpoint, r.digest FROM checkpoints c JOIN sources s ON s.id = c.source JOIN revocations r"
+        " ON r.target = s.target AND r.source = s.uuid WHERE c.id = ? AND (r.writer = s.signer OR r.writer IN"
         " (SELECT w.writer FROM writers w WHERE w.target = s.target AND w.signer = s.signer))",
         [checkpoint],
     )

@@ -54,7 +54,8 @@ def apply_complete(
 ) -> int:
     """Apply check points that are complete by now; returns how many.
 
-    `sifted` looks first at each of them, by its row, with the rows of those that are silent (see `judging`): where boxes contradict each other, what does not count is dropped.
+    `sifted` looks first at each of them, by its row, with the rows of those that are silent (see `judging`): where
+    boxes contradict each other, what does not count is dropped.
     """
     silent = judging.judge(connection, target_row)
     complete = applying.mark_complete(connection, target_row, silent)

@@ -21,7 +21,7 @@ from tests.vectors.readers import READERS, Reader
 FOLDER = Path(__file__).parent / "refused"
 PAGE = Path(__file__).parents[2] / "docs" / "format" / "sector.md"
 FILES = sorted(FOLDER.glob("*.case"))
-NUMBER = 468
+NUMBER = 476
 
 
 def test_there_are_as_many_as_the_generator_makes() -> None:

@@ -377,6 +377,19 @@ def _(s):
     run_of_parts(s)
 
 
+@refused("good", "of-parts-that-repeat-the-last-counts", {**OTHERS, "b.txt": C + A + bytes(9)}, whole=True)
+def _(s):
+    """In sectors that are read in another order than the stream's, and parted from each other's GROUP."""
+    cp, after = s.cp, s.new()
+    first = cp.pack(s.sector, [B])
+    good = e.parts(b"b.txt", 1, [cp.pack(after, [C]), [*cp.pack(after, [A]), e.hole(9)]])
+    s.boxes[1].actions[0].source[:] = e.parts(b"b.txt", 1, [first], closed=False)
+    cp.group(after, [good[0]])
+    cp.group(after, good[1:])
+    s.put("a.bakup", after)
+    s.whole()
+
+
 @refused("good", "void-parts", OTHERS, whole=True)
 def _(s):
     run_of_parts(s, lambda run: run.pop())

@@ -1,5 +1,7 @@
 """R48, R54 to R56: RECORDs, and what they take out."""
 
+from blake3 import blake3
+
 from tests.vectors.forge import Action, Box, CheckPoint, Writer
 from tests.vectors.forge import entries as e
 from tests.vectors.forge.refusals.scene import ALL, NOTHING, SOURCE, A, refused
@@ -108,6 +110,14 @@ def stolen(s):
     return sector
 
 
+def end_of_thief(s, cp, sector):
+    """Another END beside that of a check point; gives the check point digest that would be its."""
+    lanes = [[0, 0, cp.lane_digest(9)]]
+    end = Action(END, [cp.uuid, 0, True, [[sector.uuid, None, 0, 0, b"", b""]], 0, 0, lanes, []])
+    sector.meta.append(Box(cp.uuid, END_LANE << 40, [end]))
+    return blake3(blake3(end.content).digest()).digest()
+
+
 def box_of_thief(s, sector, offset, listed):
     sector.meta.append(Box(s.cp.uuid, offset, [Action(GROUP, listed)]))
 
@@ -115,8 +125,7 @@ def box_of_thief(s, sector, offset, listed):
 @refused("R54", "a-stolen-key-puts-another-end-beside", ALL, whole=True, sealed=True)
 def _(s):
     sector = stolen(s)
-    end = [s.cp.uuid, 0, True, [[sector.uuid, None, 0, 0, b"", b""]], 0, 0, [[0, 0, s.cp.lane_digest(9)]], []]
-    sector.meta.append(Box(s.cp.uuid, END_LANE << 40, [Action(END, end)]))
+    end_of_thief(s, s.cp, sector)
 
 
 @refused("R54", "a-stolen-key-puts-another-box-beside", ALL, whole=True, sealed=True)
@@ -228,3 +237,75 @@ def _(s):
 def _(s):
     s.whole()
     recorded(s, e.forget((s.account.signer_id, s.cp.uuid, b"\3" * 32)))
+
+
+# What is refused or not believed names no digest, and says nothing
+
+
+@refused("R54", "a-stolen-key-names-the-digest-of-another-end", ALL, whole=True, sealed=True)
+def _(s):
+    sector = stolen(s)
+    after, later = CheckPoint(s.cp.signer, SOURCE, previous=s.cp), s.new(s.cp.signer)
+    after.values["previous"] = [s.cp.uuid, end_of_thief(s, s.cp, sector)]
+    after.group(later, [e.directory(b"")])
+    after.end(later)
+    s.put("later.bakup", later)
+
+
+@refused("R54", "a-stolen-key-adds-what-must-be-understood", ALL, whole=True, sealed=True)
+def _(s):
+    box_of_thief(s, stolen(s), 5 << 40, [e.record(0x8077, b"")])
+
+
+@refused("R54", "a-stolen-key-forgets-what-is-believed", ALL, whole=True, sealed=True)
+def _(s):
+    stolen(s)
+    after, later = CheckPoint(s.cp.signer, SOURCE, previous=s.cp, incremental=True), s.new(s.cp.signer)
+    after.group(later, [e.forget((s.cp.signer.signer_id, s.cp.uuid, s.cp.digest()))])
+    after.end(later)
+    s.put("later.bakup", later)
+
+
+@refused("R54", "a-stolen-key-s-check-point-is-no-base", {"a.txt": A}, whole=False, sealed=True)
+def _(s):
+    writer = by_writer(s)
+    middle, gone = CheckPoint(writer, SOURCE, previous=s.cp), s.new(writer)
+    middle.group(gone, [e.directory(b""), e.file(b"a.txt", [e.known(A)])])
+    middle.end(gone)
+    after, sector = CheckPoint(writer, SOURCE, previous=middle, incremental=True), s.new(writer)
+    after.group(sector, [e.delete(b"b.txt"), e.delete(b"c.txt")])
+    after.end(sector)
+    s.put("after.bakup", sector)
+    thief, other = CheckPoint(writer, SOURCE, previous=s.cp), s.new(writer)
+    thief.group(other, [e.directory(b""), e.file(b"a.txt", thief.pack(other, [b"thief\n"]))])
+    thief.end(other)
+    s.put("thief.bakup", other)
+    recorded(s, e.revoke(writer.uuid, {SOURCE: after.digest()}))
+
+
+@refused("R34", "a-revocation-in-a-check-point-that-is-refused", ALL, whole=True, sealed=True)
+def _(s):
+    writer = by_writer(s)
+    told = recorded(s, e.revoke(writer.uuid, {}))
+    told.values["facts"] = [["!later", b""]]
+
+
+@refused("R36", "a-forget-in-a-check-point-that-is-refused", ALL, whole=True, sealed=True)
+def _(s):
+    s.whole()
+    told = recorded(s, e.forget((s.account.signer_id, s.cp.uuid, s.cp.digest())))
+    other = s.new()
+    other.open(told)
+    end_of_thief(s, told, other)
+    s.put("other.bakup", other)
+
+
+@refused("R57", "the-base-has-another-digest", {"a.txt": A}, whole=False)
+def _(s):
+    s.whole()
+    without_b(s).values["previous"] = [s.cp.uuid, b"\7" * 32]
+    named, sector = CheckPoint(s.signer, SOURCE, previous=s.cp), s.new()
+    named.values["time"] -= 10**9
+    named.group(sector, [e.directory(b"")])
+    named.end(sector)
+    s.put("named.bakup", sector)
