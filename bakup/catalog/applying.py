@@ -94,8 +94,12 @@ def apply_staged(connection: sqlite3.Connection, checkpoint: int, silent: Collec
     source, based_on = connection.execute(
         "SELECT source, based_on FROM checkpoints WHERE id = ?", [checkpoint]
     ).fetchone()
-    if based_on is not None and (base := _base(connection, checkpoint, silent)) is not None:
-        _stand_at(connection, source, base)
+    if based_on is not None:
+        base = _base(connection, checkpoint, silent)
+        if base is None:
+            _stand_nowhere(connection, source)
+        else:
+            _stand_at(connection, source, base)
     ordinal = next_ordinal(connection)
     connection.execute(
         f"INSERT OR REPLACE INTO versions (source, first, checkpoint, {VERSION_VALUES})"
@@ -205,6 +209,13 @@ def _stand_at(connection: sqlite3.Connection, source: int, base: int) -> None:
         [now - 1, source, base_ordinal, now],
     )
     connection.execute("UPDATE sources SET current = ?, stood = ? WHERE id = ?", [base, now, source])
+
+
+def _stand_nowhere(connection: sqlite3.Connection, source: int) -> None:
+    # Nothing that may serve as a base is there: what stands is of check points that are not believed.
+    now = next_ordinal(connection)
+    connection.execute("UPDATE versions SET last = ? WHERE source = ? AND last IS NULL", [now - 1, source])
+    connection.execute("UPDATE sources SET current = NULL, stood = ? WHERE id = ?", [now, source])
 
 
 def _close_unlisted(connection: sqlite3.Connection, source: int, ordinal: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from bakup.catalog.lineage import FITS, STANDS_IN
+from bakup.catalog.lineage import BASED
 from bakup.catalog.rows import VERSION_COLUMNS, PartsDigest, Version, decode_extents, version_of
 from bakup.format.constants import PATH_MAX
 from bakup.model import CheckpointRef, Extent, Kind, path_key
@@ -139,10 +139,7 @@ def based(connection: sqlite3.Connection, target: int) -> set[int]:
     """Row ids of incremental check points whose base is there and as it was, or another stands for it."""
     rows = connection.execute(
         "SELECT c.id FROM checkpoints c JOIN sources s ON s.id = c.source WHERE s.target = ? AND c.based_on IS NOT NULL"
-        " AND (EXISTS (SELECT 1 FROM checkpoints b WHERE b.source = c.source AND b.uuid = c.based_on AND b.complete = 1"
-        f" AND b.refused IS NULL AND b.hidden IS NOT 'revoked' AND {FITS})"
-        f" OR EXISTS (SELECT 1 FROM checkpoints r WHERE {STANDS_IN} AND r.complete = 1"
-        " AND coalesce(r.hidden, 'forgotten') = 'forgotten'))",
+        f" AND {BASED}",
         [target],
     )
     return {identity for (identity,) in rows}

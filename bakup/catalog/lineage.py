@@ -17,6 +17,15 @@ STANDS_IN = (
 """Whether a check point `r` is the base of an incremental `c` listed anew."""
 
 
+BASED = (
+    "(EXISTS (SELECT 1 FROM checkpoints b WHERE b.source = c.source AND b.uuid = c.based_on AND b.complete = 1"
+    f" AND b.refused IS NULL AND b.hidden IS NOT 'revoked' AND {FITS})"
+    f" OR EXISTS (SELECT 1 FROM checkpoints r WHERE {STANDS_IN} AND r.complete = 1"
+    " AND coalesce(r.hidden, 'forgotten') = 'forgotten'))"
+)
+"""Whether the base of an incremental `c` is there and as it was, or another stands for it."""
+
+
 class Break(Struct, frozen=True):
     """What is wrong between a check point and the one before it, which is `missing` or another than it should be."""
 

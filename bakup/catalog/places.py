@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct, field
 
 from bakup.catalog.lanes import COVERED
+from bakup.catalog.lineage import BASED
 from bakup.catalog.rows import PartsDigest, decode_extents
 
 BATCH = 500
@@ -127,8 +128,7 @@ def troubled(connection: sqlite3.Connection, target: int, source: int | None = N
             " ON o.id = c.source LEFT JOIN sectors s ON s.target = o.target AND s.uuid = l.sector"
             " WHERE o.target = :t AND (:s IS NULL OR o.id = :s) AND s.id IS NULL)"
             " OR EXISTS (SELECT 1 FROM checkpoints c JOIN sources o ON o.id = c.source WHERE o.target = :t"
-            " AND c.complete AND (c.entries_lost OR c.based_on IS NOT NULL AND NOT EXISTS (SELECT 1 FROM checkpoints b"
-            " WHERE b.source = c.source AND b.uuid = c.based_on AND b.complete)))",
+            f" AND c.complete AND (c.entries_lost OR c.based_on IS NOT NULL AND NOT {BASED}))",
             {"t": target, "s": source},
         ).fetchone()[0]
     )

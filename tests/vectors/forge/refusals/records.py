@@ -266,14 +266,14 @@ def _(s):
     s.put("later.bakup", later)
 
 
-@refused("R54", "a-stolen-key-s-check-point-is-no-base", {"a.txt": A}, whole=False, sealed=True)
+@refused("R54", "a-stolen-key-s-check-point-is-no-base", {"d.txt": A}, whole=False, sealed=True)
 def _(s):
     writer = by_writer(s)
     middle, gone = CheckPoint(writer, SOURCE, previous=s.cp), s.new(writer)
     middle.group(gone, [e.directory(b""), e.file(b"a.txt", [e.known(A)])])
     middle.end(gone)
     after, sector = CheckPoint(writer, SOURCE, previous=middle, incremental=True), s.new(writer)
-    after.group(sector, [e.delete(b"b.txt"), e.delete(b"c.txt")])
+    after.group(sector, [e.delete(b"b.txt"), e.delete(b"c.txt"), e.file(b"d.txt", [e.known(A)])])
     after.end(sector)
     s.put("after.bakup", sector)
     thief, other = CheckPoint(writer, SOURCE, previous=s.cp), s.new(writer)
