@@ -133,6 +133,16 @@ def _withheld(connection: sqlite3.Connection, target: int) -> dict[str, tuple[st
     return found
 
 
+def refused_boxes(connection: sqlite3.Connection, checkpoint: int) -> list[str]:
+    """Why entries of a check point could not be used, a line a box."""
+    rows = connection.execute(
+        "SELECT DISTINCT b.refused FROM boxes b JOIN sectors s ON s.id = b.sector WHERE b.checkpoint = ?"
+        " AND b.refused IS NOT NULL AND s.state = 'stored' ORDER BY b.offset",
+        [checkpoint],
+    )
+    return [why for (why,) in rows]
+
+
 def unusable(connection: sqlite3.Connection, target: int) -> list[tuple[bytes, str]]:
     """(uuid, why) of check points that cannot be used, whatever of them is there."""
     rows = connection.execute(

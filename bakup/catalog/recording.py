@@ -17,6 +17,10 @@ SectorState = Literal["building", "pending", "stored", "damaged", "missing", "re
 VERSION_VALUES = "key, path, kind, size, mtime_ns, ctime_ns, inode, digest, parted, plain, file_id, attributes, extra"
 
 
+REASONS_MAX = 1000
+"""Characters of reasons after which no more are kept of a box."""
+
+
 def target_id(connection: sqlite3.Connection, url: str) -> int:
     """Row of the target `url`, made when new."""
     connection.execute("INSERT OR IGNORE INTO targets (url) VALUES (?)", [url])
@@ -174,10 +178,11 @@ def add_box(
 def refuse_box(
     connection: sqlite3.Connection, sector: int, checkpoint: int, offset: int, digest: bytes, why: str
 ) -> None:
-    """Not all of a box could be used: its entries are missing, its place in the lane is not."""
+    """Not all of a box could be used: its entries are missing, its place in the lane is not. Reasons add up."""
     connection.execute(
-        "UPDATE boxes SET refused = ? WHERE sector = ? AND checkpoint = ? AND offset = ? AND digest = ?",
-        [why, sector, checkpoint, offset, digest],
+        "UPDATE boxes SET refused = iif(length(refused) < ?, refused || '; ' || ?, coalesce(refused, ?))"
+        " WHERE sector = ? AND checkpoint = ? AND offset = ? AND digest = ?",
+        [REASONS_MAX, why, why, sector, checkpoint, offset, digest],
     )
 
 

@@ -260,6 +260,8 @@ def _blind(home: Home, attached: Attached, chosen: Chosen, nameless: Iterable[da
     if chain:
         gap_of = history_gap(history.based(connection, attached.row))
         causes += [Cause(gap, ()) for gap in map(gap_of, chain.values()) if gap]
+        lost = [row.id for row in chain.values() if row.entries_lost]
+        causes += [Cause(why, ()) for row in lost for why in damage.refused_boxes(connection, row)]
     causes += [Cause(told, ()) for told in not_there(connection, chosen.checkpoint)]
     if chosen.latest:
         causes += [Cause(told, ()) for told in may_hold_more(connection, attached.row)]

@@ -59,6 +59,13 @@ def test_it_is_refused_and_no_more(file: Path, reader: Reader, tmp_path: Path) -
     _assert_told(case, place.classes())
 
 
+@pytest.mark.parametrize("reader", READERS, ids=str)
+def test_what_only_a_newer_reader_knows_is_named(reader: Reader, tmp_path: Path) -> None:
+    case = read(FOLDER / "R58-a-kind-to-come.case")
+    said = reader.place(tmp_path, case["objects"], case["accepts"].split()).restore("example").said
+    assert re.search(r"\bb2\b.* kind 64", said), said
+
+
 def _assert_told(case: dict[str, Any], told: dict[str, set[str]]) -> None:
     """What is refused is told with its class; of what is no fault nothing."""
     if case["rule"] == "good":
