@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -31,9 +33,10 @@ from bakup.layouts.interface import (
     Task,
 )
 from bakup.layouts.sectors import cost
-from bakup.layouts.sectors.ingest import ingest
+from bakup.layouts.sectors.ingest import AHEAD_MAX, ingest
 from bakup.layouts.sectors.known import open_known
 from bakup.layouts.sectors.settings import sector_size, zstd_level
+from bakup.model import TableRow
 from bakup.sector.data import BoxContent
 from bakup.sector.reader import OpenSector
 from bakup.sector.region import Region
@@ -61,6 +64,7 @@ class SectorsLayout:
     def __init__(self, target: Target, trust: Trust) -> None:
         self._target = target
         self._trust = trust
+        self._long = threading.Lock()
 
     def protection(self, options: SyncOptions, known: Remembered | None) -> Protection:
         """Encrypted and signed, unless the target was made without."""
@@ -216,12 +220,12 @@ class SectorsLayout:
         seen = Seen(row)
         try:
             opened = open_known(self._target, row, rows, self._trust)
-            meta = opened.meta()
-            if found := meta.first_fault():
-                seen.reason = f"{opened.name} is damaged: {found}"
+            table, fault = self._looked_through(opened)
+            if fault:
+                seen.reason = f"{opened.name} is damaged: {fault}"
             if held is not None:
                 packs: list[int] = []
-                state = opened.verify_data(meta.rows, lambda found: judge(seen, packs, found, held))
+                state = opened.verify_data(table, lambda found: judge(seen, packs, found, held))
                 # Damage that no chunk suffers from counts too: padding, or a box header.
                 first = () if state.good else (0,)
                 seen.damage = [_place(opened.data_region, at) for at in state.damaged_at or packs or first]
@@ -234,6 +238,12 @@ class SectorsLayout:
         except BakupError as error:
             seen.reason, seen.state = error.message, "untrusted"
         return seen
+
+    def _looked_through(self, opened: OpenSector) -> tuple[Sequence[TableRow], str]:
+        """The table of a sector, and the first fault of its metadata; of long ones one at a time is in memory."""
+        with self._long if opened.header.meta_length > AHEAD_MAX else nullcontext():
+            meta = opened.meta()
+            return meta.rows, meta.first_fault()
 
     def _opener(self, connection: sqlite3.Connection, target_row: int) -> Callable[[int], OpenSector]:
         """Open sectors by row id, each once. The rows are read here: workers must not touch the connection."""
