@@ -271,3 +271,13 @@ def test_many_files_widen_all_rows_alike(line: Line) -> None:
 def test_exact_numbers(line: Line) -> None:
     found = report(source(line("3f9c2a1e", "2026-11-21 18:40:12"), new=Count(2, 224_395_264)))
     assert plain(sync.report_lines(found, exact=True)[0]) == "new                2 files   224,395,264 B"
+
+
+def test_with_several_sources_a_warning_says_whose_files_they_are() -> None:
+    unread = SourceReport("laptop:/a", b"/a", None, False, unreadable=(UnreadPath(b"x", "denied", None),))
+    changed = SourceReport("laptop:/b", b"/b", None, False, changing=(PathLine("!", b"y", 5),))
+    messages = [problem.message for problem in sync.problems(SyncReport("/t", (unread, changed), False))]
+    assert messages == [
+        "1 file of laptop:/a could not be read and is not in this check point",
+        "1 file of laptop:/b changed each time it was read; stored as it was read last",
+    ]

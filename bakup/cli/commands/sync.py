@@ -295,7 +295,7 @@ def _source_problems(report: SyncReport, source: SourceReport) -> list[Problem]:
     if source.unreadable:
         found.append(_unreadable(report, source))
     if source.changing:
-        files = numbers.count(len(source.changing), "file")
+        files = numbers.count(len(source.changing), "file") + _of(report, source)
         it_was = "it was" if len(source.changing) == 1 else "they were"
         message = f"{files} changed each time {it_was} read; stored as {it_was} read last"
         rows = tuple((line.path,) for line in source.changing)
@@ -315,7 +315,7 @@ def _mostly_gone(report: SyncReport, source: SourceReport, gone: Gone) -> Proble
 
 def _unreadable(report: SyncReport, source: SourceReport) -> Problem:
     number = len(source.unreadable)
-    files = numbers.count(number, "file")
+    files = numbers.count(number, "file") + _of(report, source)
     are = "is" if number == 1 else "are"
     message = f"{files} could not be read and {are} not in this check point"
     if report.dry_run:
@@ -326,6 +326,11 @@ def _unreadable(report: SyncReport, source: SourceReport) -> Problem:
     )
     facts = sync_json.unreadable(source)
     return Problem("warning", message, rows, least=(23, 28), code="unreadable", facts=facts)
+
+
+def _of(report: SyncReport, source: SourceReport) -> str:
+    """Whose files they are, where there are several sources."""
+    return f" of {names.shown_text(source.source)}" if len(report.sources) > 1 else ""
 
 
 def _missing(report: SyncReport, exact: bool) -> list[Problem]:
