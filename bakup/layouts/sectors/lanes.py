@@ -15,7 +15,7 @@ from bakup.catalog import shard
 from bakup.layouts.interface import Begun
 from bakup.layouts.sectors.dedup import Answer
 from bakup.layouts.sectors.populate import Filling, Lane, Stream
-from bakup.layouts.sectors.transfer import Transfer
+from bakup.layouts.sectors.transfer import Packing, Transfer
 from bakup.model import LaneLine, SectorLine
 from bakup.processes import Line, workers
 from bakup.sector.writer import FinishedSector
@@ -24,6 +24,9 @@ from bakup.store.target import Locator
 
 SHARD_LANES = 8
 """Lanes after which rows go to the catalog, though their sector still grows: so its memory of claims stays small."""
+
+IN_FLIGHT = 1
+"""As `transfer.IN_FLIGHT`, which is memory, for each of many."""
 
 
 class RemoteClaims:
@@ -109,9 +112,9 @@ class Bench:
         self._ledger = ledger
         self._claims = claims
         self._filling = filling
-        self._level = level
         # For large files: the other workers may have come to their end long before this one.
-        self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
+        pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
+        self._packing = Packing(pool, Inline(), level, IN_FLIGHT)
         self._stream: Stream | None = None
         self._transfer: Transfer | None = None
         self._lanes = 0
@@ -137,9 +140,7 @@ class Bench:
             self._stream,
             self._filling,
             self._claims,
-            self._pool,
-            level=self._level,
-            for_small=Inline(),
+            self._packing,
             on_drained=on_progress,
         )
         return self._transfer

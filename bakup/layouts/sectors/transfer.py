@@ -70,13 +70,25 @@ class Batch(Struct):
     raw_length: int = 0
 
 
-class Transfer(ReadingSink):
-    """Stores the changes of one source into the sectors of a run; entries are given in key order.
+class Packing(Struct, frozen=True):
+    """How packs are made, also those of one `Transfer` after the other.
 
     Args:
-        pool: compresses packs.
-        for_small: those without bytes of large files, if others shall.
+        pool: compresses those with bytes of large files.
+        for_small: compresses the others.
+        level: of zstd; None: as it is.
+        in_flight: packs between reading and draining, at most.
     """
+
+    pool: Executor
+    for_small: Executor
+    level: int | None
+    in_flight: int = IN_FLIGHT
+    buffers: Buffers = field(default_factory=lambda: Buffers(BUFFER_BYTES))
+
+
+class Transfer(ReadingSink):
+    """Stores the changes of one source into the sectors of a run; entries are given in key order."""
 
     def __init__(
         self,
@@ -84,10 +96,8 @@ class Transfer(ReadingSink):
         stream: Stream,
         filling: Filling,
         claims: Asked,
-        pool: Executor,
+        packing: Packing,
         *,
-        level: int | None,
-        for_small: Executor | None = None,
         on_drained: Callable[[], None],
     ) -> None:
         super().__init__(source, SMALL_FILE)
@@ -95,15 +105,13 @@ class Transfer(ReadingSink):
         self._stream = stream
         self._filling = filling
         self._claims = claims
-        self._pool = pool
-        self._for_small = for_small or pool
-        self._level = level
+        self._packing = packing
         self._cutter = Cutter(stream.checkpoint.chunker)
         self._batch = Batch()
         self._queue: deque[Batch] = deque()
         self._asked: deque[Batch] = deque()
         self._file_ids = stream.lane.number << LANE_SHIFT
-        self._buffers = Buffers(BUFFER_BYTES)
+        self._buffers = packing.buffers
 
     def entry(self, entry: Entry) -> None:
         """An entry without content of its own: a directory, a link, a deletion, known extents."""
@@ -271,7 +279,7 @@ class Transfer(ReadingSink):
         self._queue.append(batch)
         self._asked.append(batch)
         self._pack_asked(self._claims.ahead)
-        while len(self._queue) > IN_FLIGHT or (self._queue and _ready(self._queue[0])):
+        while len(self._queue) > self._packing.in_flight or (self._queue and _ready(self._queue[0])):
             self._drain()
 
     def _pack_asked(self, most: int) -> None:
@@ -291,8 +299,9 @@ class Transfer(ReadingSink):
             if batch.run is not None and len(new) == len(batch.chunks):
                 buffer, start, end = batch.run
                 parts = [buffer.view[start:end]]
-            pool = self._pool if batch.buffers else self._for_small
-            batch.pack = pool.submit(pack_action, parts, self._level)
+            how = self._packing
+            pool = how.pool if batch.buffers else how.for_small
+            batch.pack = pool.submit(pack_action, parts, how.level)
         batch.answer, batch.chunks = None, {}
 
     def _drain(self) -> None:

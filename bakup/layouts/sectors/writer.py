@@ -16,7 +16,7 @@ from bakup.layouts.sectors.lanes import Bench, RemoteClaims, ShardLedger
 from bakup.layouts.sectors.ledger import CatalogLedger, Ledger
 from bakup.layouts.sectors.populate import Filling, Stream
 from bakup.layouts.sectors.settings import sector_size, zstd_level
-from bakup.layouts.sectors.transfer import Transfer
+from bakup.layouts.sectors.transfer import Packing, Transfer
 from bakup.processes import Line, workers
 from bakup.sector.trust import Trust
 from bakup.sector.writer import SectorWriter
@@ -38,6 +38,7 @@ class SectorsStoring:
         self._streams: dict[int, Stream] = {}
         self.host = Host(target, self._ledger, self._claims, self._streams, task.target_row)
         self._pool = ThreadPoolExecutor(workers(), thread_name_prefix="pack")
+        self._packing = Packing(self._pool, self._pool, zstd_level(task.options))
 
     def __enter__(self) -> SectorsStoring:
         return self
@@ -71,8 +72,7 @@ class SectorsStoring:
             stream,
             self._filling,
             self._claims,
-            self._pool,
-            level=zstd_level(self._task.options),
+            self._packing,
             on_drained=self._task.on_progress,
         )
 
