@@ -22,7 +22,7 @@ SHAPES = {
     "a variable": 'told = "fake"\nraise Failed("x", hints=(told,))',
     "of a loop": 'for told in ("fake",):\n    raise Failed("x", hints=(told,))',
     "by place": 'Problem("error", "x", (), ("fake",))',
-    "to what takes a hint by place": 'def tell(text, hint): ...\ntell("x", "fake")',
+    "to what takes a hint by place": 'def say_it(text, hint): ...\nsay_it("x", "fake")',
     "through a parameter": 'def failed(told):\n    return Failed("x", hints=(told,))\nfailed("fake")',
     "given back": 'def told():\n    return "fake"\nraise Failed("x", hints=(told(),))',
     "one by one": 'def told():\n    yield "fake"\nraise Failed("x", hints=tuple(told()))',
