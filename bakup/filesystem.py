@@ -74,7 +74,8 @@ class BakupFileSystem(AbstractFileSystem):  # type: ignore[misc]
             chosen = choose_source(opened.catalog, self._contents.target, source, target, at)
             row = choose_checkpoint(opened.catalog, self._contents.target, chosen, at)
             self._moment = self._contents.moment(row.uuid)
-            weakref.finalize(self, stack.pop_all().close)
+            opened.close_databases()  # this thread's alone; what reads has connections of its own
+            self._close = weakref.finalize(self, stack.pop_all().close)
 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:

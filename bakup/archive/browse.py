@@ -38,7 +38,8 @@ def browse(home: Home, place: str, options: TargetOptions, watch: Watch, ask: As
         try:
             yield Tree(contents, look, REMOTE_S if is_url(place) else HERE_S)
         finally:
-            look()
+            if contents.findings:
+                look()
             contents.close()
 
 

@@ -127,7 +127,8 @@ class Contents:
         if counts is None:
             with self._readers.one() as connection:
                 standing = history.versions_at(connection, moment.source, moment.ordinal, plain=False)
-                counts = self._names[moment.uuid] = Counter(map(_inode, standing))
+                linked = (one for one in standing if one.attributes.link_group is not None)
+                counts = self._names[moment.uuid] = Counter(map(_inode, linked))
         return counts[_inode(version)] or 1
 
     def stored_bytes(self, version: Version) -> int:

@@ -28,4 +28,4 @@ def serve(
 ) -> None:
     """Answer requests for the check points at `dst`; returns when ctrl-C or SIGTERM came."""
     with browse(home, dst, target, watch, ask) as tree:
-        answer(tree, where, webdav=webdav, began=began, report=report)
+        answer(tree, where, webdav=webdav, began=began, report=report, watch=watch)

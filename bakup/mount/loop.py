@@ -8,11 +8,17 @@ documented interface (fuse.h and fuse_lowlevel.h of 3.10 and later).
 from __future__ import annotations
 
 import ctypes
-from threading import Thread
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
 from typing import Any
 
 THREADS = 8
 """Questions that are answered at once."""
+LAST_S = 1.0
+"""Seconds that threads are waited for at the end."""
 _REFUSED = 1
 
 
@@ -39,25 +45,40 @@ class Loop:
         fuse = ctypes.c_void_p(library.fuse_new(ctypes.byref(arguments), operations, ctypes.c_size_t(size), None))
         if not fuse:
             return _REFUSED
-        try:
+        with _ending() as ended:
             if library.fuse_mount(fuse, folder) != 0:
                 return _REFUSED
-            try:
-                self._answer(ctypes.c_void_p(library.fuse_get_session(fuse)))
-            finally:
-                library.fuse_unmount(fuse)
-        finally:
-            library.fuse_destroy(fuse)
+            if self._answer(ctypes.c_void_p(library.fuse_get_session(fuse)), ended):
+                library.fuse_destroy(fuse)
         return 0
 
-    def _answer(self, session: ctypes.c_void_p) -> None:
-        library = self._library
-        library.fuse_set_signal_handlers(session)
-        threads = [Thread(target=library.fuse_session_loop, args=(session,), name="fuse") for _ in range(THREADS - 1)]
+    def _answer(self, session: ctypes.c_void_p, ended: Event) -> bool:
+        """Until a signal comes, or it is unmounted. Whether every thread came to its end: while files are open none
+        does, until the process ends."""
+
+        def loop() -> None:
+            self._library.fuse_session_loop(session)
+            ended.set()
+
+        threads = [Thread(target=loop, name="fuse", daemon=True) for _ in range(THREADS)]
         for thread in threads:
             thread.start()
-        library.fuse_session_loop(session)  # until a signal comes, or it is unmounted
-        library.fuse_session_unmount(session)  # which ends the others
+        ended.wait()
+        self._library.fuse_session_unmount(session)
+        last = time.monotonic() + LAST_S
         for thread in threads:
-            thread.join()
-        library.fuse_remove_signal_handlers(session)
+            thread.join(max(0.0, last - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+
+@contextmanager
+def _ending() -> Iterator[Event]:
+    """An event that SIGTERM, SIGHUP and ctrl-C set, unless they are ignored."""
+    ended = Event()
+    numbers = [one for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT) if signal.getsignal(one) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from stat import S_IFDIR
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from bakup.archive.contents import Contents
 from bakup.archive.moments import Link
 from bakup.archive.tree import At, Tree
-from bakup.errors import BakupError
+from bakup.errors import BakupError, Failed
 from bakup.model import Kind
 from bakup.mount import stat
 
@@ -130,7 +131,9 @@ class Operations:
             return call()
         except BakupError as error:
             self._report(path, error)
-            raise OSError(errno.EIO, os.strerror(errno.EIO)) from None
+        except sqlite3.Error as error:
+            self._report(path, Failed(f"the catalog cannot be read: {error}", code="local-state"))
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 def _raw(path: str) -> bytes:

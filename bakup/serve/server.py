@@ -7,9 +7,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from bakup.api.watch import Watch
 from bakup.archive.tree import Tree
-from bakup.errors import Failed, install
+from bakup.errors import BakupError, Failed, install
 
+Report = Callable[[bytes, BakupError], None]
+"""Told of a path that cannot be read, and why."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 THREADS = 16
 
@@ -23,7 +26,9 @@ class Listening(Struct, frozen=True):
     password: str | None = None
 
 
-def serve(tree: Tree, where: Listening, *, webdav: bool, began: Callable[[str, int], None], report: Any) -> None:
+def serve(
+    tree: Tree, where: Listening, *, webdav: bool, began: Callable[[str, int], None], report: Any, watch: Watch
+) -> None:
     """Answer until KeyboardInterrupt. `began` is told host and port when requests are taken.
 
     Raises Failed when the port cannot be had, or a library is not installed.
@@ -49,9 +54,15 @@ def serve(tree: Tree, where: Listening, *, webdav: bool, began: Callable[[str, i
         def __call__(self, environ: dict[str, Any], start: Any) -> Any:
             return Pages(provider, self.next_app, None if webdav else READING)(environ, start)
 
+    class Server(wsgi.Server):
+        """Its words go to the log: what broke an answer off is told by `report`."""
+
+        def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+            watch.event("server", message=msg)
+
     stack = [ErrorPrinter, HTTPAuthenticator, Browsing, RequestResolver]
     app = WsgiDAVApp({**_settings(provider, where), "middleware_stack": stack})
-    server = wsgi.Server((where.host, where.port), app, numthreads=THREADS)
+    server = Server((where.host, where.port), app, numthreads=THREADS)
     try:
         server.prepare()
     except OSError as error:

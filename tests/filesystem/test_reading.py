@@ -132,3 +132,11 @@ def test_from_the_plain_layout(rig: Rig) -> None:
     rig.sync(layout="atbak", sector_size=None)
     fs = opened(rig)
     assert fs.cat_file("a", 1000, 2000) == data[1000:2000]
+
+
+def test_opened_in_one_thread_and_let_go_in_another(rig: Rig) -> None:
+    fill(rig)
+    with ThreadPoolExecutor(1) as pool:
+        fs = pool.submit(opened, rig).result()
+    assert fs.isfile("big")
+    fs._close()

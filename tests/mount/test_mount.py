@@ -198,6 +198,15 @@ def test_sigterm_unmounts(rig: Rig, mounted: Mounted) -> None:
     assert not os.path.ismount(mounted.folder)
 
 
+def test_sigterm_ends_a_mount_in_use(rig: Rig, mounted: Mounted) -> None:
+    (rig.source / "a").write_text("first")
+    rig.sync()
+    with open(mounted.begin() / "a"):
+        mounted.process.send_signal(signal.SIGTERM)
+        assert mounted.process.wait(10) == 0
+    assert not os.path.ismount(mounted.folder)
+
+
 def test_in_the_background(rig: Rig, mounted: Mounted) -> None:
     (rig.source / "a").write_text("first")
     rig.sync()

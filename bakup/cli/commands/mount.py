@@ -54,7 +54,7 @@ def mount(
     point.expect_free(at, None if is_url(place) else local_path(place))
     session.library()
     mounting = Mounting(run, place, folder)
-    absolute = places.absolute(place)  # libfuse goes to the root folder
+    absolute = places.absolute(place)  # in the background it goes to the root folder
 
     def serve(leave: Callable[[], None]) -> int:
         from bakup.flows import mount as flow

@@ -22,6 +22,8 @@ MEMORY = 64 << 20
 """Raw bytes of packs that are kept, unless another bound is asked for."""
 AHEAD = 6
 """Extents, or packs of a sector, that are read while an earlier one is given away."""
+WALKS = 64
+"""Sectors of which it is remembered where they were read last."""
 WORKERS = 2
 SOMEWHERE = "a sector that held a part of it is missing"
 """Why a part of a file cannot be had whose very chunks are not known."""
@@ -49,6 +51,7 @@ class Reading:
         self._open_sector = open_sector
         self._packs = Packs(memory)
         self._walks: OrderedDict[bytes, tuple[int, int]] = OrderedDict()
+        self._walking = Lock()
 
     def close(self) -> None:
         """End what is read ahead."""
@@ -125,10 +128,11 @@ class Reading:
             return
         with self._readers.one() as connection:
             following = places.packs_behind(connection, place, AHEAD // 2)
-        self._walks[place.header] = place.position, following[0].position if following else -1
-        self._walks.move_to_end(place.header)
-        if len(self._walks) > 64:
-            self._walks.popitem(last=False)
+        with self._walking:
+            self._walks[place.header] = place.position, following[0].position if following else -1
+            self._walks.move_to_end(place.header)
+            if len(self._walks) > WALKS:
+                self._walks.popitem(last=False)
         if place.position == behind:
             for one in following:
                 self._packs.expect(_key(one), lambda one=one: self._fetch(one))  # type: ignore[misc]
