@@ -77,9 +77,15 @@ def shown(size: int) -> str:
     return f"{value:.{digits}f} {_UNITS[unit]}"
 
 
+_CONNECT_FAILED = "Connect call failed"
+"""How asyncio begins, for what the system says of a connection."""
+
+
 def reason(error: BaseException) -> str:
     """What an exception says, as part of a message: its first line, in its own case, and never a page or markup."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    if isinstance(error, OSError) and error.errno and text.startswith(_CONNECT_FAILED):
+        text = os.strerror(error.errno)
     return in_words(text) or type(error).__name__
 
 

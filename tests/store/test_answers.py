@@ -1,5 +1,6 @@
 """What the exceptions of the libraries mean; they are the libraries' own."""
 
+import asyncio
 import errno
 import ftplib
 import socket
@@ -122,3 +123,11 @@ def test_what_an_error_was_made_from_counts() -> None:
     smb = ValueError("Failed to connect to 'host:445'")
     smb.__cause__ = OSError(errno.EHOSTUNREACH, "No route to host")
     assert meaning(smb, "smb://host").retry_may_help
+
+
+def test_a_refused_connection_is_said_as_the_system_says_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(OSError, match="Connect call failed") as caught:
+        asyncio.run(asyncio.open_connection("127.0.0.1", port))
+    assert str(meaning(caught.value, "http://there")) == "http://there: connection refused"
