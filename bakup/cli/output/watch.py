@@ -207,6 +207,7 @@ class Teller:
         if self.console.level >= 1 and isinstance(sector, bytes) and isinstance(stored, int):
             told = numbers.size(stored, exact=self.console.exact)
             self.console.report(f"{style.HANG}sector {style.bold(str(machine.uuid_text(sector)))} stored, {told}")
+            self.console.flush()  # with the paths before it: whoever reads a pipe or a file sees how far it is
 
     def _objects_stored(self, facts: dict[str, object]) -> None:
         number, stored = facts.get("objects"), facts.get("bytes")
