@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from msgspec import Struct
 
 from bakup.catalog.history import CheckpointRow, SourceRow
@@ -265,3 +266,17 @@ def add_check(state: sqlite3.Connection, url: str, *, read_data: bool, exit_code
         "INSERT INTO checks (url, time_ns, read_data, exit_code) VALUES (?, ?, ?, ?)",
         [url, time.time_ns(), int(read_data), exit_code],
     )
+
+
+def add_journal(state: sqlite3.Connection, source: bytes, strategy: str, facts: Mapping[str, str]) -> None:
+    """Before a source is changed for a backup: by which strategy, and what undoes it."""
+    told = msgspec.json.encode(facts).decode()
+    state.execute(
+        "INSERT INTO journal (source, strategy, facts, begun_ns) VALUES (?, ?, ?, ?)",
+        [source, strategy, told, time.time_ns()],
+    )
+
+
+def clear_journal(state: sqlite3.Connection, source: bytes) -> None:
+    """A source is as it was."""
+    state.execute("DELETE FROM journal WHERE source = ?", [source])

@@ -26,6 +26,7 @@ from bakup.archive.home import Home
 from bakup.archive.opening import attach
 from bakup.archiver.archiver import Run, source_report
 from bakup.archiver.emptied import expect_something
+from bakup.archiver.holding import held
 from bakup.archiver.scanning import Job, open_tree, plan, sample
 from bakup.archiver.storing import expected
 from bakup.catalog import state_db
@@ -77,6 +78,20 @@ def _sync(
 ) -> SyncReport:
     if not options.dry_run:
         home.lock(home.lock_wait)
+    with held(home, trees):
+        return _held(home, trees, sources, dst, options, watch, ask, begun)
+
+
+def _held(
+    home: Home,
+    trees: Sequence[Source],
+    sources: Sequence[bytes],
+    dst: str,
+    options: SyncOptions,
+    watch: Watch,
+    ask: Ask,
+    begun: float,
+) -> SyncReport:
     if home.has_account:
         _begin(trees[0])
     with _attach(home, dst, options, watch, ask, use_folder=options.use_folder or options.dry_run) as attached:

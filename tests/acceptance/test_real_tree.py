@@ -125,7 +125,9 @@ def _judge_reads(target: Target, counts: Counts, report: RebuildReport) -> None:
         data = range(found.header.data_start, found.header.meta_start)
         assert len(rest) == -(-(found.header.meta_length + found.padding) // META_READ), (locator, rest)
         assert all(offset >= data.stop for offset, _ in rest), f"data of {locator} were read: {rest}"
-        assert not data or sum(first) < data.start + min(SEGMENT, len(data)), f"a segment of {locator} was read: {first}"
+        assert not data or sum(first) < data.start + min(SEGMENT, len(data)), (
+            f"a segment of {locator} was read: {first}"
+        )
         beside += sum(first) - data.start
         total += size
     assert counts.reads == sum(map(len, counts.ranges.values())) == report.reads
