@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import pickle
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,7 @@ from bakup.archiver.scanning import Job
 from bakup.archiver.storing import Counted, SourceStoring
 from bakup.catalog import recording
 from bakup.catalog.database import reader
+from bakup.errors import Failed
 from bakup.format.constants import LANES
 from bakup.layouts.checkpoint_writer import Outcome
 from bakup.layouts.interface import Begun, Bench, Layout, Making
@@ -166,9 +168,18 @@ def _serve(
         except (EOFError, ConnectionError):
             code = 0  # there is nothing more to do, or nobody who asks for it
         except BaseException as error:
-            line.tell("failed", error)
+            line.tell("failed", _portable(error))
     finally:
         os._exit(code)
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The error, or what it says where it cannot go to another process as it is."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    except Exception:
+        return Failed(str(error) or type(error).__name__, code="worker")
+    return error
 
 
 def _work(line: Line, jobs: Sequence[Job], layout: Layout, making: Making, folder: str) -> NoReturn:

@@ -162,6 +162,8 @@ class SlicedStoring:
         """Whether entries refer to chunks that a worker claimed and took with it; their slices are stored again."""
         if not self._bereaved:
             return False
+        # What is stored again refers to what is there: unless one more dies, once is enough.
+        self._bereaved = False
         keys = self._host.orphans(self._begun)
         if keys:
             firsts = [self._keys(batch)[0] for batch in range(self._job.spool.batches)]

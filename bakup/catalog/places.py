@@ -66,18 +66,17 @@ def last_sector(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(id), 0) FROM sectors").fetchone()[0])
 
 
-def known_chunks(
-    connection: sqlite3.Connection,
-    target: int,
-    chunks: Sequence[bytes],
-    *,
-    signer: bytes,
-    encrypted: bool,
-    signed: bool,
-    after: int,
-) -> set[bytes]:
-    """Which of `chunks` may be referred to: stored by this signer, not under weaker protection, in a usable place, in
-    a sector whose row comes behind `after`."""
+def believed(*, signer: bytes, encrypted: bool, signed: bool, after: int) -> str:
+    """Places that a check point may refer to: USABLE, stored by this signer, not under weaker protection, in a sector
+    whose row comes behind `after`."""
+    return (
+        f"s.signer = x'{signer.hex()}' AND s.encrypted >= {int(encrypted)} AND s.signed >= {int(signed)}"
+        f" AND s.id > {after} AND {USABLE}"
+    )
+
+
+def known_chunks(connection: sqlite3.Connection, target: int, chunks: Sequence[bytes], place: str) -> set[bytes]:
+    """Which of `chunks` have such a `place`, see `believed`."""
     found: set[bytes] = set()
     for start in range(0, len(chunks), BATCH):
         batch = chunks[start : start + BATCH]
@@ -86,9 +85,8 @@ def known_chunks(
             row[0]
             for row in connection.execute(
                 "SELECT c.id FROM chunks c JOIN packs p ON p.id = c.pack JOIN sectors s ON s.id = p.sector"
-                f" WHERE c.id IN ({marks}) AND s.target = ? AND s.signer = ? AND s.encrypted >= ? AND s.signed >= ?"
-                f" AND s.id > ? AND {USABLE}",
-                [*batch, target, signer, int(encrypted), int(signed), after],
+                f" WHERE c.id IN ({marks}) AND s.target = ? AND {place}",
+                [*batch, target],
             )
         )
     return found
@@ -174,13 +172,15 @@ def missing_of_chain(connection: sqlite3.Connection, target: int, source: int) -
     return tuple(missing)
 
 
-def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal: int, *, since: int = 0) -> set[bytes]:
-    """Keys of files at `ordinal` with a chunk that has no usable place, of versions that begin at `since` or later."""
+def lost_keys(
+    connection: sqlite3.Connection, target: int, source: int, ordinal: int, *, since: int = 0, place: str = USABLE
+) -> set[bytes]:
+    """Keys of files at `ordinal` with a chunk that has no such `place`, of versions that begin at `since` or later."""
     lost = {
         row[0]
         for row in connection.execute(
             "SELECT v.key FROM versions v WHERE v.source = :s AND v.first <= :o AND (v.last IS NULL OR v.last >= :o)"
-            f" AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND v.first >= :f AND {nowhere(USABLE)}",
+            f" AND v.kind = 1 AND v.parted = 0 AND v.size > 0 AND v.first >= :f AND {nowhere(place)}",
             {"s": source, "o": ordinal, "t": target, "f": since},
         )
     }
@@ -190,7 +190,7 @@ def lost_keys(connection: sqlite3.Connection, target: int, source: int, ordinal:
         {"s": source, "o": ordinal, "f": since},
     ).fetchall()
     for key, size, checkpoint, file_id, digest in parted:
-        if not left_of(connection, target, checkpoint, key, file_id, USABLE).whole(size, digest):
+        if not left_of(connection, target, checkpoint, key, file_id, place).whole(size, digest):
             lost.add(key)
     return lost
 

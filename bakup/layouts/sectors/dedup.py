@@ -32,6 +32,8 @@ class Asked(Protocol):
 class Claims:
     """The claims of a run: those without a place in the catalog from memory, others from the catalog.
 
+    `place`: where in the catalog a chunk has to stand so that this run may refer to it.
+
     Args:
         anew: what earlier runs stored does not count.
     """
@@ -41,8 +43,12 @@ class Claims:
     def __init__(self, connection: sqlite3.Connection, target: int, protection: Protection, *, anew: bool) -> None:
         self._connection = connection
         self._target = target
-        self._protection = protection
-        self._after = places.last_sector(connection) if anew else 0
+        self.place = places.believed(
+            signer=protection.signer,
+            encrypted=protection.encrypt,
+            signed=protection.sign,
+            after=places.last_sector(connection) if anew else 0,
+        )
         self._recent: set[bytes] = set()
         self._older: set[bytes] = set()
         self._held: set[bytes] = set()
@@ -84,15 +90,7 @@ class Claims:
         asked = new if sieve is None else sieve.sift(new)
         if not asked:
             return new
-        known = places.known_chunks(
-            self._connection,
-            self._target,
-            asked,
-            signer=self._protection.signer,
-            encrypted=self._protection.encrypt,
-            signed=self._protection.sign,
-            after=self._after,
-        )
+        known = places.known_chunks(self._connection, self._target, asked, self.place)
         return [chunk for chunk in new if chunk not in known] if known else new
 
 

@@ -81,7 +81,9 @@ class Host:
 
     def orphans(self, begun: Begun) -> set[bytes]:
         """See `bakup.layouts.interface.Host`."""
-        return places.lost_keys(self._ledger.rows, self._target_row, begun.source, begun.ordinal, since=begun.ordinal)
+        rows, ordinal = self._ledger.rows, begun.ordinal
+        place = self._claims.place
+        return places.lost_keys(rows, self._target_row, begun.source, ordinal, since=ordinal, place=place)
 
     def list_lanes(self, begun: Begun, lanes: Iterable[LaneLine]) -> None:
         """See `bakup.layouts.interface.Host`."""

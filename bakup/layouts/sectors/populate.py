@@ -287,6 +287,8 @@ class Filling:
 
     def _write_end(self, stream: Stream, files: int, size: int) -> None:
         stream.lines.append(self._line(stream, self._open_sector().writer.uuid))
+        while len(stream.lines) > LINES_MAX:  # workers have filled many while this sector was open
+            self._add_end_part(stream, LINES_MAX)
         lanes = [stream.lane.line(), *stream.others]
         while len(lanes) > LINES_MAX:
             self._add_end_part(stream, 0, lanes=lanes[:LINES_MAX])
