@@ -120,3 +120,9 @@ def test_secrets_are_hidden_in_every_spelling() -> None:
     error = StoreError("s3://b: s@cret/1 and s%40cret%2F1 and tok-en-12, hunter-9999, a+key== at http://ana:pw@host")
     assert secrets.hidden(error).message == "s3://b: *** and *** and ***, ***, *** at http://host"
     assert str(error) == error.message
+
+
+def test_paths_of_files_are_no_secrets() -> None:
+    secrets = Secrets({"known_hosts": "/etc/ssh/known", "client_keys": "/root/.ssh/backup"})
+    told = "cannot read /etc/ssh/known or /root/.ssh/backup"
+    assert secrets.hidden(StoreError(told)).message == told

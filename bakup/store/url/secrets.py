@@ -28,9 +28,11 @@ _OPEN = frozenset(
         "project",
         "profile",
         "verify",
+        "known_hosts",
+        "client_keys",
     ]
 )
-"""Options whose values are addresses and names."""
+"""Options whose values are addresses, names, and paths of files."""
 _FLAGS = ("true", "false")
 _KEYS = ("AccountKey=", "SharedAccessSignature=")
 _AZURE = ("abfs://", "abfss://", "az://")
