@@ -297,8 +297,10 @@ def _judge_inodes(job: Job, watch: Watch) -> None:
 def _noted(job: Job, planned: Iterator[Planned[Found]]) -> Iterator[Planned[Found]]:
     chance = random.Random(0)  # noqa: S311 - which files are sampled is no secret
     for item in planned:
-        job.new_inodes += item.change == Change.RENUMBERED
-        job.left = job.left or (item.found is not None and item.kind != Kind.DIR)
+        if item.change == Change.RENUMBERED:
+            job.new_inodes += 1
+        if not job.left and item.found is not None and item.kind != Kind.DIR:
+            job.left = True
         if item.change in TO_STORE and item.found is not None and item.found.kind == Kind.FILE:
             folder = job.folders.setdefault(item.path.rpartition(b"/")[0], [0, 0]) if len(job.folders) < 1000 else None
             if folder is not None:

@@ -26,6 +26,7 @@ Scanned = tuple[bytes, int, int, int, int, int, Any, str]
 F = TypeVar("F", bound=Scanned)
 
 FILE = int(Kind.FILE)
+UNREAD = int(Kind.UNREAD)
 
 AT_ONCE = 512
 """Rows that are looked at by name at a time."""
@@ -149,6 +150,9 @@ class _Merge(Generic[F]):
                         same[1] += found[2]
                     row = next(rows, None)
                     continue
+                if row is None and found[1] != UNREAD:
+                    yield self._new(found)
+                    continue
                 self._row = row
                 yield from self._differing(found, key)
                 row, rows = self._row, self._rows
@@ -161,12 +165,15 @@ class _Merge(Generic[F]):
         if found[1] == Kind.UNREAD:
             yield from self._unread(found, key)
         elif row is None or row[0] != key:
-            if found[1] == FILE:
-                self._tally.add(Change.NEW, found[2])
-            yield Planned(Change.NEW, found[0], found[2], found, found[1])
+            yield self._new(found)
         else:
             yield from self._met(found, row)
             self._row = next(self._rows, None)
+
+    def _new(self, found: F) -> Planned[F]:
+        if found[1] == FILE:
+            self._tally.add(Change.NEW, found[2])
+        return Planned(Change.NEW, found[0], found[2], found, found[1])
 
     def _passed_over(self, key: bytes | None) -> Iterator[Planned[F]]:
         """The rows before a key, or all that are left: what the scan did not yield."""
