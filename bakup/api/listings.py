@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -153,3 +154,10 @@ class StatsReport(Struct, frozen=True):
     rebuilt: RebuildReport | None = None
     unit: str = "sector"
     unneeded: int = 0  # bytes that only check points need which were dropped
+
+
+class Answer(Struct, frozen=True):
+    """The answer to a query: names of its columns, and its rows as SQLite gives them, streamed."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]

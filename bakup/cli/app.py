@@ -40,6 +40,7 @@ MODULES = {
     "diff": "diff",
     "cat": "cat",
     "stats": "stats",
+    "query": "query",
     "mount": "mount",
     "umount": "mount",
     "serve": "serve",

@@ -61,6 +61,7 @@ def test_read_only_home(place: Place, mounts: Mounts) -> None:
         ("diff", place.target, "latest", "latest"),
         ("cat", place.target, "file", "--json"),
         ("stats", place.target),
+        ("query", place.target, "largest"),
         ("plan", place.source, place.target),
         ("account", "show"),
     ):

@@ -33,6 +33,7 @@ COMMANDS = {
         ("diff", "?"),
         ("cat", "?", "a"),
         ("stats", "?"),
+        ("query", "?"),
         ("restore", "?", "out"),
         ("check", "?"),
         ("rebuild", "?"),

@@ -27,6 +27,8 @@ COMMANDS = {
     "history": "history t notes.txt",
     "diff": "diff t latest latest",
     "stats": "stats t",
+    "query": "query t largest",
+    "query --list": "query t",
     "check": "check t --read-data",
     "restore -n": "restore t out -n",
     "sector inspect": "sector inspect SECTOR",

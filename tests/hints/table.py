@@ -114,6 +114,13 @@ TABLE = (
         does='eval "$COMMAND" 2> said || test $? = 22',
         proof="grep 'is not signed' said",
     ),
+    Hint("the views: bakup query {} --list", "bakup query t 'DELETE FROM files'"),
+    Hint("those there are: bakup query {} --list", "bakup query t nonsense"),
+    Hint(
+        "give it more time: --time-limit {}s",
+        "bakup query t 'WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM r LIMIT 1000000) SELECT count(*) FROM r' --time-limit 0.01s",
+        "eval \"bakup query t 'SELECT count(*) FROM files' $COMMAND\"",
+    ),
     Hint("an address and a port: --listen 127.0.0.1:8730", "bakup serve http t --listen 8730", "true"),
     Hint(
         "with a password in a file: --password-file FILE",

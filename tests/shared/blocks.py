@@ -69,6 +69,7 @@ Look:
   diff        what changed between two check points
   cat         write one file to standard output
   stats       sizes by source, sectors, what dedup and compression saved
+  query       ask the catalog in SQL, or a ready-made question
   mount       check points as folders, to look at with any program
   umount      take a mount away
   serve       check points for other systems, over HTTP

@@ -20,6 +20,7 @@ COMMANDS = (
     ["diff"],
     ["cat"],
     ["stats"],
+    ["query"],
     ["restore"],
     ["check"],
     ["rebuild"],

@@ -18,7 +18,7 @@ Wipe = Callable[[], None]
 
 _COMMANDS = ("bakup ", "chmod ")
 """What a hint that is a command and nothing else begins with: it is not folded."""
-_MANY = frozenset({"entry", "path", "lost", "file", "version", "change", "data"})
+_MANY = frozenset({"entry", "path", "lost", "file", "version", "change", "data", "row"})
 """Objects of which there may be a million: not flushed one by one."""
 
 

@@ -30,7 +30,7 @@ bakup --help lists the commands; bakup COMMAND --help explains one."""
 
 _SECTIONS = (
     ("Back up", ("sync", "plan")),
-    ("Look", ("ls", "find", "history", "diff", "cat", "stats", "mount", "umount", "serve")),
+    ("Look", ("ls", "find", "history", "diff", "cat", "stats", "query", "mount", "umount", "serve")),
     ("Bring back", ("restore",)),
     ("Look after", ("check", "forget", "compact", "tag", "rebuild", "target", "completion")),
     ("Keys and single objects", ("account", "sector", "atbak")),
