@@ -199,7 +199,9 @@ def test_what_a_dead_worker_claimed_and_nobody_has(rig: Rig, monkeypatch: pytest
             if message is not None and message[0] == "claim" and hand.slice and hand.slice.batch < 2:
                 if len(first) == 1 and hand is not first[0]:
                     folder = "ab"[first[0].slice.batch] if first[0].slice else ""
-                    write(rig.source, {f"{folder}{name}": noise(4_000, 90 + int(name)) for name in same})
+                    # The last one lies in the slice after it, whose worker may have read it.
+                    its = [name for name in same if name != "3"]
+                    write(rig.source, {f"{folder}{name}": noise(4_000, 90 + int(name)) for name in its})
                     os.kill(first[0].pid, signal.SIGKILL)
                 first.append(hand)
             yield hand, message
