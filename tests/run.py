@@ -1,6 +1,6 @@
 """Run the tests in several small processes, side by side.
 
-    python -m tests.run [--files N] [--at-once N] [PYTEST ARGUMENTS...]
+    python -m tests.run [--files N] [--at-once N] [OPTIONS OF PYTEST, NO PATHS...]
 
 A sync forks workers, and what a fork costs grows with the process that forks: one process for all tests spends most of
 its time there. So pytest is asked once what the arguments select, and each run of it gets a few of those files, of one
