@@ -168,7 +168,8 @@ class Run:
 
     def _hands(self, work: list[Job], making: Making) -> Hands | None:
         """Workers, if there is enough to do for them, and they can be forked."""
-        if not self.attached.layout.workers or not can_fork():
+        bench = self.attached.layout.bench
+        if bench is None or not can_fork():
             return None
         count, jobs = hands_for(work, self.options.workers)
         if count < 2:
@@ -177,7 +178,7 @@ class Run:
         self.attached.target.spool_folder()
         # No database that is open here may be opened in a forked process as well.
         self.home.close_databases()
-        return Hands(count, jobs, self.attached.layout, making, self.home.databases)
+        return Hands(count, jobs, bench, making, self.home.databases)
 
     @contextmanager
     def _spool(self) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ from bakup.catalog.database import reader
 from bakup.errors import Failed
 from bakup.format.constants import LANES
 from bakup.layouts.checkpoint_writer import Outcome
-from bakup.layouts.interface import Begun, Bench, Layout, Making
+from bakup.layouts.interface import Begun, Bench, MakeBench, Making
 from bakup.model import LaneLine
 from bakup.processes import Line, leave_signals, workers
 
@@ -90,7 +90,7 @@ class Hands:
         databases: the folder of the catalog.
     """
 
-    def __init__(self, count: int, jobs: Sequence[Job], layout: Layout, making: Making, databases: str) -> None:
+    def __init__(self, count: int, jobs: Sequence[Job], bench: MakeBench, making: Making, databases: str) -> None:
         self.jobs = jobs
         self.hands: list[Hand] = []
         for number in range(count):
@@ -98,7 +98,7 @@ class Hands:
             pid = os.fork()
             if pid == 0:
                 others = [here, *(hand.connection for hand in self.hands)]
-                _serve(there, others, lambda line: _work(line, jobs, layout, making, databases))
+                _serve(there, others, lambda line: _work(line, jobs, bench, making, databases))
             there.close()
             self.hands.append(Hand(number, pid, here))
 
@@ -182,10 +182,10 @@ def _portable(error: BaseException) -> BaseException:
     return error
 
 
-def _work(line: Line, jobs: Sequence[Job], layout: Layout, making: Making, folder: str) -> NoReturn:
+def _work(line: Line, jobs: Sequence[Job], make: MakeBench, making: Making, folder: str) -> NoReturn:
     catalog = reader(folder)
     watch = _Forwarding(line)
-    bench = layout.bench(replace(making, watch=watch), line, catalog)
+    bench = make(replace(making, watch=watch), line, catalog)
     while True:
         given = line.ask("slice")()
         if given is None:

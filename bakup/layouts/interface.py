@@ -8,7 +8,7 @@ writes, reads or verifies objects asks the layout of the target, and nothing els
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
@@ -213,6 +213,10 @@ class Storing(Protocol):
         """Wait until everything is stored."""
 
 
+MakeBench: TypeAlias = "Callable[[Making, Line, sqlite3.Connection], Bench]"
+"""In a worker: begin to store. The catalog is only read; the line leads to the process that has a `Host`."""
+
+
 class Bringer(Protocol):
     """Brings files back below a destination. What is not verified never gets its own name."""
 
@@ -355,15 +359,12 @@ class Layout(Protocol):
     ) -> list[str]:
         """Objects at the target that hold the bytes of a file."""
 
-    @property
-    def workers(self) -> bool:
-        """Whether forked processes may store beside this one."""
-
     def storing(self, task: Task) -> Storing:
         """Begin to store."""
 
-    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
-        """In a worker: begin to store. `catalog` is only read; `line` leads to the process that has a `Host`."""
+    @property
+    def bench(self) -> MakeBench | None:
+        """What makes a forked process store beside this one; None where one process stores alone."""
 
     def bringing(
         self,

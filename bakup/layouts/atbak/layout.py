@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bakup.destination.interface import Out
-    from bakup.layouts.interface import Bench, Making
-    from bakup.processes import Line
+    from bakup.layouts.interface import MakeBench
 
 GZIP = 4
 """The level of gzip unless another is asked for."""
@@ -158,13 +157,9 @@ class AtbakLayout:
         return AtbakStoring(self._target, key, task, folders=self._folders, level=self._level(task.options))
 
     @property
-    def workers(self) -> bool:
+    def bench(self) -> MakeBench | None:
         """None: objects are numbered and dated by one process."""
-        return False
-
-    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
-        """Never asked for."""
-        raise NotImplementedError
+        return None
 
     def bringing(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -20,12 +21,11 @@ from bakup.catalog.state_db import Remembered
 from bakup.errors import BakupError, Damaged, NoTarget, Untrusted, Withheld, WrongAccount
 from bakup.layouts.ingested import Ingested
 from bakup.layouts.interface import (
-    Bench,
     Bringer,
     Estimate,
     Estimated,
     Held,
-    Making,
+    MakeBench,
     Protection,
     Reader,
     Seen,
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     import sqlite3
 
     from bakup.destination.interface import Out
-    from bakup.processes import Line
 
 ENTRY_STORED = 160
 """Bytes that an entry takes at the target, about."""
@@ -172,15 +171,11 @@ class SectorsLayout:
         return SectorsStoring(self._target, self._trust, task)
 
     @property
-    def workers(self) -> bool:
-        """Where the target can be used by forked processes."""
-        return self._target.at_once.processes
-
-    def bench(self, making: Making, line: Line, catalog: sqlite3.Connection) -> Bench:
-        """Lanes in whole sectors."""
+    def bench(self) -> MakeBench | None:
+        """Lanes in whole sectors, where the target can be used by forked processes."""
         from bakup.layouts.sectors.writer import bench
 
-        return bench(self._target, self._trust, making, line, catalog)
+        return partial(bench, self._target, self._trust) if self._target.at_once.processes else None
 
     def bringing(
         self,
